@@ -1,0 +1,243 @@
+import type { Clock } from '../runtime/clock.ts'
+import type { Endpoint, Load } from './endpoint.ts'
+import { MeshError, type AttemptRecord, type MeshErrorCode } from './errors.ts'
+import type { Ending, Reply } from './reply.ts'
+import type { RequestHead } from './request.ts'
+import type { Send } from './send.ts'
+
+/** The cluster of a call, as far as policies around it need to know it. */
+export interface ClusterHandle {
+  readonly name: string
+  /** Allowance for retries and hedges together, shared by all callers of the cluster. */
+  readonly budget: Budget
+  /** Through breaker and limits to an endpoint. */
+  readonly send: Send<Call>
+}
+
+/** Bounds what retries and hedges add to the load of a cluster. */
+export interface Budget {
+  /** Notes one call, which earns a fraction of a retry. */
+  deposit(): void
+  /** Takes one retry out if there is one. */
+  withdraw(): boolean
+}
+
+/** Retry policy of one call, in place of its route's. */
+export interface RetryOverride {
+  readonly attempts?: number | undefined
+  readonly on?: readonly (string | number)[] | undefined
+  readonly methods?: 'idempotent' | 'any' | readonly string[] | undefined
+}
+
+/** Policy of one call (`init.mesh`), parsed; what is absent stays with the route. */
+export interface CallPolicy {
+  /** Milliseconds; 0 is off. */
+  readonly timeout?: number | undefined
+  readonly attemptTimeout?: number | undefined
+  readonly idleTimeout?: number | undefined
+  readonly retry?: RetryOverride | false | undefined
+  /** Takes the place of the sticky header or cookie, and keys hashing balancers. */
+  readonly hashKey?: string | undefined
+}
+
+/** Something under way that can be stopped. */
+export interface Abortable {
+  abort(reason: unknown): void
+}
+
+/**
+ * One logical request, from the caller's door to the end of its body.
+ * Fixed shape: with the attempt, the only object of ours that every request makes.
+ */
+export class Call {
+  readonly request: RequestHead
+  readonly policy: CallPolicy | undefined
+  readonly clock: Clock
+  readonly startedAt: number
+  /** When everything must be over (clock's now). */
+  deadline = Number.POSITIVE_INFINITY
+  /** Name of the service that was dialled. */
+  service = ''
+  /** Name of the route that matched. */
+  route = ''
+  cluster: ClusterHandle | undefined = undefined
+  readonly attempts: Attempt[] = []
+  /** Why the next attempt is made, for the trail. */
+  why = 'first'
+  /** Whether a request that may have reached an endpoint may be sent again; the retry policy widens it. */
+  repeatable: boolean
+  /**
+   * An endpoint's answer kept while a better one is sought. It is let go only when the next attempt
+   * has its endpoint: if it is still here when that fails, the caller gets it.
+   */
+  reserve: Reply | undefined = undefined
+  /** Hears 1xx answers, which are forwarded and never end an attempt. */
+  onInformation: ((status: number, headers: Record<string, string | string[] | undefined>, raw: readonly (string | Buffer)[]) => void) | undefined = undefined
+
+  aborted = false
+  reason: unknown = undefined
+  #ended = false
+  readonly #running: Abortable[] = []
+  readonly #endListeners: ((call: Call, ending: Ending) => void)[] = []
+
+  constructor(request: RequestHead, clock: Clock, policy?: CallPolicy) {
+    this.request = request
+    this.policy = policy
+    this.clock = clock
+    this.startedAt = clock.now()
+    this.repeatable = request.idempotent
+  }
+
+  /** The endpoints tried so far, the latest last. */
+  get tried(): readonly Endpoint[] {
+    return this.attempts.map((attempt) => attempt.endpoint)
+  }
+
+  hasTried(endpoint: Endpoint): boolean {
+    for (const attempt of this.attempts) if (attempt.endpoint === endpoint) return true
+    return false
+  }
+
+  /** Milliseconds left until the deadline. */
+  get remaining(): number {
+    return this.deadline - this.clock.now()
+  }
+
+  /** Starts an attempt at an endpoint. */
+  begin(endpoint: Endpoint, load: Load): Attempt {
+    const attempt = new Attempt(this, endpoint, load)
+    this.attempts.push(attempt)
+    return attempt
+  }
+
+  /** Stops whatever is under way for this call, with the reason that its caller will see. */
+  abort(reason: unknown): void {
+    if (this.aborted || this.#ended) return
+    this.aborted = true
+    this.reason = reason
+    for (const running of [...this.#running]) running.abort(reason)
+  }
+
+  /** Has something stopped when the call is aborted; at once if it has been already. */
+  track(running: Abortable): void {
+    if (this.aborted) running.abort(this.reason)
+    else this.#running.push(running)
+  }
+
+  untrack(running: Abortable): void {
+    const index = this.#running.indexOf(running)
+    if (index >= 0) this.#running.splice(index, 1)
+  }
+
+  /** Waits on the clock; rejects with the reason if the call is aborted meanwhile. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting: Abortable = { abort: (reason) => { cancel(); this.untrack(waiting); reject(reason as Error) } }
+      const cancel = this.clock.after(ms, () => { this.untrack(waiting); resolve() })
+      this.track(waiting)
+    })
+  }
+
+  /** Hears, once, how the call ended: rejected, or its body over. */
+  onEnd(listener: (call: Call, ending: Ending) => void): void {
+    this.#endListeners.push(listener)
+  }
+
+  end(ending: Ending): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (const listener of this.#endListeners) listener(this, ending)
+  }
+
+  /** An error about this call: names its service, its cluster and its attempts. */
+  error(code: MeshErrorCode, message: string, cause?: unknown): MeshError {
+    return new MeshError(code, message, {
+      service: this.service || undefined,
+      cluster: this.cluster?.name,
+      attempts: this.attempts.map((attempt) => attempt.record()),
+      cause,
+    })
+  }
+
+  /** What was asked, for messages: the method and the service, never the query, which may hold secrets. */
+  toString(): string {
+    const { method, authority, path } = this.request
+    const query = path.indexOf('?')
+    return `${method} ${authority}${query < 0 ? path : path.slice(0, query)}`
+  }
+}
+
+type AttemptListener = (attempt: Attempt, ending: Ending) => void
+
+/** One try of a call at one endpoint; ends when its body ends. */
+export class Attempt implements Abortable {
+  readonly call: Call
+  readonly endpoint: Endpoint
+  readonly load: Load
+  /** 1 for the first. */
+  readonly number: number
+  readonly why: string
+  readonly startedAt: number
+  /** When it was written to a socket (clock's now); 0 before, and for good if it never was. */
+  sentAt = 0
+  /** When the head of the answer came; 0 before. */
+  headAt = 0
+  endedAt = 0
+  status = 0
+  ending: Ending | undefined = undefined
+  /** Set by the transport when a reused socket died under the request and it was sent once more. */
+  resent = false
+  /** Set by the transport when a reused socket died under it: that says nothing of the endpoint's health. */
+  stale = false
+  /** Stops the attempt on the wire; set by the transport. */
+  stop: ((reason: unknown) => void) | undefined = undefined
+  readonly #listeners: AttemptListener[] = []
+
+  constructor(call: Call, endpoint: Endpoint, load: Load) {
+    this.call = call
+    this.endpoint = endpoint
+    this.load = load
+    this.number = call.attempts.length + 1
+    this.why = call.why
+    this.startedAt = call.clock.now()
+  }
+
+  abort(reason: unknown): void {
+    if (this.ending === undefined) this.stop?.(reason)
+  }
+
+  /** Hears, once, how the attempt ended: failed, or its body over. */
+  onEnd(listener: AttemptListener): void {
+    this.#listeners.push(listener)
+  }
+
+  end(ending: Ending): void {
+    if (this.ending !== undefined) return
+    this.ending = ending
+    this.endedAt = this.call.clock.now()
+    for (const listener of this.#listeners) listener(this, ending)
+  }
+
+  record(): AttemptRecord {
+    const since = (at: number): number => Math.round((at - this.startedAt) * 1000) / 1000
+    return {
+      number: this.number,
+      endpoint: this.endpoint.address,
+      why: this.why,
+      startedAt: Math.round((this.startedAt - this.call.startedAt) * 1000) / 1000,
+      ...(this.sentAt > 0 && { queued: since(this.sentAt) }),
+      ...(this.headAt > 0 && { head: since(this.headAt) }),
+      ...(this.endedAt > 0 && { took: since(this.endedAt) }),
+      ...(this.status > 0 && { status: this.status }),
+      ...(this.ending !== undefined && { ending: typeof this.ending === 'string' ? this.ending : this.ending.code }),
+      ...(this.resent && { resent: true as const }),
+    }
+  }
+}
+
+/** Whether an ended attempt speaks for or against its endpoint; `undefined` when it says nothing. */
+export const verdict = (attempt: Attempt, ending: Ending): 'success' | 'failure' | undefined => {
+  if (ending === 'complete') return attempt.status >= 500 ? 'failure' : 'success'
+  if (ending === 'cancelled' || attempt.stale) return undefined
+  return 'failure'
+}

@@ -1,0 +1,69 @@
+import type { Dispatcher } from 'undici'
+import { Latency } from './latency.ts'
+
+/** What a registry says of one endpoint. */
+export interface EndpointSpec {
+  /** `host:port`, or `[v6]:port`. */
+  readonly address: string
+  /** The registry's own name for the instance; the address where there is none. */
+  readonly id?: string
+  /** Relative share of the traffic, above 0; 1 by default. */
+  readonly weight?: number
+  /** Whether it is dialled with TLS. */
+  readonly tls?: boolean
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/**
+ * - `available`: may be picked
+ * - `ejected`: taken out by outlier detection
+ * - `probation`: one real request decides
+ * - `retired`: gone from the registry, its bodies end
+ */
+export type EndpointState = 'available' | 'ejected' | 'probation' | 'retired'
+
+/** Counts of one cluster, shared by its endpoints: what is under way and what waits for a socket. */
+export interface Load {
+  /** Attempts under way, bodies included. */
+  active: number
+  /** Of those, attempts not yet written to a socket. */
+  pending: number
+}
+
+/** One address:port of a cluster, with all that was learnt of it. Plain fields, since the hot path counts in them. */
+export class Endpoint {
+  readonly id: string
+  readonly address: string
+  readonly weight: number
+  readonly tls: boolean
+  readonly metadata: Readonly<Record<string, string>>
+
+  /** Attempts under way here, bodies included. */
+  active = 0
+  /** Attempts ever begun here. */
+  attempts = 0
+  /** Attempts here that failed by the endpoint's fault. */
+  failures = 0
+  readonly latency = new Latency()
+
+  state: EndpointState = 'available'
+  /** Failures without a success between. */
+  failuresInARow = 0
+  /** Times ejected without a lasting recovery between; the next ejection is that much longer. */
+  ejections = 0
+  /** When the present ejection or probation began (clock's now). */
+  stateSince = 0
+  /** When slow start began (clock's now); `undefined` when it has its full share. */
+  warmingSince: number | undefined = undefined
+
+  /** Its own connections, made at the first attempt, a dispatcher for each way of dialling. Kept by `transport/`. */
+  readonly pools = new Map<string, Dispatcher>()
+
+  constructor(spec: EndpointSpec) {
+    this.id = spec.id ?? spec.address
+    this.address = spec.address
+    this.weight = spec.weight ?? 1
+    this.tls = spec.tls ?? false
+    this.metadata = spec.metadata ?? {}
+  }
+}

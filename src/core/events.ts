@@ -1,0 +1,28 @@
+import type { Runtime } from '../runtime/runtime.ts'
+
+/** What the mesh tells that it did; each also on the diagnostics channel `enmesh:<event>`. */
+export interface MeshEvents {
+  'endpoint-added': { readonly cluster: string; readonly endpoint: string }
+  'endpoint-removed': { readonly cluster: string; readonly endpoint: string }
+  /** Outlier detection took an endpoint out for `duration` milliseconds. */
+  'endpoint-ejected': { readonly cluster: string; readonly endpoint: string; readonly reason: string; readonly duration: number }
+  /** Its time is over: one real request decides. */
+  'endpoint-probation': { readonly cluster: string; readonly endpoint: string }
+  'endpoint-returned': { readonly cluster: string; readonly endpoint: string }
+  /** Fewer endpoints are available than the threshold: all are used. */
+  'panic-entered': { readonly cluster: string; readonly available: number; readonly total: number }
+  'panic-left': { readonly cluster: string; readonly available: number; readonly total: number }
+  'breaker-opened': { readonly cluster: string; readonly failures: number; readonly calls: number }
+  'breaker-half-opened': { readonly cluster: string }
+  'breaker-closed': { readonly cluster: string }
+  /** The registry could not tell; the mesh keeps what it has and asks again in `retryIn` milliseconds. */
+  'registry-failed': { readonly cluster: string; readonly error: unknown; readonly retryIn: number }
+  'registry-recovered': { readonly cluster: string }
+  'config-applied': { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] }
+  'config-rejected': { readonly error: unknown }
+}
+
+/** Reports an event with its type checked. */
+export const publish = <E extends keyof MeshEvents>(runtime: Runtime, event: E, detail: MeshEvents[E]): void => {
+  runtime.channels.publish(event, detail)
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import type { Runtime } from '../runtime/runtime.ts'
+
+/** One member of a pluggable family: its name in configuration, the shape of its options, and how to make it. */
+export interface Kind<Type extends string, Config extends z.ZodObject, Made> {
+  readonly type: Type
+  /** The options beside `type`, as a `z.strictObject`. */
+  readonly config: Config
+  make(config: z.output<Config>, runtime: Runtime): Made
+}
+
+/** Writes down a kind with its types inferred. */
+export const kind = <const Type extends string, Config extends z.ZodObject, Made>(
+  type: Type,
+  config: Config,
+  make: (config: z.output<Config>, runtime: Runtime) => Made,
+): Kind<Type, Config, Made> => ({ type, config, make })
+
+// `make` takes each kind's own config, so only `any` lets kinds of different configs share a family.
+/** Any kind that makes a `Made`. */
+export type AnyKind<Made> = Kind<string, any, Made>
+
+type Tagged<K, Config> = K extends Kind<infer Type, z.ZodObject, unknown> ? { type: Type } & Config : never
+
+/** What a user may write for a member of a family. */
+export type FamilyInput<K> = K extends Kind<string, infer Config, unknown> ? Tagged<K, z.input<Config>> : never
+
+/** What is left after parsing it. */
+export type FamilyOutput<K> = K extends Kind<string, infer Config, unknown> ? Tagged<K, z.output<Config>> : never
+
+/** The table of a pluggable family. A plain value: nothing registers globally. */
+export interface Family<Made, K extends AnyKind<Made>> {
+  readonly kinds: readonly K[]
+  /** The union of all members' shapes, told apart by `type`. */
+  readonly schema: z.ZodType<FamilyOutput<K>, FamilyInput<K>>
+  make(config: FamilyOutput<K>, runtime: Runtime): Made
+  /** The same table with one more kind; a kind of the same type takes the place of the old one. */
+  with<const N extends AnyKind<Made>>(kind: N): Family<Made, K | N>
+}
+
+/** Makes a table from its kinds. */
+export const family = <Made>() => <const K extends AnyKind<Made>>(...kinds: K[]): Family<Made, K> => {
+  const byType = new Map(kinds.map((kind) => [kind.type, kind]))
+  const shapes = [...byType.values()].map(({ type, config }) => config.extend({ type: z.literal(type) }))
+  return {
+    kinds: [...byType.values()],
+    schema: z.discriminatedUnion('type', shapes as [z.ZodObject, ...z.ZodObject[]]) as unknown as Family<Made, K>['schema'],
+    make: ({ type, ...config }, runtime) => {
+      const found = byType.get(type)
+      if (!found) throw new TypeError(`unknown type '${type}'`)
+      return found.make(config, runtime)
+    },
+    with: (added) => family<Made>()<AnyKind<Made>>(...kinds, added) as never,
+  }
+}

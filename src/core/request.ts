@@ -1,0 +1,73 @@
+/** What is sent as a body: a fresh one for each attempt, as long as the bytes can be had again. */
+export interface RequestBody {
+  /** Whether another attempt could send the same bytes. */
+  readonly replayable: boolean
+  /** The body for one attempt, in a form that undici's `dispatch` takes. */
+  open(): string | Uint8Array | Blob | FormData | AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
+  /** Lets go of the source when the call is over. */
+  release(): void
+}
+
+/** Header fields in pairs: name, value, name, value. Names keep the caller's spelling. */
+export type HeaderList = readonly string[]
+
+/** Methods that mean the same sent once or twice (RFC 9110 and the QUERY method). */
+export const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE', 'QUERY'])
+
+/** What the caller asked for. */
+export class RequestHead {
+  readonly method: string
+  readonly scheme: 'http' | 'https'
+  /** Lower-case host without a trailing dot, IPv6 in brackets. */
+  readonly host: string
+  /** As the URL says, or the scheme's default. */
+  readonly port: number
+  /** Path and query, as sent. */
+  readonly path: string
+  readonly headers: HeaderList
+  readonly body: RequestBody | undefined
+
+  constructor(fields: Omit<RequestHead, 'authority' | 'header' | 'idempotent' | 'pathname' | 'search'>) {
+    this.method = fields.method
+    this.scheme = fields.scheme
+    this.host = fields.host
+    this.port = fields.port
+    this.path = fields.path
+    this.headers = fields.headers
+    this.body = fields.body
+  }
+
+  /** Host with the port where it isn't the scheme's own. */
+  get authority(): string {
+    return this.port === (this.scheme === 'https' ? 443 : 80) ? this.host : `${this.host}:${this.port}`
+  }
+
+  /** The path without its query. */
+  get pathname(): string {
+    const query = this.path.indexOf('?')
+    return query < 0 ? this.path : this.path.slice(0, query)
+  }
+
+  /** The query without its question mark; empty where there is none. */
+  get search(): string {
+    const query = this.path.indexOf('?')
+    return query < 0 ? '' : this.path.slice(query + 1)
+  }
+
+  /** Value of a header, whatever the case of its name (given in lower case); several are joined as one list. */
+  header(name: string): string | undefined {
+    let found: string | undefined
+    for (let i = 0; i < this.headers.length; i += 2) {
+      const field = this.headers[i]!
+      if (field.length !== name.length || (field !== name && field.toLowerCase() !== name)) continue
+      const value = this.headers[i + 1]!
+      found = found === undefined ? value : `${found}${name === 'cookie' ? '; ' : ', '}${value}`
+    }
+    return found
+  }
+
+  /** Whether sending it twice means the same as sending it once: by its method, or because it carries `Idempotency-Key`. */
+  get idempotent(): boolean {
+    return idempotentMethods.has(this.method) || this.header('idempotency-key') !== undefined
+  }
+}

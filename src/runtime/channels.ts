@@ -1,0 +1,43 @@
+import { channel } from 'node:diagnostics_channel'
+
+/** Tells one listener what the mesh did. */
+export type Listener = (detail: object) => void
+
+/**
+ * Where the mesh tells what it did. Each event also goes to the diagnostics channel `enmesh:<event>`.
+ * Listeners that throw don't disturb the mesh: their error surfaces as an uncaught exception.
+ */
+export class Channels {
+  readonly #listeners = new Map<string, Set<Listener>>()
+
+  /** Whether anybody listens; ask before building a costly detail. */
+  heard(event: string): boolean {
+    return this.#listeners.has(event) || channel(`enmesh:${event}`).hasSubscribers
+  }
+
+  publish(event: string, detail: object): void {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      try {
+        listener(detail)
+      } catch (error) {
+        queueMicrotask(() => { throw error })
+      }
+    }
+    const diagnostics = channel(`enmesh:${event}`)
+    if (diagnostics.hasSubscribers) diagnostics.publish(detail)
+  }
+
+  /** Adds a listener; the returned function removes it. */
+  on(event: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set()
+    this.#listeners.set(event, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size === 0) this.#listeners.delete(event)
+    }
+  }
+
+  clear(): void {
+    this.#listeners.clear()
+  }
+}
