@@ -56,6 +56,8 @@ export class Call {
   readonly startedAt: number
   /** When everything must be over (clock's now). */
   deadline = Number.POSITIVE_INFINITY
+  /** Milliseconds of silence on the wire that end an attempt; 0 is off. */
+  idleTimeout = 300_000
   /** Name of the service that was dialled. */
   service = ''
   /** Name of the route that matched. */
