@@ -54,6 +54,8 @@ export class Call {
   readonly policy: CallPolicy | undefined
   readonly clock: Clock
   readonly startedAt: number
+  /** When it was rejected or its body was over (clock's now); 0 before. */
+  endedAt = 0
   /** When everything must be over (clock's now). */
   deadline = Number.POSITIVE_INFINITY
   /** Milliseconds of silence on the wire that end an attempt; 0 is off. */
@@ -148,6 +150,8 @@ export class Call {
   end(ending: Ending): void {
     if (this.#ended) return
     this.#ended = true
+    this.endedAt = this.clock.now()
+    this.request.body?.release()
     for (const listener of this.#endListeners) listener(this, ending)
   }
 
@@ -208,9 +212,10 @@ export class Attempt implements Abortable {
     if (this.ending === undefined) this.stop?.(reason)
   }
 
-  /** Hears, once, how the attempt ended: failed, or its body over. */
+  /** Hears, once, how the attempt ended: failed, or its body over; at once if it has. */
   onEnd(listener: AttemptListener): void {
-    this.#listeners.push(listener)
+    if (this.ending === undefined) this.#listeners.push(listener)
+    else listener(this, this.ending)
   }
 
   end(ending: Ending): void {
