@@ -17,8 +17,8 @@ export type ConcurrencyLimitConfig = z.output<typeof concurrencyLimitConfig>
  * ENMESH_OVERLOADED, before it takes an endpoint's turn, and without a word on the cluster's health.
  */
 export const concurrencyLimit = ({ requests, pending }: ConcurrencyLimitConfig, load: Load): Layer<Call> => (next) => (call) => {
-  if (requests !== undefined && load.active >= requests) return refuse(call, `${load.active} requests are under way`, 'requests', requests)
-  if (load.pending >= pending) return refuse(call, `${load.pending} requests wait for a socket`, 'pending', pending)
+  if (requests !== undefined && load.active >= requests) return refuse(call, `requests under way are ${load.active}`, 'requests', requests)
+  if (load.pending >= pending) return refuse(call, `requests waiting for a socket are ${load.pending}`, 'pending', pending)
   return next(call)
 }
 
