@@ -22,6 +22,18 @@ export interface Budget {
   withdraw(): boolean
 }
 
+/**
+ * Why a call whose attempt failed in a way worth retrying was not tried again:
+ * - `attempts`: as many were made as the policy allows
+ * - `not-repeatable`: it may have reached an endpoint, and sending it twice could mean something else
+ * - `body-not-replayable`: its body had begun and can't be had again
+ * - `retry-after`: the endpoint asked for a longer wait than the policy accepts
+ * - `deadline`: the wait would not have ended before it
+ * - `budget`: the cluster's allowance is used up
+ * - `refused`: the cluster had no endpoint for it (breaker, limits, none left)
+ */
+export type RetryStop = 'attempts' | 'not-repeatable' | 'body-not-replayable' | 'retry-after' | 'deadline' | 'budget' | 'refused'
+
 /** Retry policy of one call, in place of its route's. */
 export interface RetryOverride {
   readonly attempts?: number | undefined
@@ -75,6 +87,8 @@ export class Call {
    * has its endpoint: if it is still here when that fails, the caller gets it.
    */
   reserve: Reply | undefined = undefined
+  /** Why retries stopped although the last attempt was worth one, for the trail. */
+  stopped: RetryStop | undefined = undefined
   /** Hears 1xx answers, which are forwarded and never end an attempt. */
   onInformation: ((status: number, headers: Record<string, string | string[] | undefined>, raw: readonly (string | Buffer)[]) => void) | undefined = undefined
 
