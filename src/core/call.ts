@@ -209,6 +209,8 @@ export class Attempt implements Abortable {
   resent = false
   /** Set by the transport when a reused socket died under it: that says nothing of the endpoint's health. */
   stale = false
+  /** Which state of its cluster's breaker it began under; set by the breaker, which ignores results of earlier states. */
+  generation = 0
   /** Stops the attempt on the wire; set by the transport. */
   stop: ((reason: unknown) => void) | undefined = undefined
   readonly #listeners: AttemptListener[] = []
