@@ -72,6 +72,8 @@ export class Call {
   deadline = Number.POSITIVE_INFINITY
   /** Milliseconds of silence on the wire that end an attempt; 0 is off. */
   idleTimeout = 300_000
+  /** Milliseconds until the head of an attempt's answer must be in; 0 is none. */
+  attemptTimeout = 0
   /** Name of the service that was dialled. */
   service = ''
   /** Name of the route that matched. */

@@ -5,13 +5,13 @@ import type { Layer, Send } from '../core/send.ts'
 /**
  * Bounds one attempt from its start, the wait for a socket included, until the head of the answer is in; the body is
  * the deadline's business, so that streams live on. (Envoy's per-try timeout includes the body.)
- * `defaultMs` is the route's, in milliseconds, which a call may replace by its own; 0 is none.
+ * It is the call's `attemptTimeout`, which its route or its own policy sets.
  * When it passes, the attempt is aborted with ENMESH_ATTEMPT_TIMEOUT, and a retry may follow.
  *
  * Relies on the transport to settle an attempt that is aborted.
  */
-export const attemptTimeout = (defaultMs: number): Layer<Attempt> => (next) => (attempt) => {
-  const timeout = attempt.call.policy?.attemptTimeout ?? defaultMs
+export const attemptTimeout: Layer<Attempt> = (next) => (attempt) => {
+  const timeout = attempt.call.attemptTimeout
   return timeout > 0 ? headWithin(timeout, attempt, next) : next(attempt)
 }
 

@@ -20,7 +20,7 @@ export interface Door {
   readonly locate: Locate
   readonly call: (request: RequestHead) => Call
   readonly send: Send<Call>
-  readonly replayLimit: number
+  readonly replayLimit: () => number
   readonly close: () => Promise<void>
 }
 
@@ -57,7 +57,7 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     try {
       const origin = originOf(options)
       if (this.#door.locate(origin) === 'past') return this.#pass(options, handler)
-      const call = toCall(readRequest(options, origin, this.#door.replayLimit))
+      const call = toCall(readRequest(options, origin, this.#door.replayLimit()))
       relay = new Relay(call, listener)
       relay.start()
       void this.#run(call, relay)

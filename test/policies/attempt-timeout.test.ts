@@ -7,8 +7,9 @@ import { callFor, clusterOf, textOf, watch, type Asked } from './support.ts'
 
 const sending = (script: Script, ms: number, asked?: Asked) => {
   const runtime = fakeRuntime()
-  const cluster = clusterOf(scriptedUpstream(script).send, { layer: attemptTimeout(ms) })
+  const cluster = clusterOf(scriptedUpstream(script).send, { layer: attemptTimeout })
   const call = callFor(runtime.clock, cluster, asked)
+  call.attemptTimeout = asked?.policy?.attemptTimeout ?? ms
   return { clock: runtime.clock, runtime, cluster, call }
 }
 
