@@ -51,7 +51,7 @@ export class Endpoint {
   failuresInARow = 0
   /** Times ejected without a lasting recovery between; the next ejection is that much longer. */
   ejections = 0
-  /** When the present ejection or probation began (clock's now). */
+  /** When the present state began (clock's now); 0 for one that was never ejected. */
   stateSince = 0
   /** When slow start began (clock's now); `undefined` when it has its full share. */
   warmingSince: number | undefined = undefined
