@@ -1,6 +1,6 @@
 // Making a mesh
 export { createMesh, type Mesh, type MeshOptions, type MeshStatus, type Trail } from './mesh/mesh.ts'
-export type { BuiltInBalancer, BuiltInRegistry, CallPolicyInput, Families, MeshConfig, MeshInput } from './mesh/config.ts'
+export type { BuiltInBalancer, BuiltInMatcher, BuiltInRegistry, CallPolicyInput, Families, MeshConfig, MeshInput } from './mesh/config.ts'
 export type { Explanation } from './mesh/explain.ts'
 export type { Changes } from './mesh/snapshot.ts'
 export type { FetchInit } from './transport/fetch.ts'
@@ -17,7 +17,7 @@ export type { Registry, Wake, Watch } from './registries/registry.ts'
 export { balancers } from './balancers/index.ts'
 export type { Balancer, Picker } from './balancers/balancer.ts'
 export { matchers } from './matchers/index.ts'
-export type { Matcher } from './matchers/matcher.ts'
+export { matcherKind, type AnyMatcherKind, type MatchInput, type MatchOutput, type Matcher, type MatcherKind, type Matchers } from './matchers/matcher.ts'
 
 // Layers of your own
 export type { OwnLayers } from './mesh/stack.ts'

@@ -131,7 +131,8 @@ export class OutlierDetection {
       return `available: ${failuresInARow(endpoint)}, ejected at ${this.#config.failures}`
     }
     const { total, out, limit } = this.#census()
-    return `available in spite of ${failuresInARow(endpoint)}: at most ${limit} of ${total} endpoints may be out, and ${out} ${out === 1 ? 'is' : 'are'}`
+    return `available in spite of ${failuresInARow(endpoint)}: `
+      + `at most ${limit} of ${total} endpoints may be out, and ${out} ${out === 1 ? 'is' : 'are'}`
   }
 
   #census(): { total: number, out: number, limit: number } {
@@ -214,11 +215,13 @@ export const observeOutliers = (detection: OutlierDetection): Layer<Attempt> => 
   }
   return (attempt) => {
     attempt.onEnd(onEnd)
-    return attempt.endpoint.state === 'probation' && detection.probation.begin(attempt) ? next(attempt).then(onHead) : next(attempt)
+    const decides = attempt.endpoint.state === 'probation' && detection.probation.begin(attempt)
+    return decides ? next(attempt).then(onHead) : next(attempt)
   }
 }
 
-const failuresInARow = ({ failuresInARow: count }: Endpoint): string => count === 1 ? '1 failure' : `${count} failures in a row`
+const failuresInARow = ({ failuresInARow: count }: Endpoint): string =>
+  count === 1 ? '1 failure' : `${count} failures in a row`
 
 const inARow = ({ ejections }: Endpoint): string => ejections === 1 ? '' : ` ${ejections} times in a row`
 

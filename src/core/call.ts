@@ -62,7 +62,8 @@ export interface Abortable {
  * Fixed shape: with the attempt, the only object of ours that every request makes.
  */
 export class Call {
-  readonly request: RequestHead
+  /** What is sent; a route that rewrites puts a changed head in its place before the first attempt. */
+  request: RequestHead
   readonly policy: CallPolicy | undefined
   readonly clock: Clock
   readonly startedAt: number
@@ -262,7 +263,9 @@ export class Attempt implements Abortable {
 
 /** Whether an ended attempt speaks for or against its endpoint; `undefined` when it says nothing. */
 export const verdict = (attempt: Attempt, ending: Ending): 'success' | 'failure' | undefined => {
-  if (ending === 'complete') return attempt.status >= 500 ? 'failure' : 'success'
+  // A head with such a status has said it all, whoever cut the body.
+  if (attempt.status >= 500) return 'failure'
+  if (ending === 'complete') return 'success'
   if (ending === 'cancelled' || attempt.stale) return undefined
   return 'failure'
 }

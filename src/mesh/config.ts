@@ -5,12 +5,13 @@ import { clusterConfig } from '../cluster/config.ts'
 import { duration } from '../config/duration.ts'
 import type { AnyKind, Family } from '../core/family.ts'
 import { normaliseHost } from '../core/host.ts'
-import { matchers, type MatcherTable } from '../matchers/index.ts'
+import { matchers } from '../matchers/index.ts'
+import type { AnyMatcherKind, Matchers } from '../matchers/matcher.ts'
 import { egressConfig } from '../policies/egress.ts'
 import { retryOverride, retryPolicy } from '../policies/retry.ts'
 import { registries } from '../registries/index.ts'
 import type { Registry } from '../registries/registry.ts'
-import { endpointSpec } from '../registries/static.ts'
+import { endpointList } from '../registries/static.ts'
 import { routeConfig } from '../route/config.ts'
 
 /** Splits a service's name into host and, where it has one, port. */
@@ -28,21 +29,21 @@ const serviceName = z.string().refine((name) => serviceAddress(name) !== undefin
 const names = z.string().min(1).max(255)
 
 /** The plug-ins that a configuration may name. */
-export interface Families<R extends AnyKind<Registry>, B extends AnyKind<Balancer>> {
+export interface Families<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind> {
   readonly registries: Family<Registry, R>
   readonly balancers: Family<Balancer, B>
-  readonly matchers: MatcherTable
+  readonly matchers: Matchers<M>
 }
 
 /** The families that come with enmesh. */
 export const builtIn = { registries, balancers, matchers }
 
 /** The whole configuration language, for the plug-ins at hand. */
-export const meshConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balancer>>(families: Families<R, B>) => {
+export const meshConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind>(families: Families<R, B, M>) => {
   const route = routeConfig({ match: families.matchers.schema, retry: retryPolicy })
   const { match: _match, to: _to, name: _name, priority: _priority, ...policy } = route.shape
   const service = z.union([
-    z.array(endpointSpec).min(1, 'needs at least one endpoint').describe('Endpoints: a static cluster of its own.'),
+    endpointList.describe('Endpoints: a static cluster of its own.'),
     z.strictObject({ cluster: names.describe('The cluster that everything goes to.'), ...policy }),
     z.strictObject({ routes: z.array(route).min(1, 'needs at least one route').describe('The routes; the best match wins.') }),
   ])
@@ -56,7 +57,7 @@ export const meshConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balanc
   })
 }
 
-type Schema<R extends AnyKind<Registry>, B extends AnyKind<Balancer>> = ReturnType<typeof meshConfig<R, B>>
+type Schema<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind> = ReturnType<typeof meshConfig<R, B, M>>
 
 /** The registries that come with enmesh. */
 export type BuiltInRegistry = typeof registries.kinds[number]
@@ -64,11 +65,18 @@ export type BuiltInRegistry = typeof registries.kinds[number]
 /** The balancers that come with enmesh. */
 export type BuiltInBalancer = typeof balancers.kinds[number]
 
+/** The matchers that come with enmesh. */
+export type BuiltInMatcher = typeof matchers.kinds[number]
+
 /** What the user may write. */
-export type MeshInput<R extends AnyKind<Registry> = BuiltInRegistry, B extends AnyKind<Balancer> = BuiltInBalancer> = z.input<Schema<R, B>>
+export type MeshInput<
+  R extends AnyKind<Registry> = BuiltInRegistry,
+  B extends AnyKind<Balancer> = BuiltInBalancer,
+  M extends AnyMatcherKind = BuiltInMatcher,
+> = z.input<Schema<R, B, M>>
 
 /** The configuration after parsing: every default written out, durations in milliseconds. */
-export type MeshConfig = z.output<Schema<BuiltInRegistry, BuiltInBalancer>>
+export type MeshConfig = z.output<Schema<BuiltInRegistry, BuiltInBalancer, BuiltInMatcher>>
 
 /** Parsed configuration of one route. */
 export type RouteConfig = z.output<ReturnType<typeof routeConfig>>

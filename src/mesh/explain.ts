@@ -9,8 +9,8 @@ export interface Explanation {
   readonly service?: string
   /** The route that applies. */
   readonly route?: string
-  /** Each route of the service in the order tried: whether it matches, and if not why. */
-  readonly routes: readonly { readonly name: string, readonly matches: boolean, readonly why: string }[]
+  /** Each route of the service in the order tried: whether its conditions hold, and why it is not the one. */
+  readonly routes: readonly { readonly name: string, readonly matched: boolean, readonly chosen: boolean, readonly reason?: string }[]
   /** Where the route sends to: each cluster's share in percent, and its endpoints with why each is or isn't picked. */
   readonly clusters: readonly {
     readonly name: string
@@ -44,7 +44,7 @@ export const explain = (
     path: `${url.pathname}${url.search}`,
     headers: [...new Headers(headers)].flat(),
   })
-  const routes = service.table.explain(request).map(({ route, matches, why }) => ({ name: route.name, matches, why }))
+  const routes = service.table.explain(request).map(({ route, index: _, ...rest }) => ({ name: route.name, ...rest }))
   const route = service.table.find(request)
   if (!route) return { summary: `no route of service '${service.name}' matches`, service: service.name, routes, clusters: [] }
   const shares = Object.entries(typeof route.config.to === 'string' ? { [route.config.to]: 1 } : route.config.to)

@@ -7,6 +7,7 @@ import { MeshConfigError, MeshError, type AttemptRecord } from '../core/errors.t
 import { publish, type MeshEvents } from '../core/events.ts'
 import type { AnyKind } from '../core/family.ts'
 import { normaliseHost } from '../core/host.ts'
+import type { AnyMatcherKind } from '../matchers/matcher.ts'
 import type { Reply } from '../core/reply.ts'
 import { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
@@ -19,7 +20,7 @@ import { meshFetch, type FetchInit } from '../transport/fetch.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
   builtIn, callPolicy, meshConfig,
-  type BuiltInBalancer, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput, type RouteConfig,
+  type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput, type RouteConfig,
 } from './config.ts'
 import { explain, type Explanation } from './explain.ts'
 import { parse } from './faults.ts'
@@ -27,8 +28,12 @@ import { build, changes, findService, type Changes, type Shorthand, type Snapsho
 import type { OwnLayers } from './stack.ts'
 
 /** What a mesh is made with beside its configuration. */
-export interface MeshOptions<R extends AnyKind<Registry> = BuiltInRegistry, B extends AnyKind<Balancer> = BuiltInBalancer>
-  extends Partial<Families<R, B>> {
+export interface MeshOptions<
+  R extends AnyKind<Registry> = BuiltInRegistry,
+  B extends AnyKind<Balancer> = BuiltInBalancer,
+  M extends AnyMatcherKind = BuiltInMatcher,
+>
+  extends Partial<Families<R, B, M>> {
   /** `'fetch'` rejects just as the platform does (`TypeError: fetch failed`), with the `MeshError` as its cause. `'mesh'` by default. */
   readonly errors?: 'mesh' | 'fetch'
   /** Layers of your own, around calls and around attempts. */
@@ -67,7 +72,11 @@ export interface MeshStatus {
 }
 
 /** A service mesh in this process. Made by `createMesh`. */
-export interface Mesh<R extends AnyKind<Registry> = BuiltInRegistry, B extends AnyKind<Balancer> = BuiltInBalancer> extends AsyncDisposable {
+export interface Mesh<
+  R extends AnyKind<Registry> = BuiltInRegistry,
+  B extends AnyKind<Balancer> = BuiltInBalancer,
+  M extends AnyMatcherKind = BuiltInMatcher,
+> extends AsyncDisposable {
   /**
    * The platform's `fetch`, through the mesh. Bound: can be passed wherever a `fetch` is taken. `init.mesh` is policy of this call.
    * Rejects with a `MeshError` when there is no service's answer to give, and with the signal's reason when aborted.
@@ -78,7 +87,7 @@ export interface Mesh<R extends AnyKind<Registry> = BuiltInRegistry, B extends A
   /** Resolves when every cluster has had its first endpoint set; rejects with the signal's reason. */
   ready(signal?: AbortSignal): Promise<void>
   /** Takes a new configuration over in one step. On any fault throws a `MeshConfigError`, and the old one stays. */
-  update(config: MeshInput<R, B>): Changes
+  update(config: MeshInput<R, B, M>): Changes
   status(): MeshStatus
   /** Without sending: which service, route, cluster and endpoints would be used, and why not the others. */
   explain(url: string | URL, init?: { readonly method?: string, readonly headers?: HeadersInit }): Explanation
@@ -94,16 +103,20 @@ export interface Mesh<R extends AnyKind<Registry> = BuiltInRegistry, B extends A
  * Makes a mesh from its configuration and starts to watch the registries; never waits for them.
  * Throws a `MeshConfigError` that names every fault with its place.
  */
-export const createMesh = <R extends AnyKind<Registry> = BuiltInRegistry, B extends AnyKind<Balancer> = BuiltInBalancer>(
-  config: MeshInput<R, B>,
-  options: MeshOptions<R, B> = {},
-): Mesh<R, B> => new RunningMesh(config, options)
+export const createMesh = <
+  R extends AnyKind<Registry> = BuiltInRegistry,
+  B extends AnyKind<Balancer> = BuiltInBalancer,
+  M extends AnyMatcherKind = BuiltInMatcher,
+>(
+  config: MeshInput<R, B, M>,
+  options: MeshOptions<R, B, M> = {},
+): Mesh<R, B, M> => new RunningMesh(config, options)
 
-class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>> implements Mesh<R, B> {
+class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind> implements Mesh<R, B, M> {
   readonly fetch: Mesh['fetch']
   readonly dispatcher: MeshDispatcher
   readonly #runtime: Runtime
-  readonly #schema: ReturnType<typeof meshConfig<R, B>>
+  readonly #schema: ReturnType<typeof meshConfig<R, B, M>>
   readonly #shorthand: Shorthand
   readonly #surroundings: Surroundings
   readonly #calls = new Set<Call>()
@@ -113,8 +126,8 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>> impl
   #closing: Promise<void> | undefined
   #drained: (() => void) | undefined
 
-  constructor(input: MeshInput<R, B>, options: MeshOptions<R, B>) {
-    const families = { ...builtIn, ...options } as unknown as Families<R, B>
+  constructor(input: MeshInput<R, B, M>, options: MeshOptions<R, B, M>) {
+    const families = { ...builtIn, ...options } as unknown as Families<R, B, M>
     this.#runtime = options.runtime ?? systemRuntime()
     this.#schema = meshConfig(families)
     const route = routeConfig({ match: families.matchers.schema, retry: retryPolicy })
@@ -128,6 +141,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>> impl
         registry: (config) => families.registries.make(config as never, this.#runtime),
         balancer: (config) => families.balancers.make(config as never, this.#runtime),
       },
+      matchers: families.matchers,
       own: options.layers ?? {},
       transport: options.transport ? () => options.transport! : httpTransport,
     }
@@ -165,7 +179,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>> impl
     }
   }
 
-  update(input: MeshInput<R, B>): Changes {
+  update(input: MeshInput<R, B, M>): Changes {
     if (this.#closing) throw closed()
     const before = this.#snapshot
     let after: Snapshot

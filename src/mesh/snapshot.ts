@@ -4,6 +4,7 @@ import { clusterConfig, type ClusterConfig } from '../cluster/config.ts'
 import type { Attempt, Call, ClusterHandle } from '../core/call.ts'
 import { MeshConfigError, type ConfigFault } from '../core/errors.ts'
 import type { Send } from '../core/send.ts'
+import type { Matcher } from '../matchers/matcher.ts'
 import { egress } from '../policies/egress.ts'
 import { routeTable, unreachable, type RouteTable } from '../route/table.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -15,6 +16,8 @@ import { attemptStack, callStack, clusterStack, type OwnLayers } from './stack.t
 /** A route made ready: what matches, and how a call is sent that it applies to. */
 export interface Route {
   readonly name: string
+  readonly match: RouteConfig['match']
+  readonly priority: number | undefined
   readonly config: RouteConfig
   readonly send: Send<Call>
 }
@@ -43,6 +46,7 @@ export interface Snapshot {
 export interface Surroundings {
   readonly runtime: Runtime
   readonly families: ClusterFamilies
+  readonly matchers: { make(match: NonNullable<RouteConfig['match']>): readonly Matcher[] }
   readonly own: OwnLayers
   readonly transport: (config: ConnectionConfig) => Send<Attempt>
 }
@@ -96,7 +100,7 @@ const unknownClusters = (named: readonly (readonly [string, Place])[], clusters:
   }))
 
 const duplicates = (routes: readonly RouteConfig[], place: Place): ConfigFault[] => [
-  ...unreachable(routes).map(([earlier, later]) => ({
+  ...unreachable(routes).map(([later, earlier]) => ({
     path: placeOf([...place, 'routes', later]),
     message: `can never match: routes[${earlier}] has the same conditions and comes first`,
   })),
@@ -124,7 +128,7 @@ export interface Shorthand {
  * clusters that exist already are asked what they would become.
  */
 export const build = (config: MeshConfig, shorthand: Shorthand, before: ReadonlyMap<string, Cluster>, surroundings: Surroundings): Snapshot => {
-  const { runtime, families, own, transport } = surroundings
+  const { runtime, families, matchers, own, transport } = surroundings
   const staticCluster = (endpoints: readonly unknown[]): ClusterConfig =>
     shorthand.cluster.parse({ registry: { type: 'static', endpoints } }) as ClusterConfig
   const planned = plan(config, shorthand.route, staticCluster)
@@ -147,11 +151,12 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
     const { host, port } = serviceAddress(name)!
     const compiled = routes.map((route, index): Route => ({
       name: route.name ?? `routes[${index}]`,
+      match: route.match,
+      priority: route.priority,
       config: route,
       send: callStack(route, targetsOf(route, handles), own, runtime),
     }))
-    const table = routeTable(compiled.map((route) => ({ ...route.config, payload: route })))
-    services.set(keyOf(host, port), { name, host, port, table, routes: compiled })
+    services.set(keyOf(host, port), { name, host, port, table: routeTable(compiled, matchers), routes: compiled })
   }
   return { config, services, clusters, parts, mayLeave: egress(config.egress) }
 }

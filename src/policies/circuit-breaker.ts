@@ -196,10 +196,11 @@ export class Breaker {
   refusal(call: Call): MeshError {
     const now = this.#runtime.clock.now()
     const probe = Math.ceil(this.#nextProbeIn())
-    const next = this.#state === 'open' ? `the next probe is allowed in ${probe} ms` : `a probe is under way, the next is allowed in ${probe} ms`
+    const underWay = this.#state === 'open' ? '' : 'a probe is under way, '
     const error = call.error('ENMESH_CIRCUIT_OPEN',
-      `${call} was not sent: the breaker of cluster '${this.cluster}' is ${this.#state}. It opened ${Math.round(now - this.#openedAt)} ms ago `
-      + `when ${this.#failures} of ${this.#calls} attempts had failed; ${next}. `
+      `${call} was not sent: the breaker of cluster '${this.cluster}' is ${this.#state}. `
+      + `It opened ${Math.round(now - this.#openedAt)} ms ago when ${this.#failures} of ${this.#calls} attempts had failed; `
+      + `${underWay}the next probe is allowed in ${probe} ms. `
       + 'Find out why the cluster fails (mesh.status() shows its endpoints); a fallback can answer meanwhile.')
     this.events.tell('fire', [])
     this.events.tell('reject', error)

@@ -12,8 +12,7 @@ const ok: ScriptedAnswer = { status: 200 }
 const bad: ScriptedAnswer = { status: 503 }
 const hangs: ScriptedAnswer = { delay: Number.POSITIVE_INFINITY }
 
-const head = (fields: object = {}): RequestHead =>
-  new RequestHead({ method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/', headers: [], body: undefined, ...fields })
+const get = { method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/', headers: [], body: undefined } as const
 
 /** Endpoints under detection, reached through a scripted network. */
 const scene = (count: number, input: z.input<typeof outlierConfig> = {}, slowStart = false) => {
@@ -29,10 +28,11 @@ const scene = (count: number, input: z.input<typeof outlierConfig> = {}, slowSta
   for (const event of ['endpoint-ejected', 'endpoint-probation', 'endpoint-returned']) {
     runtime.channels.on(event, (detail) => published.push([event, detail]))
   }
-  const newCall = (fields?: object): Call => new Call(head(fields), runtime.clock)
+  const newCall = (): Call => new Call(new RequestHead(get), runtime.clock)
   const start = (endpoint: Endpoint, answer: ScriptedAnswer, call = newCall()) => {
     answers.push(answer)
-    const outcome = toEndpoint(call.begin(endpoint, load)).then(({ status }) => status, (error: { code?: string }) => error.code ?? error)
+    const attempt = call.begin(endpoint, load)
+    const outcome = toEndpoint(attempt).then(({ status }) => status, (error: { code?: string }) => error.code ?? error)
     return { call, outcome }
   }
   const run = async (endpoint: Endpoint, ...list: ScriptedAnswer[]) => {
@@ -142,7 +142,8 @@ test('an endpoint kept by the cap says so, and goes as soon as there is room', a
   const { endpoints: [first, second], fail, clock, states, probe, detection } = scene(2)
   await fail(first!)
   await fail(second!, 7)
-  assert.equal(detection.explain(second!), 'available in spite of 7 failures in a row: at most 1 of 2 endpoints may be out, and 1 is')
+  assert.equal(detection.explain(second!),
+    'available in spite of 7 failures in a row: at most 1 of 2 endpoints may be out, and 1 is')
   await clock.advance(10_000)
   await fail(second!, 1)
   assert.equal(states(), 'probation available')
@@ -152,7 +153,7 @@ test('an endpoint kept by the cap says so, and goes as soon as there is room', a
 })
 
 test('after its time one real request decides: a success brings it back', async () => {
-  const { endpoints: [first], fail, clock, states, probe, detection, host, published } = scene(2)
+  const { endpoints: [first], fail, clock, states, probe, detection, host, published, newCall } = scene(2)
   await fail(first!)
   await clock.advance(9_999)
   assert.equal(states(), 'ejected available')
@@ -169,7 +170,7 @@ test('after its time one real request decides: a success brings it back', async 
     ['endpoint-probation', { cluster: 'order', endpoint: '10.0.0.1:80' }],
     ['endpoint-returned', { cluster: 'order', endpoint: '10.0.0.1:80' }],
   ])
-  assert.equal(detection.probation.take(new Call(head(), clock)), undefined)
+  assert.equal(detection.probation.take(newCall()), undefined)
 })
 
 test('it starts slowly where that is asked for', async () => {
@@ -253,6 +254,7 @@ test('the deciding request is judged by the head of its reply', async () => {
   const call = newCall()
   await start(detection.probation.take(call)!, { bodyDelay: Number.POSITIVE_INFINITY }, call).outcome
   assert.equal(first!.state, 'available')
+  assert.equal(first!.failuresInARow, 0)
 })
 
 test('results of attempts begun before the ejection decide nothing', async () => {

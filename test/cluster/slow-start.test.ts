@@ -7,9 +7,12 @@ import { Endpoint } from '../../src/core/endpoint.ts'
 import { RequestHead } from '../../src/core/request.ts'
 import { fakeRuntime, scriptedRandom, seededRandom } from '../../src/testing/index.ts'
 
-const request = new RequestHead({ method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/', headers: [], body: undefined })
+const request = new RequestHead({
+  method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/', headers: [], body: undefined,
+})
 
-const take = (count: number): Endpoint[] => Array.from({ length: count }, (_, i) => new Endpoint({ address: `10.0.0.${i + 1}:80` }))
+const take = (count: number): Endpoint[] =>
+  Array.from({ length: count }, (_, i) => new Endpoint({ address: `10.0.0.${i + 1}:80` }))
 
 /** Any endpoint by an even chance of its own. */
 const evenly = (): Balancer => {

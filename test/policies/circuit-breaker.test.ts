@@ -13,7 +13,9 @@ const ok: ScriptedAnswer = { status: 200 }
 const bad: ScriptedAnswer = { status: 503 }
 const hangs: ScriptedAnswer = { delay: Number.POSITIVE_INFINITY }
 
-const get = { method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/a?secret=1', headers: [], body: undefined } as const
+const get = {
+  method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/a?secret=1', headers: [], body: undefined,
+} as const
 
 /** A breaker in its two places around a scripted network; 0.5 is a jitter of nothing. */
 const scene = (input: z.input<typeof circuitBreakerConfig> = {}, random = scriptedRandom(0.5)) => {
@@ -64,7 +66,8 @@ const opened = async (input: z.input<typeof circuitBreakerConfig> = {}, random =
 
 test('has the defaults of Hystrix and refuses what makes no sense', () => {
   assert.deepEqual(circuitBreakerConfig.parse({}), { calls: 20, failures: 50, window: 10_000, open: 5_000 })
-  for (const input of [{ calls: 0 }, { calls: 1.5 }, { failures: 0 }, { failures: 101 }, { window: 0 }, { open: '0s' }, { opne: 1 }]) {
+  const senseless = [{ calls: 0 }, { calls: 1.5 }, { failures: 0 }, { failures: 101 }, { window: 0 }, { open: '0s' }, { opne: 1 }]
+  for (const input of senseless) {
     assert.equal(circuitBreakerConfig.safeParse(input).success, false, JSON.stringify(input))
   }
 })
@@ -238,11 +241,10 @@ test('a late failure of an old call neither opens it again nor counts', async ()
 test('a call admitted before it opened, that begins its attempt while it is open, counts for nothing', async () => {
   const { start, run, breaker, behind, clock } = scene()
   let proceed = (): void => {}
-  let inner: Send<Call> | undefined
   const gate = new Promise<void>((resolve) => { proceed = resolve })
   const toEndpoint = stack<Attempt>([observeBreaker(breaker)], scriptedUpstream(bad).send)
-  inner = (call) => toEndpoint(call.begin(new Endpoint({ address: '10.0.0.2:80' }), { active: 0, pending: 0 }))
-  behind(async (call) => { await gate; return inner!(call) })
+  const inner: Send<Call> = (call) => toEndpoint(call.begin(new Endpoint({ address: '10.0.0.2:80' }), { active: 0, pending: 0 }))
+  behind(async (call) => { await gate; return inner(call) })
   const queued = start(bad)
   behind(inner)
   await run(...times(20, bad))
@@ -358,16 +360,19 @@ test('closed, a call passes without a promise of its own', () => {
   assert.equal(circuitBreaker(breaker)(() => promise)(new Call(new RequestHead(get), clock)), promise)
 })
 
-test('closing it leaves no timer, neither on the clock nor of Node', async () => {
-  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
-  const before = timers()
+test('opossum keeps no timer of its own, not even while open, and close leaves none on the clock', async (t) => {
+  const armed = t.mock.method(globalThis, 'setTimeout').mock
+  const stopped = t.mock.method(globalThis, 'clearTimeout').mock
+  const intervals = t.mock.method(globalThis, 'setInterval').mock
   const { breaker, clock, run } = await opened()
+  assert.equal(armed.callCount(), 1, 'opossum arms its own timer when it opens')
+  assert.ok(stopped.calls.some(({ arguments: [timer] }) => timer === armed.calls[0]!.result))
   assert.equal(clock.pending, 1)
   breaker.close()
   assert.equal(clock.pending, 0)
-  assert.equal(timers(), before)
   await run(ok)
   breaker.close()
+  assert.equal(intervals.callCount(), 0)
 })
 
 test('nothing is counted after close', async () => {
@@ -444,7 +449,8 @@ test('two breakers know nothing of one another, and the configuration is left al
   const config = Object.freeze(circuitBreakerConfig.parse({ calls: 2 }))
   const runtime = fakeRuntime()
   const [first, second] = [new Breaker('a', config, runtime), new Breaker('b', config, runtime)]
-  const attempt = new Call(new RequestHead(get), runtime.clock).begin(new Endpoint({ address: '10.0.0.1:80' }), { active: 0, pending: 0 })
+  const call = new Call(new RequestHead(get), runtime.clock)
+  const attempt = call.begin(new Endpoint({ address: '10.0.0.1:80' }), { active: 0, pending: 0 })
   first.record(attempt, true)
   first.record(attempt, true)
   assert.deepEqual([first.state, second.state], ['open', 'closed'])
