@@ -26,9 +26,9 @@ const gaveUp = new Error('the caller gave up')
 type Configs = readonly [MeshInput, ...MeshInput[]]
 
 /** Configurations to swap between: weights move, endpoints come and go, a cluster goes and comes back. */
-const configurations = ([a, b, c, d]: readonly string[], refusing: readonly string[]): Configs => {
-  const cluster = (...endpoints: (string | undefined)[]) =>
-    ({ registry: { type: 'static', endpoints: endpoints.map((endpoint) => endpoint!) } }) as const
+const configurations = (addresses: readonly string[], refusing: readonly string[]): Configs => {
+  const [a, b, c, d] = addresses as [string, string, string, string]
+  const cluster = (...endpoints: string[]) => ({ registry: { type: 'static', endpoints } }) as const
   const config = (to: Record<string, number>, clusters: MeshInput['clusters']): MeshInput => ({
     services: { 'shop.local': { routes: [{ to, timeout: '2s' }] }, 'down.local': { cluster: 'down', timeout: '2s' } },
     clusters: { ...clusters, down: cluster(...refusing) },
@@ -44,7 +44,7 @@ const configurations = ([a, b, c, d]: readonly string[], refusing: readonly stri
 
 type Deed = (mesh: Mesh) => Promise<unknown>
 
-const read = (path: string, init?: RequestInit): Deed => async (mesh) => (await mesh.fetch(`${shop}${path}`, init as never)).text()
+const read = (path: string, init?: RequestInit): Deed => async (mesh) => (await mesh.fetch(`${shop}${path}`, init)).text()
 
 /** The things that callers do, with how often in a hundred. */
 const deeds = (longLived: AbortSignal): readonly (readonly [number, Deed])[] => [

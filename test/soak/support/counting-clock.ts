@@ -2,26 +2,32 @@ import { systemClock, type Cancel, type Clock } from '../../../src/runtime/clock
 
 /** The machine's clock, counting the timers that have neither run nor been cancelled; `process` shows none that are unref'd. */
 export class CountingClock implements Clock {
-  readonly now = systemClock.now
-  readonly wall = systemClock.wall
   readonly #pending = new Set<object>()
 
   get pending(): number {
     return this.#pending.size
   }
 
+  now(): number {
+    return systemClock.now()
+  }
+
+  wall(): number {
+    return systemClock.wall()
+  }
+
   after(ms: number, task: () => void): Cancel {
-    return this.#count(systemClock.after, ms, task)
+    return this.#count(task, (counted) => systemClock.after(ms, counted))
   }
 
   background(ms: number, task: () => void): Cancel {
-    return this.#count(systemClock.background, ms, task)
+    return this.#count(task, (counted) => systemClock.background(ms, counted))
   }
 
-  #count(schedule: Clock['after'], ms: number, task: () => void): Cancel {
+  #count(task: () => void, schedule: (counted: () => void) => Cancel): Cancel {
     const timer = {}
     this.#pending.add(timer)
-    const cancel = schedule(ms, () => {
+    const cancel = schedule(() => {
       this.#pending.delete(timer)
       task()
     })
