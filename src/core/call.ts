@@ -62,7 +62,8 @@ export interface Abortable {
  * Fixed shape: with the attempt, the only object of ours that every request makes.
  */
 export class Call {
-  readonly request: RequestHead
+  /** What is sent; a route that rewrites puts a changed head in its place before the first attempt. */
+  request: RequestHead
   readonly policy: CallPolicy | undefined
   readonly clock: Clock
   readonly startedAt: number

@@ -34,9 +34,11 @@ export interface Load {
 export class Endpoint {
   readonly id: string
   readonly address: string
-  readonly weight: number
   readonly tls: boolean
-  readonly metadata: Readonly<Record<string, string>>
+  /** May change while the endpoint lives; pickers read it when they are prepared. */
+  weight: number
+  /** May change while the endpoint lives. */
+  metadata: Readonly<Record<string, string>>
 
   /** Attempts under way here, bodies included. */
   active = 0

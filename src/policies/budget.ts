@@ -7,7 +7,8 @@ import type { Clock } from '../runtime/clock.ts'
 /** How much load retries and hedges together may add to a cluster. */
 export const budgetConfig = z.strictObject({
   percent: percent.default(20).describe('Retries and hedges allowed for every 100 calls.'),
-  perSecond: z.number().min(0).default(10).describe('Retries and hedges allowed each second whatever the number of calls, for clusters with few.'),
+  perSecond: z.number().min(0).default(10)
+    .describe('Retries and hedges allowed each second whatever the number of calls, for clusters with few.'),
   window: duration
     .refine((ms) => ms >= 1_000 && ms <= 60_000, { error: "must be from '1s' to '60s'" })
     .default(10_000)

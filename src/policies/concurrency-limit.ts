@@ -5,7 +5,8 @@ import type { Layer } from '../core/send.ts'
 
 /** How much may be under way in a cluster at once. */
 export const concurrencyLimitConfig = z.strictObject({
-  requests: z.number().int().min(1).optional().describe('Requests under way at once in the cluster, bodies included; no limit by default.'),
+  requests: z.number().int().min(1).optional()
+    .describe('Requests under way at once in the cluster, bodies included; no limit by default.'),
   pending: z.number().int().min(1).default(1_024).describe('Requests that may wait for a socket at once in the cluster.'),
 })
 
@@ -17,13 +18,13 @@ export type ConcurrencyLimitConfig = z.output<typeof concurrencyLimitConfig>
  * ENMESH_OVERLOADED, before it takes an endpoint's turn, and without a word on the cluster's health.
  */
 export const concurrencyLimit = ({ requests, pending }: ConcurrencyLimitConfig, load: Load): Layer<Call> => (next) => (call) => {
-  if (requests !== undefined && load.active >= requests) return refuse(call, `requests under way are ${load.active}`, 'requests', requests)
-  if (load.pending >= pending) return refuse(call, `requests waiting for a socket are ${load.pending}`, 'pending', pending)
+  if (requests !== undefined && load.active >= requests) return refuse(call, 'requests', requests, `under way are ${load.active}`)
+  if (load.pending >= pending) return refuse(call, 'pending', pending, `waiting for a socket are ${load.pending}`)
   return next(call)
 }
 
-const refuse = (call: Call, found: string, option: string, limit: number): Promise<never> => Promise.reject(call.error(
+const refuse = (call: Call, option: string, limit: number, found: string): Promise<never> => Promise.reject(call.error(
   'ENMESH_OVERLOADED',
-  `${call} was refused: in cluster '${call.cluster?.name}' ${found}, and its limit '${option}' is ${limit}. ` +
+  `${call} was refused: in cluster '${call.cluster!.name}' requests ${found}, and its limit '${option}' is ${limit}. ` +
   `Raise '${option}' if its endpoints can take more, add endpoints, or send less.`,
 ))

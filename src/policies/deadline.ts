@@ -29,8 +29,9 @@ const exceeded = (call: Call, timeout: number): Error => call.error(
 const progress = (call: Call): string => {
   const count = call.attempts.length
   const last = call.attempts.at(-1)
-  if (!last) return `no attempt was made, it still waited for an endpoint${call.cluster ? ` of cluster '${call.cluster.name}'` : ''}`
+  if (!last) return `no attempt was made, it still waited for ${call.cluster ? `an endpoint of cluster '${call.cluster.name}'` : 'a cluster'}`
   const made = `${count === 1 ? '1 attempt' : `${count} attempts`} made`
   if (last.ending !== undefined) return `${made}, it waited for the next try`
-  return `${made}, the last at ${last.endpoint.address} waited for ${last.headAt > 0 ? 'the end of the body' : last.sentAt > 0 ? 'an answer' : 'a socket'}`
+  const awaited = last.headAt > 0 ? 'the end of the body' : last.sentAt > 0 ? 'an answer' : 'a socket'
+  return `${made}, the last at ${last.endpoint.address} waited for ${awaited}`
 }

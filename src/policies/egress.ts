@@ -21,7 +21,9 @@ const readPattern = (text: string): Pattern | string => {
   const subdomains = text.startsWith('*.')
   const parts = withPort.exec(subdomains ? text.slice(2) : text)
   if (!parts) return "must be a host and at most a port: 'api.example.com:443', IPv6 in brackets: '[2001:db8::1]:443'"
-  if (parts[1]!.includes('*')) return "may have '*' only as its whole first label: '*.example.com' (for every host write egress: 'allow')"
+  if (parts[1]!.includes('*')) {
+    return "may have '*' only as its whole first label: '*.example.com' (for every host write egress: 'allow')"
+  }
   const port = parts[2] === undefined ? undefined : Number(parts[2])
   if (port !== undefined && (port < 1 || port > 65_535)) return 'must have a port from 1 to 65535'
   const host = normaliseHost(parts[1]!)
@@ -41,7 +43,9 @@ const hostPattern = z.string().superRefine((text, context) => {
 export const egressConfig = z.union([
   z.enum(['allow', 'deny']),
   z.strictObject({
-    allow: z.array(hostPattern).describe("Hosts that may be called: 'api.example.com', '*.example.com' for its subdomains, an IP address, each with a port or for any."),
+    allow: z.array(hostPattern).describe(
+      "Hosts that may be called: 'api.example.com', '*.example.com' for its subdomains, an IP address, each with a port or for any.",
+    ),
   }),
 ], { error: "must be 'allow', 'deny', or { allow: ['api.example.com', '*.example.com'] }" })
 

@@ -20,7 +20,8 @@ const condition = z.union([z.enum(conditionNames), z.number().int().min(400).max
 
 const attempts = z.number().int().min(1).max(10)
 const on = z.array(condition)
-const methods = z.union([z.enum(['idempotent', 'any']), z.array(z.string().regex(/^[A-Z][A-Z-]*$/, 'is not a method in capitals'))], {
+const method = z.string().regex(/^[A-Z][A-Z-]*$/, 'is not a method in capitals')
+const methods = z.union([z.enum(['idempotent', 'any']), z.array(method)], {
   error: "must be 'idempotent', 'any', or a list of methods such as ['GET', 'POST']",
 })
 
@@ -40,7 +41,8 @@ export const retryConfig = z.strictObject({
   ),
   backoff: backoffConfig.prefault({}).describe('Wait between attempts: full jitter.'),
   retryAfter: z.strictObject({
-    max: duration.default(10_000).describe('Longest Retry-After that is waited for; a reply that asks for more goes to the caller.'),
+    max: duration.default(10_000)
+      .describe('Longest Retry-After that is waited for; a reply that asks for more goes to the caller.'),
   }).prefault({}).describe('How Retry-After of a reply is honoured; its wait comes before the back-off.'),
 })
 
@@ -48,7 +50,7 @@ export const retryConfig = z.strictObject({
 export type RetryConfig = z.output<typeof retryConfig>
 
 /** What a route says of retries: options, or `false` for none. */
-export const retryPolicy = z.union([z.literal(false), retryConfig])
+export const retryPolicy = z.union([z.literal(false), retryConfig], { error: 'must be false, or options such as { attempts: 3 }' })
 
 /** What a single call may say of retries, in place of its route. */
 export const retryOverride = z.union([
@@ -188,7 +190,8 @@ const isRetriableError = (error: unknown, rules: Rules): boolean =>
 /** Whether the endpoint turned an HTTP/2 stream away before it processed anything of it (RFC 9113, section 8.7). */
 const isRefusedStream = (error: unknown): boolean => {
   const cause = error instanceof MeshError ? error.cause : undefined
-  return cause instanceof Error && 'code' in cause && cause.code === 'ERR_HTTP2_STREAM_ERROR' && cause.message.includes('REFUSED_STREAM')
+  if (!(cause instanceof Error && 'code' in cause)) return false
+  return cause.code === 'ERR_HTTP2_STREAM_ERROR' && cause.message.includes('REFUSED_STREAM')
 }
 
 const delayBeforeRetry = (call: Call, rules: Rules, retry: number, reply: Reply | undefined): number =>
@@ -217,9 +220,9 @@ const hasBegun = (call: Call): boolean => {
 }
 
 // The three forms of a date that RFC 9110 has recipients accept; Date.parse alone takes nearly anything for one.
-const httpDate = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? (?:\d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} [\d:]{8} GMT|[A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/
+const httpDate = /^[A-Z][a-z]+,? (?:\d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} [\d:]{8} GMT|[A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/
 
-/** Milliseconds that a reply asks to wait; 0 for a date gone by; `undefined` without the header or when it is neither seconds nor date. */
+/** Milliseconds that a reply asks to wait, 0 for a date gone by; `undefined` without a header that is seconds or a date. */
 const retryAfterOf = (reply: Reply, clock: Clock): number | undefined => {
   const header = reply.headers['retry-after']
   const value = (typeof header === 'string' ? header : header?.[0])?.trim()
@@ -233,15 +236,16 @@ const retryAfterOf = (reply: Reply, clock: Clock): number | undefined => {
 // Only replies stop for `retry-after` and `refused`, and a reply needs no words.
 const explanations: Readonly<Partial<Record<RetryStop, string>>> = {
   'attempts': "It was tried as often as 'retry.attempts' allows.",
-  'not-repeatable': "It was not tried again, since it may have taken effect: send an Idempotency-Key or widen 'retry.methods' if sending it twice is safe.",
-  'body-not-replayable': 'It was not tried again, since its body had begun and cannot be read twice: pass it as a string or bytes.',
+  'not-repeatable': "It was not tried again, since it may have taken effect: " +
+    "if sending it twice is safe, send an Idempotency-Key or widen 'retry.methods'.",
+  'body-not-replayable': 'It was not tried again, since its body cannot be read twice: pass it as a string or bytes.',
   'deadline': "It was not tried again, since the wait would not have ended before the deadline: raise 'timeout'.",
-  'budget': "It was not tried again, since the cluster's budget for retries is used up: look why so many fail, or raise 'budget'.",
+  'budget': "It was not tried again, since the cluster's budget for retries is used up: see why so many fail, or raise 'budget'.",
 }
 
 /** The same error once more, with the reason why it is the last and the records of all attempts complete. */
 const explained = (call: Call, error: MeshError, stop: RetryStop): MeshError =>
-  call.error(error.code, `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'} ${explanations[stop]}`, error.cause)
+  call.error(error.code, `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'} ${explanations[stop] ?? ''}`, error.cause)
 
 const publishRetry = (call: Call, delay: number, runtime: Runtime): void => publish(runtime, 'retry', {
   cluster: call.cluster!.name,

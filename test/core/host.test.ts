@@ -24,13 +24,16 @@ test('spellings of one host become one', () => {
 })
 
 test('what is no host, or more than a host, is none', () => {
-  const junk = ['', '.', '..', '%2e', ' ', 'a b', 'a\t', '\0a', 'a\0', 'a/b', 'a?b', 'a#b', 'a\\b', 'u@a', 'a:80', '::1', '[::1]:80', '[::1', '[]', '[a]',
-    'http://a', 'a／b', '1.2.3.256']
+  const junk = [
+    '', '.', '..', '%2e', ' ', 'a b', 'a\t', '\0a', 'a\0', 'a/b', 'a?b', 'a#b', 'a\\b', 'u@a', 'a:80',
+    '::1', '[::1]:80', '[::1', '[]', '[a]', 'http://a', 'a／b', '1.2.3.256',
+  ]
   for (const host of junk) assert.equal(normaliseHost(host), undefined, JSON.stringify(host))
 })
 
 test('no input makes it throw, and what it gives it leaves alone', () => {
-  fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom(...'aZ0.%2e[]:*xX7fーß。') }), fc.webAuthority()), (host) => {
+  const nearly = fc.string({ unit: fc.constantFrom(...'aZ0.%2e[]:*xX7fーß。') })
+  fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary' }), nearly, fc.webAuthority()), (host) => {
     const once = normaliseHost(host)
     if (once !== undefined) assert.equal(normaliseHost(once), once)
   }), { numRuns: 2_000 })

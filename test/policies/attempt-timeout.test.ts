@@ -20,7 +20,8 @@ test('an attempt without an answer in time fails, and the call lives on', async 
   assert.equal(seen.done, false)
   await clock.advance(1)
   assert.equal(seen.error.code, 'ENMESH_ATTEMPT_TIMEOUT')
-  assert.match(seen.error.message, /^Attempt 1 of GET order\.local\/ at 10\.0\.0\.1:80 had no answer within 100 ms\. Raise 'attemptTimeout'/)
+  assert.match(seen.error.message, /^Attempt 1 of GET order\.local\/ at 10\.0\.0\.1:80 had no answer within 100 ms\./)
+  assert.match(seen.error.message, /Raise 'attemptTimeout'/)
   assert.deepEqual([call.aborted, call.attempts[0]!.ending, clock.pending], [false, seen.error, 0])
 })
 
@@ -50,7 +51,8 @@ test('an attempt that fails by itself leaves no timer', async () => {
 })
 
 test('0 is no timeout, and a call may bring its own', async () => {
-  for (const [ms, policy, timers] of [[0, undefined, 0], [100, { attemptTimeout: 0 }, 0], [0, { attemptTimeout: 20 }, 1]] as const) {
+  const cases = [[0, undefined, 0], [100, { attemptTimeout: 0 }, 0], [0, { attemptTimeout: 20 }, 1]] as const
+  for (const [ms, policy, timers] of cases) {
     const { clock, call, cluster } = sending({ delay: Infinity }, ms, policy && { policy })
     const seen = watch(cluster.send(call))
     assert.equal(clock.pending, timers)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MeshError, type MeshErrorCode } from '../../src/core/errors.ts'
-import type { Call } from '../../src/core/call.ts'
+import type { Attempt, Call } from '../../src/core/call.ts'
 import type { Reply } from '../../src/core/reply.ts'
 import { deadline } from '../../src/policies/deadline.ts'
 import { retry, retryConfig, retryOverride, retryPolicy } from '../../src/policies/retry.ts'
@@ -54,7 +54,8 @@ test('the defaults are three attempts for idempotent requests, with full jitter'
 test('options that cannot be meant are refused', () => {
   const refused: [object, string][] = [
     [{ attempts: 0 }, 'attempts'], [{ attempts: 11 }, 'attempts'], [{ attempts: 1.5 }, 'attempts'],
-    [{ on: ['gateway-errors'] }, 'on.0'], [{ on: [399] }, 'on.0'], [{ on: [600] }, 'on.0'], [{ on: ['503'] }, 'on.0'], [{ on: '5xx' }, 'on'],
+    [{ on: ['gateway-errors'] }, 'on.0'],
+    [{ on: [399] }, 'on.0'], [{ on: [600] }, 'on.0'], [{ on: ['503'] }, 'on.0'], [{ on: '5xx' }, 'on'],
     [{ methods: 'all' }, 'methods'], [{ backoff: { base: '5 parsecs' } }, 'backoff.base'],
     [{ retryAfter: { max: -1 } }, 'retryAfter.max'], [{ attemps: 2 }, ''],
   ]
@@ -86,7 +87,8 @@ test('retries a 503 on the next endpoint, and the caller gets the better answer'
 
 test('the reason for each attempt is on the trail', async () => {
   const { upstream } = await run({ script: [{ error: 'ENMESH_CONNECTION_RESET' }, { error: 'ENMESH_CONNECT_FAILED' }, {}] })
-  assert.deepEqual(upstream.attempts.map(({ why }) => why), ['first', 'retry after ENMESH_CONNECTION_RESET', 'retry after ENMESH_CONNECT_FAILED'])
+  const expected = ['first', 'retry after ENMESH_CONNECTION_RESET', 'retry after ENMESH_CONNECT_FAILED']
+  assert.deepEqual(upstream.attempts.map(({ why }) => why), expected)
 })
 
 test('waits with full jitter before each retry', async () => {
@@ -96,7 +98,8 @@ test('waits with full jitter before each retry', async () => {
 })
 
 test('when the attempts are used up, the caller gets the last reply', async () => {
-  const { reply, attempts, sent, upstream } = await run({ script: [{ status: 503 }, { status: 503 }, { status: 503, body: 'last' }] })
+  const script = [{ status: 503 }, { status: 503 }, { status: 503, body: 'last' }]
+  const { reply, attempts, sent, upstream } = await run({ script })
   assert.equal(attempts, 3)
   assert.equal(await textOf(reply!), 'last')
   assert.equal(sent.stopped, 'attempts')
@@ -112,10 +115,11 @@ test('when the attempts are used up, the error says so and tells of each attempt
   assert.deepEqual(error.attempts.map(({ ending }) => ending), Array(3).fill('ENMESH_CONNECTION_RESET'))
 })
 
+type Outcome = MeshErrorCode | number | 'refused'
 const noAnswer = ['ENMESH_CONNECT_FAILED', 'ENMESH_CONNECTION_RESET', 'ENMESH_ATTEMPT_TIMEOUT', 'ENMESH_TLS'] as const
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 // What each condition retries, of all errors and all statuses from 200 on; `refused` is a refused HTTP/2 stream.
-const table: Record<string | number, readonly (MeshErrorCode | number | 'refused')[]> = {
+const table: Record<string | number, readonly Outcome[]> = {
   'connect-failure': ['ENMESH_CONNECT_FAILED'],
   'reset': ['ENMESH_CONNECTION_RESET', 'ENMESH_ATTEMPT_TIMEOUT', 'refused'],
   'refused-stream': ['refused'],
@@ -129,15 +133,18 @@ const table: Record<string | number, readonly (MeshErrorCode | number | 'refused
 }
 
 // The scripted upstream knows no causes, so a refused stream is an attempt that an error with that cause ends.
-const refusing = (attempt: Parameters<ReturnType<typeof scriptedUpstream>['send']>[0]): Promise<Reply> => {
+const refusing = (attempt: Attempt): Promise<Reply> => {
   attempt.sentAt = attempt.call.clock.now()
-  const cause = Object.assign(new Error('Stream closed with error code NGHTTP2_REFUSED_STREAM'), { code: 'ERR_HTTP2_STREAM_ERROR' })
+  const cause = Object.assign(
+    new Error('Stream closed with error code NGHTTP2_REFUSED_STREAM'),
+    { code: 'ERR_HTTP2_STREAM_ERROR' },
+  )
   const error = attempt.call.error('ENMESH_CONNECTION_RESET', 'stream refused', cause)
   attempt.end(error)
   return Promise.reject(error)
 }
 
-const attemptsFor = async (on: string | number, outcome: MeshErrorCode | number | 'refused', method: string, sent: boolean): Promise<number> => {
+const attemptsFor = async (on: string | number, outcome: Outcome, method: string, sent: boolean): Promise<number> => {
   const runtime = fakeRuntime()
   const upstream = scriptedUpstream(typeof outcome === 'number' ? { status: outcome } : { error: outcome as MeshErrorCode, sent })
   const cluster = clusterOf(outcome === 'refused' ? refusing : upstream.send)
@@ -155,7 +162,8 @@ for (const [on, retried] of Object.entries(table)) {
         for (const sent of typeof outcome === 'number' || outcome === 'refused' ? [true] : [true, false]) {
           const safe = method === 'GET' || !sent || outcome === 'refused'
           const expected = retried.includes(outcome) && safe ? 2 : 1
-          assert.equal(await attemptsFor(condition, outcome, method, sent), expected, `${outcome} to ${method}, ${sent ? 'sent' : 'never sent'}`)
+          const made = await attemptsFor(condition, outcome, method, sent)
+          assert.equal(made, expected, `${outcome} to ${method}, ${sent ? 'sent' : 'never sent'}`)
         }
       }
     }
@@ -163,7 +171,10 @@ for (const [on, retried] of Object.entries(table)) {
 }
 
 test('what the mesh refused is never retried', async () => {
-  const codes = ['ENMESH_CIRCUIT_OPEN', 'ENMESH_NO_ENDPOINT', 'ENMESH_OVERLOADED', 'ENMESH_DEADLINE_EXCEEDED', 'ENMESH_CLOSED', 'ENMESH_EGRESS_DENIED'] as const
+  const codes = [
+    'ENMESH_CIRCUIT_OPEN', 'ENMESH_NO_ENDPOINT', 'ENMESH_OVERLOADED',
+    'ENMESH_DEADLINE_EXCEEDED', 'ENMESH_CLOSED', 'ENMESH_EGRESS_DENIED',
+  ] as const
   for (const code of codes) {
     const { error, attempts, sent, budget } = await run({
       script: {},
@@ -209,12 +220,14 @@ test("methods 'any' and lists say what is repeatable, and the transport hears it
 })
 
 test('a POST that once may have arrived stays unrepeatable, whatever fails later', async () => {
-  const { attempts, sent } = await run({ script: [{ error: 'ENMESH_CONNECT_FAILED' }, { error: 'ENMESH_CONNECTION_RESET' }, {}] }, { method: 'POST' })
+  const script: Script = [{ error: 'ENMESH_CONNECT_FAILED' }, { error: 'ENMESH_CONNECTION_RESET' }, {}]
+  const { attempts, sent } = await run({ script }, { method: 'POST' })
   assert.deepEqual([attempts, sent.stopped], [2, 'not-repeatable'])
 })
 
 test("a body that can't be had again is never retried once it has begun", async () => {
-  const { attempts, sent, error } = await run({ script: { error: 'ENMESH_CONNECTION_RESET' } }, { method: 'PUT', body: bodyThat(false) })
+  const script: Script = { error: 'ENMESH_CONNECTION_RESET' }
+  const { attempts, sent, error } = await run({ script }, { method: 'PUT', body: bodyThat(false) })
   assert.deepEqual([attempts, sent.stopped], [1, 'body-not-replayable'])
   assert.match(error.message, /string or bytes/)
 })
@@ -256,7 +269,8 @@ test('once the next attempt has its endpoint the kept reply is gone, and its fai
 })
 
 test('a reply waits in reserve during the back-off', async () => {
-  const { call, send, clock, upstream } = setting({ script: [{ status: 503, bodyDelay: Infinity }, {}], policy: { backoff: { base: 100 } } })
+  const script = [{ status: 503, bodyDelay: Infinity }, {}]
+  const { call, send, clock, upstream } = setting({ script, policy: { backoff: { base: 100 } } })
   const sent = call()
   const seen = watch(send(sent))
   await settle()
@@ -360,20 +374,24 @@ test('Retry-After as a date is waited for in each of its forms', async () => {
   }
 })
 
-test('a Retry-After date gone by asks for no wait', async () => {
-  assert.equal((await waitFor('Wed, 31 Dec 2025 23:59:00 GMT')).wait, 0)
+test('a Retry-After date gone by leaves the back-off as it is', async () => {
+  const { upstream } = await run({ script: [{ status: 503, headers: { 'retry-after': 'Wed, 31 Dec 2025 23:59:00 GMT' } }, {}] })
+  assert.equal(upstream.attempts[1]!.startedAt - 1_000, 12.5)
 })
 
 test('a Retry-After that is neither seconds nor a date counts as none', async () => {
-  for (const junk of ['-5', '1.5', 'soon', '', '2 s', '1e3', '0x10', 'Thu, 41 Foo 2026 00:00:03 GMT', '2026-01-01T00:00:03Z', '２']) {
+  const values = ['-5', '1.5', 'soon', '', '2 s', '1e3', '0x10', 'Thu, 41 Foo 2026 00:00:03 GMT', '2026-01-01T00:00:03Z', '２']
+  for (const junk of values) {
     assert.deepEqual(await waitFor(junk), { wait: 0, stopped: undefined, status: 200 }, junk)
     assert.equal((await waitFor(junk, { on: ['retry-after'] })).status, 503, junk)
   }
 })
 
 test('a longer Retry-After than the policy accepts gives the caller the reply', async () => {
-  for (const [retryAfter, max] of [['11', '10s'], ['3', 2_999], ['9'.repeat(400), '1h'], ['Fri, 02 Jan 2026 00:00:00 GMT', '10s']] as const) {
-    assert.deepEqual(await waitFor(retryAfter, { retryAfter: { max } }), { wait: undefined, stopped: 'retry-after', status: 503 }, retryAfter)
+  const cases = [['11', '10s'], ['3', 2_999], ['9'.repeat(400), '1h'], ['Fri, 02 Jan 2026 00:00:00 GMT', '10s']] as const
+  for (const [retryAfter, max] of cases) {
+    const seen = await waitFor(retryAfter, { retryAfter: { max } })
+    assert.deepEqual(seen, { wait: undefined, stopped: 'retry-after', status: 503 }, retryAfter)
   }
   assert.equal((await waitFor('10')).wait, 10_000)
 })
@@ -418,8 +436,10 @@ test('a call may bring its own policy in place of the route\'s', async () => {
   assert.equal((await run({ script }, { policy: { retry: { attempts: 2 } } })).attempts, 2)
   assert.equal((await run({ script }, { policy: { retry: { on: [409] } } })).attempts, 1)
   assert.equal((await run({ script }, { method: 'POST', policy: { retry: { methods: 'any' } } })).attempts, 3)
-  assert.equal((await run({ script, policy: { attempts: 5, on: [409] } }, { policy: { retry: { on: [503] } } })).attempts, 5, 'the rest stays')
-  assert.equal((await run({ script, policy: false }, { policy: { retry: {} } })).attempts, 3, 'over the defaults where the route has none')
+  const merged = await run({ script, policy: { attempts: 5, on: [409] } }, { policy: { retry: { on: [503] } } })
+  assert.equal(merged.attempts, 5, 'what the call leaves out stays with the route')
+  const alone = await run({ script, policy: false }, { policy: { retry: {} } })
+  assert.equal(alone.attempts, 3, 'or with the defaults where the route has none')
 })
 
 test('a retry is told to those who listen, before its wait', async () => {

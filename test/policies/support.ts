@@ -1,4 +1,4 @@
-import { Attempt, Call, type CallPolicy, type ClusterHandle } from '../../src/core/call.ts'
+import { Call, type Attempt, type CallPolicy, type ClusterHandle } from '../../src/core/call.ts'
 import { Endpoint, type Load } from '../../src/core/endpoint.ts'
 import type { MeshError } from '../../src/core/errors.ts'
 import type { Reply } from '../../src/core/reply.ts'
@@ -17,8 +17,10 @@ export interface Asked {
 /** A body that can be had once, or again and again. */
 export const bodyThat = (replayable: boolean): RequestBody => ({ replayable, open: () => 'body', release: () => {} })
 
-export const callFor = (clock: Clock, cluster: ClusterHandle, { method = 'GET', path = '/', headers = [], body, policy }: Asked = {}): Call => {
-  const call = new Call(new RequestHead({ method, scheme: 'http', host: 'order.local', port: 80, path, headers, body }), clock, policy)
+export const callFor = (clock: Clock, cluster: ClusterHandle, asked: Asked = {}): Call => {
+  const { method = 'GET', path = '/', headers = [], body, policy } = asked
+  const request = new RequestHead({ method, scheme: 'http', host: 'order.local', port: 80, path, headers, body })
+  const call = new Call(request, clock, policy)
   call.service = 'order.local'
   call.cluster = cluster
   return call
@@ -32,10 +34,18 @@ export const countingBudget = (allowance = Number.POSITIVE_INFINITY) => ({
   withdraw() { return this.withdrawals < allowance && ++this.withdrawals > 0 },
 })
 
+interface ClusterOptions {
+  readonly budget?: ClusterHandle['budget']
+  readonly endpoints?: number
+  readonly layer?: Layer<Attempt>
+  /** The error with which the cluster refuses a try before it has an endpoint. */
+  readonly refuse?: (call: Call) => MeshError | undefined
+}
+
 /** A cluster of endpoints used in turn; lets a kept reply go once the next attempt has its endpoint, as a cluster must. */
 export const clusterOf = (
   upstream: Send<Attempt>,
-  options: { budget?: ClusterHandle['budget']; endpoints?: number; layer?: Layer<Attempt>; refuse?: (call: Call) => MeshError | undefined } = {},
+  options: ClusterOptions = {},
 ): ClusterHandle & { readonly load: Load; readonly endpoints: readonly Endpoint[] } => {
   const { budget = countingBudget(), endpoints: size = 3, layer, refuse } = options
   const load: Load = { active: 0, pending: 0 }
@@ -59,9 +69,18 @@ export const textOf = (reply: Reply): Promise<string> => new Promise((resolve, r
   reply.pipe({ data: (chunk) => { text += Buffer.from(chunk).toString() }, end: () => resolve(text), error: reject })
 })
 
+interface Seen<T> {
+  value?: T
+  /** Typed as what it should be, so that a test can look into it. */
+  error: MeshError
+  done: boolean
+}
+
 /** What a promise has come to by now; `undefined` while it is open. */
-export const watch = <T>(promise: Promise<T>): { value?: T; error?: any; done: boolean } => {
-  const seen: { value?: T; error?: any; done: boolean } = { done: false }
-  promise.then((value) => { seen.value = value; seen.done = true }, (error: unknown) => { seen.error = error; seen.done = true })
+export const watch = <T>(promise: Promise<T>): Seen<T> => {
+  const seen: Seen<T> = { done: false, error: undefined as never }
+  promise
+    .then((value) => { seen.value = value }, (error: unknown) => { seen.error = error as MeshError })
+    .finally(() => { seen.done = true })
   return seen
 }
