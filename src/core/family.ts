@@ -39,8 +39,9 @@ export interface Family<Made, K extends AnyKind<Made>> {
 }
 
 /** Makes a table from its kinds. */
-export const family = <Made>() => <const K extends AnyKind<Made>>(...kinds: K[]): Family<Made, K> => {
-  const byType = new Map(kinds.map((kind) => [kind.type, kind]))
+export const family = <Made>() => <const Kinds extends readonly AnyKind<Made>[]>(...kinds: Kinds): Family<Made, Kinds[number]> => {
+  type K = Kinds[number]
+  const byType = new Map<string, K>(kinds.map((kind) => [kind.type, kind]))
   const shapes = [...byType.values()].map(({ type, config }) => config.extend({ type: z.literal(type) }))
   return {
     kinds: [...byType.values()],
@@ -50,6 +51,6 @@ export const family = <Made>() => <const K extends AnyKind<Made>>(...kinds: K[])
       if (!found) throw new TypeError(`unknown type '${type}'`)
       return found.make(config, runtime)
     },
-    with: (added) => family<Made>()<AnyKind<Made>>(...kinds, added) as never,
+    with: (added) => family<Made>()(...kinds, added) as never,
   }
 }

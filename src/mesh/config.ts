@@ -38,9 +38,13 @@ export interface Families<R extends AnyKind<Registry>, B extends AnyKind<Balance
 /** The families that come with enmesh. */
 export const builtIn = { registries, balancers, matchers }
 
+/** The shape of one route, for the matchers at hand; retries are on unless it says otherwise. */
+export const routeShape = <M extends AnyMatcherKind>(matchers: Matchers<M>) =>
+  routeConfig({ match: matchers.schema, retry: retryPolicy.prefault({}) })
+
 /** The whole configuration language, for the plug-ins at hand. */
 export const meshConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind>(families: Families<R, B, M>) => {
-  const route = routeConfig({ match: families.matchers.schema, retry: retryPolicy })
+  const route = routeShape(families.matchers)
   const { match: _match, to: _to, name: _name, priority: _priority, ...policy } = route.shape
   const service = z.union([
     endpointList.describe('Endpoints: a static cluster of its own.'),
@@ -79,7 +83,7 @@ export type MeshInput<
 export type MeshConfig = z.output<Schema<BuiltInRegistry, BuiltInBalancer, BuiltInMatcher>>
 
 /** Parsed configuration of one route. */
-export type RouteConfig = z.output<ReturnType<typeof routeConfig>>
+export type RouteConfig = z.output<ReturnType<typeof routeShape<BuiltInMatcher>>>
 
 /** Policy of a single call. */
 export const callPolicy = z.strictObject({

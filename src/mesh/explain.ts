@@ -23,7 +23,7 @@ export interface Explanation {
 export const explain = (
   snapshot: Snapshot,
   url: URL,
-  { method = 'GET', headers }: { readonly method?: string, readonly headers?: HeadersInit },
+  { method = 'GET', headers }: { readonly method?: string, readonly headers?: ConstructorParameters<typeof Headers>[0] },
 ): Explanation => {
   const host = normaliseHost(url.hostname) ?? url.hostname
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)

@@ -11,15 +11,13 @@ import type { AnyMatcherKind } from '../matchers/matcher.ts'
 import type { Reply } from '../core/reply.ts'
 import { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
-import { retryPolicy } from '../policies/retry.ts'
 import type { Registry } from '../registries/registry.ts'
-import { routeConfig } from '../route/config.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { MeshDispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
-  builtIn, callPolicy, meshConfig,
+  builtIn, callPolicy, meshConfig, routeShape,
   type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput, type RouteConfig,
 } from './config.ts'
 import { explain, type Explanation } from './explain.ts'
@@ -90,7 +88,7 @@ export interface Mesh<
   update(config: MeshInput<R, B, M>): Changes
   status(): MeshStatus
   /** Without sending: which service, route, cluster and endpoints would be used, and why not the others. */
-  explain(url: string | URL, init?: { readonly method?: string, readonly headers?: HeadersInit }): Explanation
+  explain(url: string | URL, init?: { readonly method?: string, readonly headers?: ConstructorParameters<typeof Headers>[0] }): Explanation
   /** What happened to the call that led to a response or an error of this mesh; `undefined` for any other object. */
   trail(outcome: unknown): Trail | undefined
   /** Hears what the mesh does; the returned function stops it. */
@@ -130,7 +128,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     const families = { ...builtIn, ...options } as unknown as Families<R, B, M>
     this.#runtime = options.runtime ?? systemRuntime()
     this.#schema = meshConfig(families)
-    const route = routeConfig({ match: families.matchers.schema, retry: retryPolicy })
+    const route = routeShape(families.matchers)
     this.#shorthand = {
       route: (fields) => route.parse(fields) as RouteConfig,
       cluster: clusterConfig(families.registries, families.balancers) as unknown as Shorthand['cluster'],
@@ -141,7 +139,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
         registry: (config) => families.registries.make(config as never, this.#runtime),
         balancer: (config) => families.balancers.make(config as never, this.#runtime),
       },
-      matchers: families.matchers,
+      matchers: families.matchers as never,
       own: options.layers ?? {},
       transport: options.transport ? () => options.transport! : httpTransport,
     }
@@ -272,7 +270,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     }
   }
 
-  explain(url: string | URL, init: { readonly method?: string, readonly headers?: HeadersInit } = {}): Explanation {
+  explain(url: string | URL, init: { readonly method?: string, readonly headers?: ConstructorParameters<typeof Headers>[0] } = {}): Explanation {
     return explain(this.#snapshot, new URL(url), init)
   }
 

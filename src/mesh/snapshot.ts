@@ -181,7 +181,7 @@ export interface Changes {
 
 /** Compares two snapshots. */
 export const changes = (before: Snapshot | undefined, after: Snapshot): Changes => {
-  const flat = (snapshot: Snapshot | undefined): Map<string, unknown> => new Map([
+  const flat = (snapshot: Snapshot | undefined): Map<string, unknown> => new Map<string, unknown>([
     ...[...snapshot?.services.values() ?? []].map(({ name, routes }) => [`services.${name}`, routes.map(({ config }) => config)] as const),
     ...[...snapshot?.parts ?? []].map(([name, { config }]) => [`clusters.${name}`, config] as const),
     ['egress', snapshot?.config.egress] as const,

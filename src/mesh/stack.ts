@@ -9,7 +9,7 @@ import { retry } from '../policies/retry.ts'
 import { trackLoad } from '../policies/track-load.ts'
 import { observeOutliers } from '../cluster/outlier.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { rewrite } from '../route/rewrite.ts'
+import { matchedPrefix, rewrite } from '../route/rewrite.ts'
 import { split, type Target } from '../route/split.ts'
 import type { RouteConfig } from './config.ts'
 
@@ -30,7 +30,7 @@ export interface OwnLayers {
 export const callStack = (route: RouteConfig, targets: readonly Target[], own: OwnLayers, runtime: Runtime): Send<Call> => stack<Call>([
   deadline(route.timeout),                       // bounds waiting, all attempts and the body together
   ...own.call ?? [],                             // once per call, and never beyond the deadline
-  route.rewrite && rewrite(route.rewrite, route.match),   // before anything is sent: every attempt sends the same
+  route.rewrite && rewrite(route.rewrite, matchedPrefix(route.match)),   // before anything is sent: every attempt sends the same
   split(targets, route.sticky, runtime),         // drawn once per call; again only if nothing was sent, never for a sticky call
   retry(route.retry, runtime),                   // stays in the drawn cluster, on another endpoint
 ], (call) => call.cluster!.send(call))

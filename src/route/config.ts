@@ -34,8 +34,8 @@ export const routeConfig = <Match extends z.ZodType, Retry extends z.ZodType>({ 
       .describe('Place among the routes, 0 first; routes without one come after all that have one, the most specific first.'),
     timeout: duration.default(15_000)
       .describe('Deadline of a call: waiting, all attempts and the body together. 0 is off.'),
-    attemptTimeout: duration.optional().describe('Longest time one attempt may take to bring the head of its answer. 0 is off.'),
-    idleTimeout: duration.optional().describe('Longest silence within a body. 0 is off.'),
+    attemptTimeout: duration.default(0).describe('Longest time one attempt may take to bring the head of its answer. 0 is off.'),
+    idleTimeout: duration.default(300_000).describe('Longest silence on the wire while an answer is awaited or its body comes. 0 is off.'),
     retry: retry.optional().describe('When and how often a failed attempt is made again on another endpoint.'),
     sticky: stickyConfig.optional().describe('Keeps requests of one user with one cluster of a weighted route.'),
     rewrite: rewriteConfig.optional().describe('What is changed of a request before it is sent.'),
