@@ -52,6 +52,6 @@ export const family = <Made>() => <const Kinds extends readonly AnyKind<Made>[]>
       if (!found) throw new TypeError(`unknown type '${type}'`)
       return found.make(config, runtime)
     },
-    with: (added) => family<Made>()(...kinds, added) as never,
+    with: (added) => family<Made>()(...kinds, added),
   }
 }

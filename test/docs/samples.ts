@@ -71,7 +71,9 @@ export const typeFaults = (samples: readonly Sample[]): ReadonlyMap<string, stri
   const files = new Map(samples.map((sample) => [join(root, `${sample.place.replace(':', '.')}.ts`), sample]))
   const compilerOptions = options()
   const host = ts.createCompilerHost(compilerOptions)
-  const { fileExists, readFile, getSourceFile } = host
+  const fileExists = host.fileExists.bind(host)
+  const readFile = host.readFile.bind(host)
+  const getSourceFile = host.getSourceFile.bind(host)
   host.fileExists = (path) => files.has(path) || fileExists(path)
   host.readFile = (path) => files.get(path)?.code ?? readFile(path)
   host.getSourceFile = (path, language, ...rest) => {
