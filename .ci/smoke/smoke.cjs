@@ -1,0 +1,12 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { callOnce, expectNode } = require('./call.cjs')
+const globals = require('./globals.cjs')
+
+expectNode()
+const before = globals.snapshot()
+const { createMesh } = require('enmesh')
+assert.deepEqual(globals.changesSince(before), [], 'requiring enmesh changes nothing global')
+assert.equal(typeof require('enmesh/testing').FakeClock, 'function')
+callOnce(createMesh).then(() => console.log(`require('enmesh') on Node ${process.version}: ok`))
