@@ -11,7 +11,7 @@ const watched = ['fetch', 'setTimeout', 'setInterval', 'setImmediate', 'queueMic
 
 const look = () => ({ names: Reflect.ownKeys(globalThis), values: watched.map((name) => globalThis[name]) })
 
-/** Names in the global scope and the values of some. Throws where the shared dispatcher is set already: that would hide a change. */
+/** Names in the global scope and the values of some. Throws where the dispatcher is set already: that would hide a change. */
 const snapshot = () => {
   for (const version of [1, 2]) {
     const name = `undici.globalDispatcher.${version}`
