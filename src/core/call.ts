@@ -22,6 +22,18 @@ export interface Budget {
   withdraw(): boolean
 }
 
+/**
+ * Why a call whose attempt failed in a way worth retrying was not tried again:
+ * - `attempts`: as many were made as the policy allows
+ * - `not-repeatable`: it may have reached an endpoint, and sending it twice could mean something else
+ * - `body-not-replayable`: its body had begun and can't be had again
+ * - `retry-after`: the endpoint asked for a longer wait than the policy accepts
+ * - `deadline`: the wait would not have ended before it
+ * - `budget`: the cluster's allowance is used up
+ * - `refused`: the cluster had no endpoint for it (breaker, limits, none left)
+ */
+export type RetryStop = 'attempts' | 'not-repeatable' | 'body-not-replayable' | 'retry-after' | 'deadline' | 'budget' | 'refused'
+
 /** Retry policy of one call, in place of its route's. */
 export interface RetryOverride {
   readonly attempts?: number | undefined
@@ -50,12 +62,19 @@ export interface Abortable {
  * Fixed shape: with the attempt, the only object of ours that every request makes.
  */
 export class Call {
-  readonly request: RequestHead
+  /** What is sent; a route that rewrites puts a changed head in its place before the first attempt. */
+  request: RequestHead
   readonly policy: CallPolicy | undefined
   readonly clock: Clock
   readonly startedAt: number
+  /** When it was rejected or its body was over (clock's now); 0 before. */
+  endedAt = 0
   /** When everything must be over (clock's now). */
   deadline = Number.POSITIVE_INFINITY
+  /** Milliseconds of silence on the wire that end an attempt; 0 is off. */
+  idleTimeout = 300_000
+  /** Milliseconds until the head of an attempt's answer must be in; 0 is none. */
+  attemptTimeout = 0
   /** Name of the service that was dialled. */
   service = ''
   /** Name of the route that matched. */
@@ -71,6 +90,8 @@ export class Call {
    * has its endpoint: if it is still here when that fails, the caller gets it.
    */
   reserve: Reply | undefined = undefined
+  /** Why retries stopped although the last attempt was worth one, for the trail. */
+  stopped: RetryStop | undefined = undefined
   /** Hears 1xx answers, which are forwarded and never end an attempt. */
   onInformation: ((status: number, headers: Record<string, string | string[] | undefined>, raw: readonly (string | Buffer)[]) => void) | undefined = undefined
 
@@ -132,7 +153,7 @@ export class Call {
   /** Waits on the clock; rejects with the reason if the call is aborted meanwhile. */
   pause(ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting: Abortable = { abort: (reason) => { cancel(); this.untrack(waiting); reject(reason as Error) } }
+      const waiting: Abortable = { abort: (reason) => { cancel(); this.untrack(waiting); reject(reason) } }
       const cancel = this.clock.after(ms, () => { this.untrack(waiting); resolve() })
       this.track(waiting)
     })
@@ -146,6 +167,8 @@ export class Call {
   end(ending: Ending): void {
     if (this.#ended) return
     this.#ended = true
+    this.endedAt = this.clock.now()
+    this.request.body?.release()
     for (const listener of this.#endListeners) listener(this, ending)
   }
 
@@ -189,6 +212,8 @@ export class Attempt implements Abortable {
   resent = false
   /** Set by the transport when a reused socket died under it: that says nothing of the endpoint's health. */
   stale = false
+  /** Which state of its cluster's breaker it began under; set by the breaker, which ignores results of earlier states. */
+  generation = 0
   /** Stops the attempt on the wire; set by the transport. */
   stop: ((reason: unknown) => void) | undefined = undefined
   readonly #listeners: AttemptListener[] = []
@@ -206,9 +231,10 @@ export class Attempt implements Abortable {
     if (this.ending === undefined) this.stop?.(reason)
   }
 
-  /** Hears, once, how the attempt ended: failed, or its body over. */
+  /** Hears, once, how the attempt ended: failed, or its body over; at once if it has. */
   onEnd(listener: AttemptListener): void {
-    this.#listeners.push(listener)
+    if (this.ending === undefined) this.#listeners.push(listener)
+    else listener(this, this.ending)
   }
 
   end(ending: Ending): void {
@@ -237,7 +263,9 @@ export class Attempt implements Abortable {
 
 /** Whether an ended attempt speaks for or against its endpoint; `undefined` when it says nothing. */
 export const verdict = (attempt: Attempt, ending: Ending): 'success' | 'failure' | undefined => {
-  if (ending === 'complete') return attempt.status >= 500 ? 'failure' : 'success'
+  // A head with such a status has said it all, whoever cut the body.
+  if (attempt.status >= 500) return 'failure'
+  if (ending === 'complete') return 'success'
   if (ending === 'cancelled' || attempt.stale) return undefined
   return 'failure'
 }

@@ -34,9 +34,11 @@ export interface Load {
 export class Endpoint {
   readonly id: string
   readonly address: string
-  readonly weight: number
   readonly tls: boolean
-  readonly metadata: Readonly<Record<string, string>>
+  /** May change while the endpoint lives; pickers read it when they are prepared. */
+  weight: number
+  /** May change while the endpoint lives. */
+  metadata: Readonly<Record<string, string>>
 
   /** Attempts under way here, bodies included. */
   active = 0
@@ -51,7 +53,7 @@ export class Endpoint {
   failuresInARow = 0
   /** Times ejected without a lasting recovery between; the next ejection is that much longer. */
   ejections = 0
-  /** When the present ejection or probation began (clock's now). */
+  /** When the present state began (clock's now); 0 for one that was never ejected. */
   stateSince = 0
   /** When slow start began (clock's now); `undefined` when it has its full share. */
   warmingSince: number | undefined = undefined

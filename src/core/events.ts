@@ -12,6 +12,8 @@ export interface MeshEvents {
   /** Fewer endpoints are available than the threshold: all are used. */
   'panic-entered': { readonly cluster: string; readonly available: number; readonly total: number }
   'panic-left': { readonly cluster: string; readonly available: number; readonly total: number }
+  /** A call will be tried again, as its attempt number `attempt`, in `delay` milliseconds. */
+  'retry': { readonly cluster: string; readonly service: string; readonly attempt: number; readonly reason: string; readonly delay: number }
   'breaker-opened': { readonly cluster: string; readonly failures: number; readonly calls: number }
   'breaker-half-opened': { readonly cluster: string }
   'breaker-closed': { readonly cluster: string }

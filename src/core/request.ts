@@ -4,6 +4,8 @@ export interface RequestBody {
   readonly replayable: boolean
   /** The body for one attempt, in a form that undici's `dispatch` takes. */
   open(): string | Uint8Array | Blob | FormData | AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
+  /** What the caller's source failed with, if it did: then no endpoint is to blame. */
+  readonly error?: unknown
   /** Lets go of the source when the call is over. */
   release(): void
 }
@@ -13,6 +15,18 @@ export type HeaderList = readonly string[]
 
 /** Methods that mean the same sent once or twice (RFC 9110 and the QUERY method). */
 export const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE', 'QUERY'])
+
+/** What a request is made of. */
+export interface RequestFields {
+  readonly method: string
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  readonly port: number
+  readonly path: string
+  readonly headers: HeaderList
+  readonly body?: RequestBody | undefined
+  readonly hostHeader?: string | undefined
+}
 
 /** What the caller asked for. */
 export class RequestHead {
@@ -26,8 +40,10 @@ export class RequestHead {
   readonly path: string
   readonly headers: HeaderList
   readonly body: RequestBody | undefined
+  /** What is sent as `Host` in place of the authority. */
+  readonly hostHeader: string | undefined
 
-  constructor(fields: Omit<RequestHead, 'authority' | 'header' | 'idempotent' | 'pathname' | 'search'>) {
+  constructor(fields: RequestFields) {
     this.method = fields.method
     this.scheme = fields.scheme
     this.host = fields.host
@@ -35,6 +51,7 @@ export class RequestHead {
     this.path = fields.path
     this.headers = fields.headers
     this.body = fields.body
+    this.hostHeader = fields.hostHeader
   }
 
   /** Host with the port where it isn't the scheme's own. */

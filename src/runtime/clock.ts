@@ -22,6 +22,9 @@ export interface Clock {
 // Made when the module loads, so background work belongs to no request and carries no request's trace.
 const root = new AsyncResource('enmesh.background')
 
+/** Starts work that belongs to no request: what it awaits later keeps clear of the caller's async context too. */
+export const detached = <T>(task: () => T): T => root.runInAsyncScope(task)
+
 // Node fires a longer timer at once.
 const longestTimer = 2 ** 31 - 1
 

@@ -1,0 +1,12 @@
+import { family } from '../core/family.ts'
+import type { Balancer } from './balancer.ts'
+import { leastRequest } from './least-request.ts'
+import { peakEwma } from './peak-ewma.ts'
+import { random } from './random.ts'
+import { roundRobin } from './round-robin.ts'
+
+/** The balancers that come with the mesh; `balancers.with(kind)` adds one. */
+export const balancers = family<Balancer>()(roundRobin, random, leastRequest, peakEwma)
+
+/** The table of balancers that come with the mesh. */
+export type Balancers = typeof balancers

@@ -1,0 +1,306 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Balancer, Picker } from '../balancers/balancer.ts'
+import type { Call } from '../core/call.ts'
+import type { Attempt } from '../core/call.ts'
+import type { Endpoint, Load } from '../core/endpoint.ts'
+import { publish } from '../core/events.ts'
+import type { Reply } from '../core/reply.ts'
+import type { Send } from '../core/send.ts'
+import { retryBudget, type RetryBudget } from '../policies/budget.ts'
+import { Breaker } from '../policies/circuit-breaker.ts'
+import { follow, type Following } from '../registries/follow.ts'
+import type { Registry } from '../registries/registry.ts'
+import type { Cancel } from '../runtime/clock.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { available } from './availability.ts'
+import type { ClusterConfig } from './config.ts'
+import { membership } from './membership.ts'
+import { OutlierDetection } from './outlier.ts'
+import { slowStart, warmingEnds } from './slow-start.ts'
+
+/** Makes the plug-ins of a cluster from their configuration. */
+export interface ClusterFamilies {
+  readonly registry: (config: ClusterConfig['registry']) => Registry
+  readonly balancer: (config: ClusterConfig['balancer']) => Balancer
+}
+
+/** What one configuration of a cluster consists of. What a new one does not change is carried over, with all it has learnt. */
+export interface ClusterParts {
+  readonly config: ClusterConfig
+  readonly registry: Registry
+  readonly balancer: Balancer
+  readonly budget: RetryBudget
+  readonly breaker: Breaker | undefined
+  readonly detection: OutlierDetection | undefined
+}
+
+/** Longest time that connections of an endpoint which is gone may take to finish, in milliseconds. */
+const drainLimit = 30_000
+
+/**
+ * One upstream version: its endpoints, and what was learnt of them. Outlives configurations.
+ * Three speeds, three fields: `parts` by configuration, `endpoints` by the registry, the picker by health.
+ */
+export class Cluster {
+  readonly name: string
+  readonly load: Load = { active: 0, pending: 0 }
+  readonly #runtime: Runtime
+  readonly #families: ClusterFamilies
+  #parts: ClusterParts | undefined
+  #endpoints: readonly Endpoint[] = []
+  #pick: Picker = () => undefined
+  #panic = false
+  #following: Following | undefined
+  #known = false
+  #cancelWarming: Cancel = () => {}
+  readonly #draining = new Set<Promise<void>>()
+
+  constructor(name: string, families: ClusterFamilies, runtime: Runtime) {
+    this.name = name
+    this.#families = families
+    this.#runtime = runtime
+  }
+
+  /** All endpoints that the registry lists. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints
+  }
+
+  /** Whether endpoints that are new or back start slowly; for outlier detection. */
+  get slowStart(): boolean {
+    return (this.#parts?.config.slowStart ?? 0) > 0
+  }
+
+  /** What it consists of at present. */
+  get parts(): ClusterParts {
+    if (!this.#parts) throw new TypeError(`cluster '${this.name}' has no configuration yet`)
+    return this.#parts
+  }
+
+  /** Gets ready for a configuration without using it yet. May throw; then nothing has changed. */
+  prepare(config: ClusterConfig): ClusterParts {
+    const old = this.#parts
+    const same = (part: keyof ClusterConfig): boolean => old !== undefined && isDeepStrictEqual(old.config[part], config[part])
+    return {
+      config,
+      registry: same('registry') ? old!.registry : this.#families.registry(config.registry),
+      balancer: same('balancer') && same('slowStart') ? old!.balancer : this.#balancer(config),
+      budget: same('budget') ? old!.budget : retryBudget(config.budget, this.#runtime.clock),
+      breaker: same('breaker') ? old!.breaker : config.breaker === false ? undefined
+        : new Breaker(this.name, config.breaker, this.#runtime),
+      detection: same('outlier') ? old!.detection : config.outlier === false ? undefined
+        : new OutlierDetection(this, config.outlier, this.#runtime),
+    }
+  }
+
+  #balancer(config: ClusterConfig): Balancer {
+    const balancer = this.#families.balancer(config.balancer)
+    return config.slowStart > 0 ? slowStart(config.slowStart, this.#runtime)(balancer) : balancer
+  }
+
+  /** Uses what was prepared, and lets go of what it replaces. */
+  adopt(parts: ClusterParts): void {
+    const old = this.#parts
+    if (old === parts) return
+    this.#parts = parts
+    if (old?.breaker !== parts.breaker) old?.breaker?.close()
+    if (old && old.detection !== parts.detection) this.#judgeAfresh(old)
+    if (old && !sameDialling(old.config, parts.config)) for (const endpoint of this.#endpoints) this.#drain(endpoint)
+    if (old?.registry !== parts.registry) this.#follow(parts.registry)
+    this.changed()
+  }
+
+  /** What the old detection had taken out gets another chance under the new one. */
+  #judgeAfresh({ detection }: ClusterParts): void {
+    detection?.close()
+    for (const endpoint of this.#endpoints) {
+      endpoint.failuresInARow = 0
+      if (endpoint.state !== 'retired') endpoint.state = 'available'
+    }
+  }
+
+  #follow(registry: Registry): void {
+    this.#following?.close()
+    let retryIn = 0
+    this.#following = follow(registry, {
+      runtime: this.#runtime,
+      onSet: (specs) => this.#replace(specs),
+      onFailure: (error, delay) => {
+        retryIn = delay
+        publish(this.#runtime, 'registry-failed', { cluster: this.name, error, retryIn })
+      },
+      onRecovered: () => publish(this.#runtime, 'registry-recovered', { cluster: this.name }),
+    })
+  }
+
+  #replace(specs: Parameters<typeof membership>[1]): void {
+    const { endpoints, added, removed } = membership(this.#endpoints, specs)
+    this.#endpoints = endpoints
+    for (const endpoint of added) this.#welcome(endpoint)
+    for (const endpoint of removed) this.#retire(endpoint)
+    this.#known = true
+    this.changed()
+  }
+
+  #welcome(endpoint: Endpoint): void {
+    // The first set starts as a whole: slow start would only make it wait for itself.
+    if (this.slowStart && this.#known) endpoint.warmingSince = this.#runtime.clock.now()
+    publish(this.#runtime, 'endpoint-added', { cluster: this.name, endpoint: endpoint.address })
+  }
+
+  #retire(endpoint: Endpoint): void {
+    endpoint.state = 'retired'
+    this.#parts?.detection?.forget(endpoint)
+    this.#drain(endpoint)
+    publish(this.#runtime, 'endpoint-removed', { cluster: this.name, endpoint: endpoint.address })
+  }
+
+  /** Lets what is under way on the endpoint's connections end, with a limit, then closes them. */
+  #drain(endpoint: Endpoint): void {
+    const pools = [...endpoint.pools.values()]
+    endpoint.pools.clear()
+    for (const pool of pools) {
+      const cancel = this.#runtime.clock.background(drainLimit, () => { void pool.destroy() })
+      const drained = pool.close().catch(() => {}).then(() => {
+        cancel()
+        this.#draining.delete(drained)
+      })
+      this.#draining.add(drained)
+    }
+  }
+
+  /** Makes the picker anew: the endpoints, or what is known of their health, have changed. */
+  changed(): void {
+    const { balancer, config } = this.parts
+    const { endpoints, panic } = available(this.#endpoints, config.panic)
+    this.#pick = balancer(endpoints)
+    if (panic !== this.#panic) {
+      this.#panic = panic
+      const ready = this.#endpoints.filter(({ state }) => state === 'available').length
+      publish(this.#runtime, panic ? 'panic-entered' : 'panic-left',
+        { cluster: this.name, available: ready, total: this.#endpoints.length })
+    }
+    this.#cancelWarming()
+    const end = warmingEnds(endpoints, config.slowStart)
+    this.#cancelWarming = end === undefined ? () => {}
+      : this.#runtime.clock.background(Math.max(0, end - this.#runtime.clock.now()), () => this.changed())
+  }
+
+  /** Sends a call to an endpoint of this cluster: the hinge between what was asked and one try of it. */
+  pickAndSend(send: Send<Attempt>): Send<Call> {
+    const go = (call: Call): Promise<Reply> => {
+      const endpoint = this.#parts?.detection?.probation.take(call) ?? this.#pick(call)
+      if (!endpoint) return Promise.reject(this.#empty(call))
+      // From here on there is something better to come than the answer that was kept.
+      call.reserve?.discard()
+      call.reserve = undefined
+      return send(call.begin(endpoint, this.load))
+    }
+    return (call) => this.#known ? go(call) : this.#firstSet(call).then(() => go(call))
+  }
+
+  /** A call that is here before the first endpoint set waits for it, within its deadline. */
+  #firstSet(call: Call): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting = { abort: reject }
+      call.track(waiting)
+      void this.ready.then(() => {
+        call.untrack(waiting)
+        resolve()
+      })
+    })
+  }
+
+  #empty(call: Call): Error {
+    const last = this.#following?.status().lastError
+    return call.error('ENMESH_NO_ENDPOINT', `${call}: cluster '${this.name}' has no endpoint; its registry ` +
+      `(${this.parts.config.registry.type}) lists ${this.#endpoints.length}${last ? `, and last failed with: ${last}` : ''}. ` +
+      'Check that instances are registered, and what the registry is asked for.')
+  }
+
+  /** Resolves when the first endpoint set is there. */
+  get ready(): Promise<void> {
+    return this.#following?.first ?? Promise.resolve()
+  }
+
+  /** In words: whether and why an endpoint may be picked. */
+  explain(endpoint: Endpoint): string {
+    const state = this.#parts?.detection?.explain(endpoint) ?? 'available'
+    if (this.#panic && endpoint.state !== 'available') return `${state}; used all the same, since too few are available (panic)`
+    if (endpoint.warmingSince === undefined) return state
+    return `${state}, in slow start for ${Math.round(this.#runtime.clock.now() - endpoint.warmingSince)} ms`
+  }
+
+  /** What it is doing, as plain data. */
+  status(): ClusterStatus {
+    const { clock } = this.#runtime
+    const { config, breaker, budget } = this.parts
+    return {
+      active: this.load.active,
+      pending: this.load.pending,
+      panic: this.#panic,
+      registry: this.#following?.status() ?? {},
+      breaker: breaker?.status() ?? false,
+      budget: budget.balance,
+      endpoints: this.#endpoints.map((endpoint) => ({
+        id: endpoint.id,
+        address: endpoint.address,
+        state: endpoint.state,
+        why: this.explain(endpoint),
+        weight: endpoint.weight,
+        metadata: endpoint.metadata,
+        active: endpoint.active,
+        attempts: endpoint.attempts,
+        failures: endpoint.failures,
+        latency: Math.round(endpoint.latency.at(clock.now()) * 1000) / 1000,
+      })),
+      config,
+    }
+  }
+
+  /** Stops watching, lets what is under way end within the limit, and closes every connection. */
+  async close(): Promise<void> {
+    this.#following?.close()
+    this.#cancelWarming()
+    this.#parts?.breaker?.close()
+    this.#parts?.detection?.close()
+    for (const endpoint of this.#endpoints) this.#retire(endpoint)
+    this.#endpoints = []
+    this.#pick = () => undefined
+    await Promise.all(this.#draining)
+  }
+}
+
+/** State of one endpoint, as plain data. Times in milliseconds. */
+export interface EndpointStatus {
+  readonly id: string
+  readonly address: string
+  readonly state: string
+  /** In words why it is or isn't picked. */
+  readonly why: string
+  readonly weight: number
+  readonly metadata: Readonly<Record<string, string>>
+  /** Attempts under way. */
+  readonly active: number
+  readonly attempts: number
+  readonly failures: number
+  /** Peak-sensitive moving average. */
+  readonly latency: number
+}
+
+/** State of one cluster, as plain data. */
+export interface ClusterStatus {
+  readonly active: number
+  readonly pending: number
+  readonly panic: boolean
+  readonly registry: object
+  readonly breaker: object | false
+  /** Retries that the budget would allow now. */
+  readonly budget: number
+  readonly endpoints: readonly EndpointStatus[]
+  /** The effective configuration, every default written out. */
+  readonly config: ClusterConfig
+}
+
+const sameDialling = (a: ClusterConfig, b: ClusterConfig): boolean =>
+  (['connections', 'connectTimeout', 'keepAlive', 'tls'] as const).every((key) => isDeepStrictEqual(a[key], b[key]))

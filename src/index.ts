@@ -1,0 +1,34 @@
+// Making a mesh
+export { createMesh, type Mesh, type MeshOptions, type MeshStatus, type Trail } from './mesh/mesh.ts'
+export type { BuiltInBalancer, BuiltInMatcher, BuiltInRegistry, CallPolicyInput, Families, MeshConfig, MeshInput } from './mesh/config.ts'
+export type { Explanation } from './mesh/explain.ts'
+export type { Changes } from './mesh/snapshot.ts'
+export type { FetchInit } from './transport/fetch.ts'
+export type { ClusterStatus, EndpointStatus } from './cluster/cluster.ts'
+export type { MeshEvents } from './core/events.ts'
+
+// What goes wrong
+export { MeshConfigError, MeshError, type AttemptRecord, type ConfigFault, type MeshErrorCode, type MeshErrorDetails } from './core/errors.ts'
+
+// Kinds of your own
+export { family, kind, type AnyKind, type Family, type FamilyInput, type FamilyOutput, type Kind } from './core/family.ts'
+export { registries } from './registries/index.ts'
+export type { Registry, Wake, Watch } from './registries/registry.ts'
+export { balancers } from './balancers/index.ts'
+export type { Balancer, Picker } from './balancers/balancer.ts'
+export { matchers } from './matchers/index.ts'
+export { matcherKind, type AnyMatcherKind, type MatchInput, type MatchOutput, type Matcher, type MatcherKind, type Matchers } from './matchers/matcher.ts'
+
+// Layers of your own
+export type { OwnLayers } from './mesh/stack.ts'
+export type { Layer, Send } from './core/send.ts'
+export { Attempt, Call, type Abortable, type Budget, type CallPolicy, type ClusterHandle, type RetryOverride, type RetryStop } from './core/call.ts'
+export { Endpoint, type EndpointSpec, type EndpointState, type Load } from './core/endpoint.ts'
+export type { BodySink, Ending, Reply, ReplyHeaders } from './core/reply.ts'
+export { RequestHead, type HeaderList, type RequestBody, type RequestFields } from './core/request.ts'
+
+// Time and chance
+export type { Runtime } from './runtime/runtime.ts'
+export type { Cancel, Clock } from './runtime/clock.ts'
+export type { Random } from './runtime/random.ts'
+export { Channels, type Listener } from './runtime/channels.ts'

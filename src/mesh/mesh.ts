@@ -1,0 +1,332 @@
+import type { Dispatcher } from 'undici'
+import type { Balancer } from '../balancers/balancer.ts'
+import type { Cluster, ClusterStatus } from '../cluster/cluster.ts'
+import { clusterConfig } from '../cluster/config.ts'
+import { Call, type Attempt, type CallPolicy } from '../core/call.ts'
+import { MeshConfigError, MeshError, type AttemptRecord } from '../core/errors.ts'
+import { publish, type MeshEvents } from '../core/events.ts'
+import type { AnyKind } from '../core/family.ts'
+import { normaliseHost } from '../core/host.ts'
+import type { AnyMatcherKind } from '../matchers/matcher.ts'
+import type { Reply } from '../core/reply.ts'
+import { RequestHead } from '../core/request.ts'
+import type { Send } from '../core/send.ts'
+import type { Registry } from '../registries/registry.ts'
+import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
+import { MeshDispatcher } from '../transport/dispatcher.ts'
+import { meshFetch, type FetchInit } from '../transport/fetch.ts'
+import { httpTransport } from '../transport/send.ts'
+import {
+  builtIn, callPolicy, meshConfig, routeShape,
+  type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput, type RouteConfig,
+} from './config.ts'
+import { explain, type Explanation } from './explain.ts'
+import { parse } from './faults.ts'
+import { build, changes, findService, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
+import type { OwnLayers } from './stack.ts'
+
+/** What a mesh is made with beside its configuration. */
+export interface MeshOptions<
+  R extends AnyKind<Registry> = BuiltInRegistry,
+  B extends AnyKind<Balancer> = BuiltInBalancer,
+  M extends AnyMatcherKind = BuiltInMatcher,
+>
+  extends Partial<Families<R, B, M>> {
+  /** `'fetch'` rejects just as the platform does (`TypeError: fetch failed`), with the `MeshError` as its cause. `'mesh'` by default. */
+  readonly errors?: 'mesh' | 'fetch'
+  /** Layers of your own, around calls and around attempts. */
+  readonly layers?: OwnLayers
+  /** Time, chance and where to report to; the machine's own by default. */
+  readonly runtime?: Runtime
+  /** Takes the place of the network, in tests. */
+  readonly transport?: Send<Attempt>
+}
+
+/** What happened to one call. Times in milliseconds. */
+export interface Trail {
+  readonly service: string
+  readonly route: string
+  readonly cluster: string | undefined
+  /** Address of the endpoint that answered or failed last. */
+  readonly endpoint: string | undefined
+  readonly attempts: readonly AttemptRecord[]
+  /** From the caller's door to the end of the body; absent while it runs. */
+  readonly took?: number
+  /** Why there was no further retry, where one would have been in place. */
+  readonly stopped?: string
+  /** The calls before this one, when it came about by redirects. */
+  readonly redirects: readonly Trail[]
+}
+
+/** Everything about a mesh at one moment, as plain data. */
+export interface MeshStatus {
+  /** The effective configuration with every default written out. */
+  readonly config: MeshConfig
+  readonly services: Readonly<Record<string, { readonly routes: readonly { readonly name: string, readonly to: Readonly<Record<string, number>> }[] }>>
+  readonly clusters: Readonly<Record<string, ClusterStatus>>
+  /** Calls under way, bodies included. */
+  readonly calls: number
+  readonly closed: boolean
+}
+
+/** A service mesh in this process. Made by `createMesh`. */
+export interface Mesh<
+  R extends AnyKind<Registry> = BuiltInRegistry,
+  B extends AnyKind<Balancer> = BuiltInBalancer,
+  M extends AnyMatcherKind = BuiltInMatcher,
+> extends AsyncDisposable {
+  /**
+   * The platform's `fetch`, through the mesh. Bound: can be passed wherever a `fetch` is taken. `init.mesh` is policy of this call.
+   * Rejects with a `MeshError` when there is no service's answer to give, and with the signal's reason when aborted.
+   */
+  readonly fetch: (input: string | URL | Request, init?: FetchInit<CallPolicyInput>) => Promise<Response>
+  /** The mesh as an undici dispatcher. */
+  readonly dispatcher: Dispatcher
+  /** Resolves when every cluster has had its first endpoint set; rejects with the signal's reason. */
+  ready(signal?: AbortSignal): Promise<void>
+  /** Takes a new configuration over in one step. On any fault throws a `MeshConfigError`, and the old one stays. */
+  update(config: MeshInput<R, B, M>): Changes
+  status(): MeshStatus
+  /** Without sending: which service, route, cluster and endpoints would be used, and why not the others. */
+  explain(url: string | URL, init?: { readonly method?: string, readonly headers?: ConstructorParameters<typeof Headers>[0] }): Explanation
+  /** What happened to the call that led to a response or an error of this mesh; `undefined` for any other object. */
+  trail(outcome: unknown): Trail | undefined
+  /** Hears what the mesh does; the returned function stops it. */
+  on<E extends keyof MeshEvents>(event: E, listener: (detail: MeshEvents[E]) => void): () => void
+  /** Lets calls under way end within `drain`, then aborts them; closes every connection. New calls fail with ENMESH_CLOSED. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes a mesh from its configuration and starts to watch the registries; never waits for them.
+ * Throws a `MeshConfigError` that names every fault with its place.
+ */
+export const createMesh = <
+  R extends AnyKind<Registry> = BuiltInRegistry,
+  B extends AnyKind<Balancer> = BuiltInBalancer,
+  M extends AnyMatcherKind = BuiltInMatcher,
+>(
+  config: MeshInput<R, B, M>,
+  options: MeshOptions<R, B, M> = {},
+): Mesh<R, B, M> => new RunningMesh(config, options)
+
+class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind> implements Mesh<R, B, M> {
+  readonly fetch: Mesh['fetch']
+  readonly dispatcher: MeshDispatcher
+  readonly #runtime: Runtime
+  readonly #schema: ReturnType<typeof meshConfig<R, B, M>>
+  readonly #shorthand: Shorthand
+  readonly #surroundings: Surroundings
+  readonly #calls = new Set<Call>()
+  readonly #trails = new WeakMap<object, readonly Call[]>()
+  readonly #retiring = new Set<Promise<void>>()
+  #snapshot: Snapshot
+  #closing: Promise<void> | undefined
+  #drained: (() => void) | undefined
+
+  constructor(input: MeshInput<R, B, M>, options: MeshOptions<R, B, M>) {
+    const families = { ...builtIn, ...options } as unknown as Families<R, B, M>
+    this.#runtime = options.runtime ?? systemRuntime()
+    this.#schema = meshConfig(families)
+    const route = routeShape(families.matchers)
+    this.#shorthand = {
+      route: (fields) => route.parse(fields) as RouteConfig,
+      cluster: clusterConfig(families.registries, families.balancers) as unknown as Shorthand['cluster'],
+    }
+    this.#surroundings = {
+      runtime: this.#runtime,
+      families: {
+        registry: (config) => families.registries.make(config as never, this.#runtime),
+        balancer: (config) => families.balancers.make(config as never, this.#runtime),
+      },
+      matchers: families.matchers as never,
+      own: options.layers ?? {},
+      transport: options.transport ? () => options.transport! : httpTransport,
+    }
+    this.#snapshot = this.#build(input, new Map())
+    this.#adopt(undefined, this.#snapshot)
+    const call = (request: RequestHead, policy?: CallPolicy): Call => new Call(request, this.#runtime.clock, policy)
+    this.dispatcher = new MeshDispatcher({
+      locate: (origin) => this.#locate(origin),
+      call,
+      send: (call) => this.#send(call),
+      replayLimit: () => this.#snapshot.config.replayLimit,
+      close: () => this.close(),
+    })
+    this.fetch = meshFetch<CallPolicyInput>({
+      dispatcher: this.dispatcher,
+      policy: readPolicy,
+      call,
+      remember: (outcome, calls) => this.#trails.set(outcome, calls),
+      platformErrors: options.errors === 'fetch',
+    })
+  }
+
+  #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {
+    const { value, faults } = parse(this.#schema, input)
+    if (value === undefined) throw new MeshConfigError(faults)
+    return build(value as MeshConfig, this.#shorthand, before, this.#surroundings)
+  }
+
+  #adopt(before: Snapshot | undefined, after: Snapshot): void {
+    for (const [name, cluster] of after.clusters) cluster.adopt(after.parts.get(name)!)
+    for (const [name, cluster] of before?.clusters ?? []) {
+      if (after.clusters.get(name) === cluster) continue
+      const retired: Promise<void> = cluster.close().finally(() => this.#retiring.delete(retired))
+      this.#retiring.add(retired)
+    }
+  }
+
+  update(input: MeshInput<R, B, M>): Changes {
+    if (this.#closing) throw closed()
+    const before = this.#snapshot
+    let after: Snapshot
+    try {
+      after = this.#build(input, before.clusters)
+    } catch (error) {
+      publish(this.#runtime, 'config-rejected', { error })
+      throw error
+    }
+    this.#adopt(before, after)
+    this.#snapshot = after
+    const changed = changes(before, after)
+    publish(this.#runtime, 'config-applied', changed)
+    return changed
+  }
+
+  #locate(origin: URL): 'mesh' | 'past' {
+    const host = normaliseHost(origin.hostname) ?? origin.hostname
+    const port = Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80)
+    if (findService(this.#snapshot, host, port)) return 'mesh'
+    if (this.#closing) throw closed()
+    if (this.#snapshot.mayLeave(host, port)) return 'past'
+    throw new MeshError('ENMESH_EGRESS_DENIED', `'${host}:${port}' is no service of this mesh, and its egress policy does not allow it. ` +
+      'Add it to `services`, or to `egress.allow`.')
+  }
+
+  async #send(call: Call): Promise<Reply> {
+    try {
+      const reply = await this.#route(call)
+      reply.attempt.onEnd((_, ending) => this.#end(call, ending))
+      return reply
+    } catch (error) {
+      this.#end(call, error instanceof MeshError ? error : 'cancelled')
+      if (error instanceof Error && !this.#trails.has(error)) this.#trails.set(error, [call])
+      throw error
+    }
+  }
+
+  #end(call: Call, ending: Parameters<Call['end']>[0]): void {
+    call.end(ending)
+    this.#calls.delete(call)
+    if (this.#calls.size === 0) this.#drained?.()
+  }
+
+  #route(call: Call): Promise<Reply> {
+    const { request, policy } = call
+    if (this.#closing) throw closed()
+    this.#calls.add(call)
+    const service = findService(this.#snapshot, request.host, request.port)
+    if (!service) throw call.error('ENMESH_NO_ROUTE', `${call}: there is no service '${request.host}' any more. Add it to \`services\`.`)
+    call.service = service.name
+    const route = service.table.find(request)
+    if (!route) {
+      throw call.error('ENMESH_NO_ROUTE', `${call}: none of the ${service.routes.length} routes of service '${service.name}' matches. ` +
+        'Add a route without `match` as a catch-all, or ask mesh.explain() why each one does not match.')
+    }
+    call.route = route.name
+    call.attemptTimeout = policy?.attemptTimeout ?? route.config.attemptTimeout
+    call.idleTimeout = policy?.idleTimeout ?? route.config.idleTimeout
+    return route.send(call)
+  }
+
+  async ready(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    const all = Promise.all([...this.#snapshot.clusters.values()].map((cluster) => cluster.ready))
+    if (!signal) return void await all
+    let stop = (): void => {}
+    const aborted = new Promise<never>((_, reject) => {
+      const listener = (): void => reject(signal.reason as Error)
+      signal.addEventListener('abort', listener)
+      stop = () => signal.removeEventListener('abort', listener)
+    })
+    try {
+      await Promise.race([all, aborted])
+    } finally {
+      stop()
+    }
+  }
+
+  status(): MeshStatus {
+    const { config, services, clusters } = this.#snapshot
+    return {
+      config,
+      services: Object.fromEntries([...services.values()].map(({ name, routes }) => [name, {
+        routes: routes.map(({ name, config: { to } }) => ({ name, to: typeof to === 'string' ? { [to]: 1 } : to })),
+      }])),
+      clusters: Object.fromEntries([...clusters].map(([name, cluster]) => [name, cluster.status()])),
+      calls: this.#calls.size,
+      closed: this.#closing !== undefined,
+    }
+  }
+
+  explain(url: string | URL, init: { readonly method?: string, readonly headers?: ConstructorParameters<typeof Headers>[0] } = {}): Explanation {
+    return explain(this.#snapshot, new URL(url), init)
+  }
+
+  trail(outcome: unknown): Trail | undefined {
+    const calls = typeof outcome === 'object' && outcome !== null ? this.#trails.get(outcome) : undefined
+    const last = calls?.at(-1)
+    if (!calls || !last) return undefined
+    return { ...trailOf(last), redirects: calls.slice(0, -1).map(trailOf) }
+  }
+
+  on<E extends keyof MeshEvents>(event: E, listener: (detail: MeshEvents[E]) => void): () => void {
+    return this.#runtime.channels.on(event, listener as (detail: object) => void)
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close()
+  }
+
+  async #close(): Promise<void> {
+    const { config, clusters } = this.#snapshot
+    await Promise.resolve()
+    if (this.#calls.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve
+        const cancel = this.#runtime.clock.after(config.drain, () => {
+          for (const call of [...this.#calls]) call.abort(closed())
+          resolve()
+        })
+        this.#drained = () => { cancel(); resolve() }
+      })
+    }
+    await Promise.all([...[...clusters.values()].map((cluster) => cluster.close()), ...this.#retiring, this.dispatcher.closeOwn()])
+    this.#runtime.channels.clear()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+const closed = (): MeshError => new MeshError('ENMESH_CLOSED', 'This mesh is closed and sends nothing more. Make a new one with createMesh().')
+
+const readPolicy = (input: CallPolicyInput | undefined): CallPolicy | undefined => {
+  if (input === undefined) return undefined
+  const { value, faults } = parse(callPolicy, input)
+  if (value === undefined) throw new MeshConfigError(faults.map(({ path, message }) => ({ path: path ? `init.mesh.${path}` : 'init.mesh', message })))
+  return value
+}
+
+const trailOf = (call: Call): Trail => ({
+  service: call.service,
+  route: call.route,
+  cluster: call.cluster?.name,
+  endpoint: call.attempts.at(-1)?.endpoint.address,
+  attempts: call.attempts.map((attempt) => attempt.record()),
+  ...(call.endedAt > 0 && { took: Math.round((call.endedAt - call.startedAt) * 1000) / 1000 }),
+  ...(call.stopped !== undefined && { stopped: call.stopped }),
+  redirects: [],
+})

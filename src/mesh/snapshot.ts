@@ -1,0 +1,196 @@
+import { isDeepStrictEqual } from 'node:util'
+import { Cluster, type ClusterFamilies, type ClusterParts } from '../cluster/cluster.ts'
+import { clusterConfig, type ClusterConfig } from '../cluster/config.ts'
+import type { Attempt, Call, ClusterHandle } from '../core/call.ts'
+import { MeshConfigError, type ConfigFault } from '../core/errors.ts'
+import type { Send } from '../core/send.ts'
+import type { Matcher } from '../matchers/matcher.ts'
+import { egress } from '../policies/egress.ts'
+import { routeTable, unreachable, type RouteTable } from '../route/table.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { ConnectionConfig } from '../transport/connections.ts'
+import { serviceAddress, type MeshConfig, type RouteConfig } from './config.ts'
+import { didYouMean, placeOf } from './faults.ts'
+import { attemptStack, callStack, clusterStack, type OwnLayers } from './stack.ts'
+
+/** A route made ready: what matches, and how a call is sent that it applies to. */
+export interface Route {
+  readonly name: string
+  readonly match: RouteConfig['match']
+  readonly priority: number | undefined
+  readonly config: RouteConfig
+  readonly send: Send<Call>
+}
+
+/** A service made ready. */
+export interface Service {
+  readonly name: string
+  readonly host: string
+  readonly port: number | undefined
+  readonly table: RouteTable<Route>
+  readonly routes: readonly Route[]
+}
+
+/** One configuration, compiled and immutable. A call reads it once and keeps that view to its end. */
+export interface Snapshot {
+  readonly config: MeshConfig
+  readonly services: ReadonlyMap<string, Service>
+  readonly clusters: ReadonlyMap<string, Cluster>
+  /** What each cluster is to become when this snapshot takes over. */
+  readonly parts: ReadonlyMap<string, ClusterParts>
+  /** Whether a host that is no service may be called. */
+  readonly mayLeave: (host: string, port: number) => boolean
+}
+
+/** What a snapshot is built with. */
+export interface Surroundings {
+  readonly runtime: Runtime
+  readonly families: ClusterFamilies
+  readonly matchers: { make(match: NonNullable<RouteConfig['match']>): readonly Matcher[] }
+  readonly own: OwnLayers
+  readonly transport: (config: ConnectionConfig) => Send<Attempt>
+}
+
+/** Every service written out as routes, and the clusters of those that list endpoints. */
+interface Plan {
+  readonly services: ReadonlyMap<string, readonly RouteConfig[]>
+  readonly clusters: ReadonlyMap<string, ClusterConfig>
+  readonly faults: readonly ConfigFault[]
+}
+
+const plan = (config: MeshConfig, routeOf: (fields: object) => RouteConfig, clusterOf: (endpoints: readonly unknown[]) => ClusterConfig): Plan => {
+  const services = new Map<string, readonly RouteConfig[]>()
+  const clusters = new Map<string, ClusterConfig>(Object.entries(config.clusters) as [string, ClusterConfig][])
+  const faults: ConfigFault[] = []
+  const seen = new Map<string, string>()
+  for (const [name, service] of Object.entries(config.services)) {
+    const place = ['services', name]
+    const { host, port } = serviceAddress(name)!
+    const key = keyOf(host, port)
+    const twin = seen.get(key)
+    if (twin !== undefined) faults.push({ path: placeOf(place), message: `is the same service as '${twin}': case and a trailing dot make no difference` })
+    seen.set(key, name)
+    if (Array.isArray(service)) {
+      if (clusters.has(name)) faults.push({ path: placeOf(place), message: `makes a cluster of its own called '${name}', and there is one of that name: write { cluster: '${name}' } or rename it` })
+      else clusters.set(name, clusterOf(service))
+      services.set(name, [routeOf({ to: name })])
+    } else if ('cluster' in service) {
+      const { cluster, ...policy } = service
+      faults.push(...unknownClusters([[cluster, [...place, 'cluster']]], clusters, config))
+      services.set(name, [{ ...routeOf({ to: cluster }), ...policy } as RouteConfig])
+    } else {
+      const { routes } = service as { routes: readonly RouteConfig[] }
+      faults.push(...routes.flatMap((route, index) => unknownClusters(namedIn(route, [...place, 'routes', index]), clusters, config)))
+      faults.push(...duplicates(routes, place))
+      services.set(name, routes)
+    }
+  }
+  return { services, clusters, faults }
+}
+
+type Place = readonly (string | number)[]
+
+const namedIn = ({ to }: RouteConfig, place: Place): readonly (readonly [string, Place])[] =>
+  typeof to === 'string' ? [[to, [...place, 'to']]] : Object.keys(to).map((name) => [name, [...place, 'to', name]])
+
+const unknownClusters = (named: readonly (readonly [string, Place])[], clusters: ReadonlyMap<string, unknown>, config: MeshConfig): ConfigFault[] =>
+  named.filter(([name]) => !clusters.has(name)).map(([name, place]) => ({
+    path: placeOf(place),
+    message: `there is no cluster '${name}': ${didYouMean(name, Object.keys(config.clusters))}`,
+  }))
+
+const duplicates = (routes: readonly RouteConfig[], place: Place): ConfigFault[] => [
+  ...unreachable(routes).map(([later, earlier]) => ({
+    path: placeOf([...place, 'routes', later]),
+    message: `can never match: routes[${earlier}] has the same conditions and comes first`,
+  })),
+  ...routes.flatMap(({ name }, index) => {
+    const first = routes.findIndex((route) => route.name !== undefined && route.name === name)
+    return first >= 0 && first < index
+      ? [{ path: placeOf([...place, 'routes', index, 'name']), message: `'${name}' is the name of routes[${first}] already` }] : []
+  }),
+]
+
+const keyOf = (host: string, port: number | undefined): string => port === undefined ? host : `${host}:${port}`
+
+/** The service that a host and port dial: by both, else by the host alone. */
+export const findService = (snapshot: Snapshot, host: string, port: number): Service | undefined =>
+  snapshot.services.get(keyOf(host, port)) ?? snapshot.services.get(host)
+
+/** Reads what the parsed configuration leaves short. */
+export interface Shorthand {
+  readonly route: (fields: object) => RouteConfig
+  readonly cluster: ReturnType<typeof clusterConfig>
+}
+
+/**
+ * Compiles a configuration. Changes nothing yet, and throws a `MeshConfigError` if the configuration doesn't hold together;
+ * clusters that exist already are asked what they would become.
+ */
+export const build = (config: MeshConfig, shorthand: Shorthand, before: ReadonlyMap<string, Cluster>, surroundings: Surroundings): Snapshot => {
+  const { runtime, families, matchers, own, transport } = surroundings
+  const staticCluster = (endpoints: readonly unknown[]): ClusterConfig =>
+    shorthand.cluster.parse({ registry: { type: 'static', endpoints } }) as ClusterConfig
+  const planned = plan(config, shorthand.route, staticCluster)
+  if (planned.faults.length > 0) throw new MeshConfigError(planned.faults)
+
+  const clusters = new Map<string, Cluster>()
+  const parts = new Map<string, ClusterParts>()
+  const handles = new Map<string, ClusterHandle>()
+  for (const [name, clusterConfig] of planned.clusters) {
+    const cluster = before.get(name) ?? new Cluster(name, families, runtime)
+    const part = prepare(cluster, clusterConfig)
+    clusters.set(name, cluster)
+    parts.set(name, part)
+    const send = attemptStack(part, own, transport(part.config))
+    handles.set(name, { name, budget: part.budget, send: clusterStack(cluster, part, send) })
+  }
+
+  const services = new Map<string, Service>()
+  for (const [name, routes] of planned.services) {
+    const { host, port } = serviceAddress(name)!
+    const compiled = routes.map((route, index): Route => ({
+      name: route.name ?? `routes[${index}]`,
+      match: route.match,
+      priority: route.priority,
+      config: route,
+      send: callStack(route, targetsOf(route, handles), own, runtime),
+    }))
+    services.set(keyOf(host, port), { name, host, port, table: routeTable(compiled, matchers), routes: compiled })
+  }
+  return { config, services, clusters, parts, mayLeave: egress(config.egress) }
+}
+
+const prepare = (cluster: Cluster, config: ClusterConfig): ClusterParts => {
+  try {
+    return cluster.prepare(config)
+  } catch (error) {
+    throw new MeshConfigError([{ path: placeOf(['clusters', cluster.name]), message: (error as Error).message }])
+  }
+}
+
+const targetsOf = ({ to }: RouteConfig, handles: ReadonlyMap<string, ClusterHandle>) =>
+  Object.entries(typeof to === 'string' ? { [to]: 1 } : to).map(([name, weight]) => ({ cluster: handles.get(name)!, weight }))
+
+/** What a change of configuration changed, by name: services as `services.NAME`, clusters as `clusters.NAME`. */
+export interface Changes {
+  readonly added: readonly string[]
+  readonly changed: readonly string[]
+  readonly removed: readonly string[]
+}
+
+/** Compares two snapshots. */
+export const changes = (before: Snapshot | undefined, after: Snapshot): Changes => {
+  const flat = (snapshot: Snapshot | undefined): Map<string, unknown> => new Map<string, unknown>([
+    ...[...snapshot?.services.values() ?? []].map(({ name, routes }) => [`services.${name}`, routes.map(({ config }) => config)] as const),
+    ...[...snapshot?.parts ?? []].map(([name, { config }]) => [`clusters.${name}`, config] as const),
+    ['egress', snapshot?.config.egress] as const,
+  ])
+  const old = flat(before)
+  const now = flat(after)
+  return {
+    added: [...now.keys()].filter((key) => !old.has(key)),
+    changed: [...now].filter(([key, value]) => old.has(key) && !isDeepStrictEqual(old.get(key), value)).map(([key]) => key),
+    removed: [...old.keys()].filter((key) => !now.has(key)),
+  }
+}

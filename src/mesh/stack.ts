@@ -1,0 +1,51 @@
+import type { Cluster, ClusterParts } from '../cluster/cluster.ts'
+import type { Attempt, Call } from '../core/call.ts'
+import { stack, type Layer, type Send } from '../core/send.ts'
+import { attemptTimeout } from '../policies/attempt-timeout.ts'
+import { circuitBreaker, observeBreaker } from '../policies/circuit-breaker.ts'
+import { concurrencyLimit } from '../policies/concurrency-limit.ts'
+import { deadline } from '../policies/deadline.ts'
+import { retry } from '../policies/retry.ts'
+import { trackLoad } from '../policies/track-load.ts'
+import { observeOutliers } from '../cluster/outlier.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { matchedPrefix, rewrite } from '../route/rewrite.ts'
+import { split, type Target } from '../route/split.ts'
+import type { RouteConfig } from './config.ts'
+
+/** Layers of the user's own, in the two places where they can stand. */
+export interface OwnLayers {
+  /** Around each call, outside retries and inside the deadline. */
+  readonly call?: readonly Layer<Call>[]
+  /** Around each attempt, next to the wire. */
+  readonly attempt?: readonly Layer<Attempt>[]
+}
+
+/*
+ * One request, from top to bottom: each line is a layer, in the order in which a request travels,
+ * with the reason for its place. What is not configured is not in the list, and costs nothing.
+ */
+
+/** Around a call: what the caller asked for. */
+export const callStack = (route: RouteConfig, targets: readonly Target[], own: OwnLayers, runtime: Runtime): Send<Call> => stack<Call>([
+  deadline(route.timeout),                       // bounds waiting, all attempts and the body together
+  ...own.call ?? [],                             // once per call, and never beyond the deadline
+  route.rewrite && rewrite(route.rewrite, matchedPrefix(route.match)),   // before anything is sent: every attempt sends the same
+  split(targets, route.sticky, runtime),         // drawn once per call; again only if nothing was sent, never for a sticky call
+  retry(route.retry, runtime),                   // stays in the drawn cluster, on another endpoint
+], (call) => call.cluster!.send(call))
+
+/** Around each try at a cluster, before an endpoint is chosen. */
+export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts, send: Send<Attempt>): Send<Call> => stack<Call>([
+  breaker && circuitBreaker(breaker),            // before the pick: a refusal takes no turn and marks no endpoint as tried
+  concurrencyLimit(config, cluster.load),        // inside the breaker: a full bulkhead is no failure of the cluster
+], cluster.pickAndSend(send))
+
+/** Around an attempt: what we do at one endpoint. */
+export const attemptStack = ({ breaker, detection }: ClusterParts, own: OwnLayers, transport: Send<Attempt>): Send<Attempt> => stack<Attempt>([
+  trackLoad,                                     // outside the timeout: an attempt that timed out was load too
+  breaker && observeBreaker(breaker),            // outside the timeout: sees it as a failure of the cluster
+  detection && observeOutliers(detection),       // outside the timeout: sees it as a failure of this endpoint
+  attemptTimeout,                                // of the call's route: bounds what is below
+  ...own.attempt ?? [],                          // next to the wire: once for each try
+], transport)

@@ -1,0 +1,234 @@
+import type { EndpointSpec } from '../core/endpoint.ts'
+import { detached, type Cancel, type Clock } from '../runtime/clock.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Registry, Wake } from './registry.ts'
+
+/** Rest after a first failure in a row, in milliseconds; doubled for each further one. */
+const shortestBackOff = 250
+const longestBackOff = 30_000
+
+/** What `follow` needs, and whom it tells. */
+export interface FollowOptions {
+  readonly runtime: Runtime
+  /** Takes each set as the registry said it: whole, empty if none exist. Throwing refuses it, which counts as a failure. */
+  onSet(specs: readonly EndpointSpec[]): void
+  /** Hears each failure, and in how many milliseconds the registry is asked again. */
+  onFailure(error: unknown, retryIn: number): void
+  /** Hears of the first set after one or more failures, once `onSet` has taken it. */
+  onRecovered(): void
+}
+
+/** How following goes, as plain data. */
+export interface FollowStatus {
+  /** Sets taken so far. */
+  readonly sets: number
+  /** Failures so far. */
+  readonly failures: number
+  /** Failures since the last set; above 0 means that what is in use may be out of date. */
+  readonly failuresInARow: number
+  /** Message of the latest failure, kept after recovery. */
+  readonly lastError?: string
+  /** Milliseconds since the last set; absent before the first. */
+  readonly age?: number
+}
+
+/** A registry being followed. */
+export interface Following {
+  /** Resolves at the first set. Stays pending if it is closed before. */
+  readonly first: Promise<void>
+  /** Asks for a look right now: ends the rest between two looks, or a back-off. One during a look asks for another after it. */
+  wake(): void
+  /** Milliseconds since the last set; `Infinity` before the first. */
+  age(): number
+  status(): FollowStatus
+  /** Stops for good: nothing is reported afterwards, no timer is left. */
+  close(): void
+}
+
+/**
+ * Follows a registry for as long as anybody is interested: hands on each set, and when the registry fails,
+ * keeps quiet about endpoints (so what is in use stays), rests, and starts it afresh.
+ * The rest begins at 250 ms and doubles up to 30 s; each is drawn evenly between half of that and all of it.
+ * A registry that ends after a set has said all it has to say; one that ends without any has failed.
+ */
+export const follow = (registry: Registry, options: FollowOptions): Following => new Follower(registry, options)
+
+class Follower implements Following {
+  readonly first: Promise<void>
+  readonly #registry: Registry
+  readonly #options: FollowOptions
+  #resolveFirst: () => void = () => {}
+  #rests: Rests
+  #run: Run | undefined
+  #closed = false
+  #sets = 0
+  #failures = 0
+  #failuresInARow = 0
+  #lastError: string | undefined
+  #lastSetAt = Number.NEGATIVE_INFINITY
+
+  constructor(registry: Registry, options: FollowOptions) {
+    this.#registry = registry
+    this.#options = options
+    this.#rests = new Rests(options.runtime.clock)
+    this.first = new Promise((resolve) => { this.#resolveFirst = resolve })
+    void detached(() => this.#follow())
+  }
+
+  async #follow(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        return await this.#watch()
+      } catch (error) {
+        if (!this.#closed) await this.#backOff(error)
+      } finally {
+        this.#run?.end()
+      }
+    }
+  }
+
+  async #watch(): Promise<void> {
+    const run = new Run(this.#registry, this.#rests)
+    this.#run = run
+    for (;;) {
+      const { done, value } = await run.next()
+      if (this.#closed) return
+      if (done) break
+      this.#take(value)
+    }
+    if (this.#sets === 0) throw new Error('the registry ended without naming a set of endpoints')
+  }
+
+  #take(specs: readonly EndpointSpec[]): void {
+    this.#options.onSet(specs)
+    this.#lastSetAt = this.#options.runtime.clock.now()
+    this.#sets++
+    if (this.#sets === 1) this.#resolveFirst()
+    const recovered = this.#failuresInARow > 0
+    this.#failuresInARow = 0
+    if (recovered) this.#options.onRecovered()
+  }
+
+  async #backOff(error: unknown): Promise<void> {
+    this.#run?.end()
+    this.#failures++
+    this.#failuresInARow++
+    this.#lastError = error instanceof Error ? error.message : String(error)
+    const bound = Math.min(longestBackOff, shortestBackOff * 2 ** (this.#failuresInARow - 1))
+    const retryIn = bound * (1 - this.#options.runtime.random() / 2)
+    // A look asked for before this failure has been answered by it.
+    this.#rests = new Rests(this.#options.runtime.clock)
+    const rested = this.#rests.wait(retryIn)
+    this.#options.onFailure(error, retryIn)
+    // Rejected only by close, and the loop sees that for itself.
+    await rested.catch(() => {})
+  }
+
+  wake(): void {
+    this.#rests.wake()
+  }
+
+  age(): number {
+    return this.#options.runtime.clock.now() - this.#lastSetAt
+  }
+
+  status(): FollowStatus {
+    return {
+      sets: this.#sets,
+      failures: this.#failures,
+      failuresInARow: this.#failuresInARow,
+      ...(this.#lastError !== undefined && { lastError: this.#lastError }),
+      ...(this.#sets > 0 && { age: this.age() }),
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#run?.end()
+    this.#rests.end(new Error('the watch has ended'))
+  }
+}
+
+/** One life of a registry's generator, with a signal of its own so that a failed one lets go of what it holds. */
+class Run {
+  readonly #abort = new AbortController()
+  readonly #iterator: AsyncIterator<readonly EndpointSpec[]>
+
+  constructor(registry: Registry, wake: Wake) {
+    this.#iterator = registry({ signal: this.#abort.signal, wake })[Symbol.asyncIterator]()
+  }
+
+  next(): Promise<IteratorResult<readonly EndpointSpec[]>> {
+    return this.#iterator.next()
+  }
+
+  end(): void {
+    if (this.#abort.signal.aborted) return
+    this.#abort.abort()
+    void this.#return()
+  }
+
+  async #return(): Promise<void> {
+    try {
+      await this.#iterator.return?.()
+    } catch {
+      // Nobody is left to whom a failure on the way out would mean anything.
+    }
+  }
+}
+
+interface Rest { resolve(): void, reject(reason: unknown): void, readonly cancel: Cancel }
+
+/** Waits that can be cut short, or ended for good. */
+class Rests implements Wake {
+  readonly #clock: Clock
+  readonly #waiting = new Set<Rest>()
+  #asked = false
+  #ended: { readonly reason: unknown } | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  wait(ms: number): Promise<void> {
+    const waited = new Promise<void>((resolve, reject) => {
+      if (this.#ended) return reject(this.#ended.reason as Error)
+      if (this.#asked) {
+        this.#asked = false
+        return resolve()
+      }
+      const rest: Rest = {
+        resolve,
+        reject,
+        cancel: ms === Number.POSITIVE_INFINITY ? () => {} : this.#clock.background(ms, () => {
+          this.#waiting.delete(rest)
+          resolve()
+        }),
+      }
+      this.#waiting.add(rest)
+    })
+    // A registry may have raced it against something else and gone on.
+    waited.catch(() => {})
+    return waited
+  }
+
+  wake(): void {
+    this.#asked = this.#waiting.size === 0
+    this.#clear((rest) => rest.resolve())
+  }
+
+  end(reason: unknown): void {
+    this.#ended = { reason }
+    this.#clear((rest) => rest.reject(reason))
+  }
+
+  #clear(settle: (rest: Rest) => void): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const rest of waiting) {
+      rest.cancel()
+      settle(rest)
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import type { EndpointSpec } from '../core/endpoint.ts'
+import type { Registry } from './registry.ts'
+
+/** What one look found. */
+export interface Look {
+  /** The whole set. */
+  readonly endpoints: readonly EndpointSpec[]
+  /** Milliseconds after which the next look is due. */
+  readonly again: number
+}
+
+/** A registry that looks, rests, and looks again. `look` throws when it could not tell, and gives up when its signal is aborted. */
+export const polling = (look: (signal: AbortSignal) => Promise<Look>): Registry => async function* ({ signal, wake }) {
+  while (!signal.aborted) {
+    const { endpoints, again } = await look(signal)
+    yield endpoints
+    await wake.wait(again)
+  }
+}

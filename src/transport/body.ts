@@ -1,0 +1,106 @@
+import type { RequestBody } from '../core/request.ts'
+
+type Chunk = Uint8Array | string
+type Source = AsyncIterable<Chunk> | Iterable<Chunk>
+
+/** What a caller may hand over as a body; a stream counts as an iterable. */
+export type BodyInput = string | Uint8Array | ArrayBuffer | Blob | FormData | Source
+
+const isIterable = (body: object): body is Source => Symbol.asyncIterator in body || Symbol.iterator in body
+
+/** Wraps what the caller gave: what lies in memory can be sent any number of times, a stream as long as it is short. */
+export const requestBody = (body: BodyInput | null | undefined, replayLimit: number): RequestBody | undefined => {
+  if (body === null || body === undefined) return undefined
+  if (typeof body === 'string' || body instanceof Uint8Array) return new HeldBody(body)
+  if (body instanceof ArrayBuffer) return new HeldBody(new Uint8Array(body))
+  if (ArrayBuffer.isView(body)) {
+    const view = body as ArrayBufferView
+    return new HeldBody(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+  }
+  if (body instanceof Blob || !isIterable(body) || body.constructor.name === 'FormData') return new HeldBody(body as Blob | FormData)
+  return new StreamedBody(body, replayLimit)
+}
+
+/** A body that lies in memory. */
+class HeldBody implements RequestBody {
+  readonly replayable = true
+  readonly #body: string | Uint8Array | Blob | FormData
+
+  constructor(body: string | Uint8Array | Blob | FormData) {
+    this.#body = body
+  }
+
+  open(): string | Uint8Array | Blob | FormData {
+    return this.#body
+  }
+
+  release(): void {}
+}
+
+const sizeOf = (chunk: Chunk): number => typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
+
+/**
+ * A body that can be read only once. Its first bytes are kept, so that attempts can begin it again
+ * until more has been read than the limit allows to keep. Attempts take turns: a new one silences the one before.
+ */
+class StreamedBody implements RequestBody {
+  readonly #source: AsyncIterator<Chunk> | Iterator<Chunk>
+  readonly #limit: number
+  #kept: Chunk[] | undefined = []
+  #size = 0
+  #done = false
+  error: unknown = undefined
+  #turn = 0
+  /** The read under way, shared when an attempt takes over in the middle of it. */
+  #reading: Promise<IteratorResult<Chunk>> | undefined
+
+  constructor(source: Source, limit: number) {
+    this.#source = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+    this.#limit = limit
+  }
+
+  get replayable(): boolean {
+    return this.#kept !== undefined
+  }
+
+  async *open(): AsyncIterable<Chunk> {
+    const turn = ++this.#turn
+    for (let i = 0; this.#kept !== undefined && i < this.#kept.length; i++) yield this.#kept[i]!
+    while (!this.#done) {
+      this.#reading ??= this.#next()
+      const result = await this.#reading
+      if (turn !== this.#turn) return
+      this.#reading = undefined
+      if (result.done) {
+        this.#done = true
+        return
+      }
+      this.#keep(result.value)
+      yield result.value
+    }
+  }
+
+  async #next(): Promise<IteratorResult<Chunk>> {
+    try {
+      return await this.#source.next()
+    } catch (error) {
+      this.error = error
+      this.#done = true
+      throw error
+    }
+  }
+
+  #keep(chunk: Chunk): void {
+    this.#size += sizeOf(chunk)
+    if (this.#size > this.#limit) this.#kept = undefined
+    else this.#kept?.push(chunk)
+  }
+
+  release(): void {
+    this.#kept = undefined
+    if (this.#done) return
+    this.#done = true
+    // A source that fails while it is let go has nobody left to tell.
+    void Promise.resolve(this.#source.return?.()).catch(() => {})
+  }
+}

@@ -1,0 +1,40 @@
+import type { Attempt } from '../core/call.ts'
+import type { MeshError } from '../core/errors.ts'
+
+const tlsCode = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|EPROTO|ERR_OSSL|HOSTNAME_MISMATCH|INVALID_PURPOSE)/
+
+const codeOf = (cause: unknown): string => {
+  const { code } = cause as { code?: unknown }
+  return typeof code === 'string' ? code : ''
+}
+
+// undici's word for a request that cannot be sent as it stands, by whomever.
+const unsendable = /^UND_ERR_(INVALID_ARG|NOT_SUPPORTED|REQ_CONTENT_LENGTH_MISMATCH)$/
+
+/** Whether a failure is of the caller's making: a request that cannot be sent, or a body whose source failed. It is passed on as it is. */
+export const causedByCaller = ({ call }: Attempt, cause: Error): boolean =>
+  unsendable.test(codeOf(cause)) || (call.request.body?.error !== undefined && call.request.body.error === cause)
+
+/** Names a failure on the wire: what was asked, what was found, what to do. */
+export const classify = (attempt: Attempt, cause: Error): MeshError => {
+  const { call, endpoint } = attempt
+  const code = codeOf(cause)
+  const found = `${code ? `${code}, ` : ''}${cause.message || 'no reason given'}`
+  const asked = `${call} at ${endpoint.address}`
+  if (tlsCode.test(code)) {
+    return call.error('ENMESH_TLS', `${asked}: the TLS connection could not be made (${found}). ` +
+      'Check the certificate of the endpoint, and `tls.ca` and `tls.servername` of the cluster.', cause)
+  }
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    return call.error('ENMESH_ATTEMPT_TIMEOUT', `${asked}: the endpoint sent nothing for the route's \`idleTimeout\` (${found}). ` +
+      'Raise `idleTimeout` if silence of this length is meant.', cause)
+  }
+  if (attempt.sentAt === 0) {
+    return call.error('ENMESH_CONNECT_FAILED', `${asked}: no connection could be made (${found}). ` +
+      'The request was not sent. Check that the endpoint runs and that its registry is right.', cause)
+  }
+  const when = attempt.headAt > 0 ? 'while its body was coming' : 'before it answered'
+  return call.error('ENMESH_CONNECTION_RESET', `${asked}: the connection broke ${when} (${found}). ` +
+    (call.repeatable ? 'The attempts allowed are used up; look at the endpoint.'
+      : 'It was not sent again because the request may have been carried out; allow that with `retry.methods` or an `Idempotency-Key`.'), cause)
+}

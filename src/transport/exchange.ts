@@ -1,0 +1,200 @@
+import type { Dispatcher } from 'undici'
+import { MeshError } from '../core/errors.ts'
+import type { Attempt } from '../core/call.ts'
+import type { BodySink, Ending, Reply, ReplyHeaders } from '../core/reply.ts'
+import { causedByCaller, classify } from './classify.ts'
+import { endedReusedSocket } from './connections.ts'
+
+/** Bytes of a reply read before anybody asks for them, so that a small reply frees its socket unread. */
+const readAhead = 64 * 1024
+
+/** A request that may be written to a socket again: which connection to use the second time. */
+export interface Resend {
+  (exchange: Exchange): void
+}
+
+/**
+ * One attempt on the wire: undici's handler on one side, the mesh's reply on the other.
+ * Keeps chunks until somebody takes the body, and ends the attempt when its last byte is in.
+ */
+export class Exchange implements Reply, Dispatcher.DispatchHandler {
+  readonly attempt: Attempt
+  readonly head: Promise<Reply>
+  status = 0
+  statusText = ''
+  headers: ReplyHeaders = {}
+  rawHeaders: readonly (string | Buffer)[] = []
+
+  #settle!: { resolve: (reply: Reply) => void, reject: (reason: unknown) => void }
+  readonly #resend: Resend
+  #controller: Dispatcher.DispatchController | undefined
+  #chunks: Uint8Array[] = []
+  #buffered = 0
+  #sink: BodySink | undefined
+  #paused = false
+  #queued = true
+  #over = false
+  #reason: unknown
+  #trailers: ReplyHeaders = {}
+  #error: Error | undefined
+
+  constructor(attempt: Attempt, resend: Resend) {
+    this.attempt = attempt
+    this.#resend = resend
+    this.head = new Promise((resolve, reject) => { this.#settle = { resolve, reject } })
+    attempt.load.pending++
+    attempt.stop = (reason) => this.abort(reason)
+    attempt.call.track(attempt)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#over) return controller.abort(this.#reason as Error)
+    this.#controller = controller
+    this.attempt.sentAt = this.attempt.call.clock.now()
+    this.#leaveQueue()
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders, statusText?: string): void {
+    const { attempt } = this
+    const raw = (controller.rawHeaders ?? []) as readonly (string | Buffer)[]
+    if (status < 200) {
+      attempt.call.onInformation?.(status, headers, raw)
+      return
+    }
+    this.status = attempt.status = status
+    this.statusText = statusText ?? ''
+    this.headers = headers
+    this.rawHeaders = raw
+    attempt.headAt = attempt.call.clock.now()
+    this.#settle.resolve(this)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    if (this.#over) return
+    if (this.#sink && !this.#paused) return this.#sink.data(chunk)
+    this.#chunks.push(chunk)
+    this.#buffered += chunk.byteLength
+    if (this.#paused || this.#buffered >= readAhead) controller.pause()
+  }
+
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: ReplyHeaders): void {
+    if (this.#over) return
+    this.#trailers = trailers
+    this.#finish('complete')
+    this.#flush()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, cause: Error): void {
+    if (this.#over) return
+    const { attempt } = this
+    if (causedByCaller(attempt, cause)) return this.#fail(cause, false)
+    if (attempt.headAt === 0 && endedReusedSocket(cause)) {
+      const { repeatable, request } = attempt.call
+      if (repeatable && !attempt.resent && (request.body?.replayable ?? true)) {
+        attempt.resent = true
+        this.#controller = undefined
+        return this.#resend(this)
+      }
+      attempt.stale = true
+    }
+    this.#fail(classify(attempt, cause), true)
+  }
+
+  onRequestUpgrade(): void {
+    this.abort(new TypeError('the endpoint switched protocols although the request did not ask for it'))
+  }
+
+  pipe(sink: BodySink): void {
+    this.#sink = sink
+    this.#flush()
+  }
+
+  pause(): void {
+    this.#paused = true
+    if (!this.#over) this.#controller?.pause()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#flush()
+  }
+
+  discard(): void {
+    if (this.#over) return
+    // What fits into the read-ahead may come and keeps the socket; more is not worth waiting for.
+    this.#sink = new Drain(this, readAhead - this.#buffered)
+    this.#chunks = []
+    this.#controller?.resume()
+  }
+
+  abort(reason: unknown): void {
+    if (this.#over) return
+    this.#reason = reason
+    const controller = this.#controller
+    this.#fail(reason as Error, reason instanceof MeshError && !this.#waitsForCaller)
+    controller?.abort(reason as Error)
+  }
+
+  /** Whether the body stands still because its reader does: then no delay is the endpoint's. */
+  get #waitsForCaller(): boolean {
+    return this.attempt.headAt > 0 && (this.#paused || !this.#sink)
+  }
+
+  #fail(error: Error, blamed: boolean): void {
+    this.#error = error
+    this.#finish(blamed && error instanceof MeshError ? error : 'cancelled')
+    if (this.attempt.headAt === 0) this.#settle.reject(error)
+    else this.#flush()
+  }
+
+  #finish(ending: Ending): void {
+    this.#over = true
+    this.#leaveQueue()
+    this.attempt.call.untrack(this.attempt)
+    this.attempt.end(ending)
+  }
+
+  #leaveQueue(): void {
+    if (!this.#queued) return
+    this.#queued = false
+    this.attempt.load.pending--
+  }
+
+  /** Hands on what is buffered, then the end; stops when the sink pauses. An error does not wait for the reader. */
+  #flush(): void {
+    const sink = this.#sink
+    if (!sink) return
+    if (this.#error) {
+      this.#chunks = []
+      return sink.error(this.#error)
+    }
+    while (this.#chunks.length > 0 && !this.#paused) {
+      const chunk = this.#chunks.shift()!
+      this.#buffered -= chunk.byteLength
+      sink.data(chunk)
+    }
+    if (this.#paused || this.#chunks.length > 0) return
+    if (this.#over) sink.end(this.#trailers)
+    else this.#controller?.resume()
+  }
+}
+
+/** Lets an unwanted body run out, and cuts it when it is longer than it is worth. */
+class Drain implements BodySink {
+  readonly #exchange: Exchange
+  #left: number
+
+  constructor(exchange: Exchange, left: number) {
+    this.#exchange = exchange
+    this.#left = left
+  }
+
+  data(chunk: Uint8Array): void {
+    this.#left -= chunk.byteLength
+    if (this.#left < 0) this.#exchange.abort(new TypeError('an unwanted reply was cut'))
+  }
+
+  end(): void {}
+  error(): void {}
+}

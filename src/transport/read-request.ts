@@ -1,0 +1,48 @@
+import type { Dispatcher } from 'undici'
+import { RequestHead } from '../core/request.ts'
+import { requestBody, type BodyInput } from './body.ts'
+
+type Options = Dispatcher.DispatchOptions & { readonly query?: Record<string, unknown> }
+
+// Fields of the connection and not of the request: undici writes them itself, and so does the mesh with Host.
+const dropped = new Set(['host', 'connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'proxy-connection'])
+
+/** Reads what undici's callers hand to `dispatch`. */
+export const readRequest = (options: Options, origin: URL, replayLimit: number): RequestHead => new RequestHead({
+  method: String(options.method).toUpperCase(),
+  scheme: origin.protocol === 'https:' ? 'https' : 'http',
+  host: hostOf(origin),
+  port: Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80),
+  path: pathOf(options),
+  headers: readHeaders(options.headers),
+  body: requestBody(options.body as BodyInput | null | undefined, replayLimit),
+})
+
+const hostOf = (origin: URL): string => origin.hostname.toLowerCase().replace(/\.$/, '')
+
+const pathOf = ({ path, query }: Options): string => {
+  const url = path.startsWith('/') ? undefined : new URL(path)
+  const own = url ? `${url.pathname}${url.search}` : path
+  if (!query) return own
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) search.append(name, String(one))
+  }
+  return `${own}${own.includes('?') ? '&' : '?'}${search.toString()}`
+}
+
+const readHeaders = (headers: Dispatcher.DispatchOptions['headers']): string[] => {
+  const list: string[] = []
+  const add = (name: string, value: unknown): void => {
+    if (value === undefined || value === null || dropped.has(name.toLowerCase())) return
+    for (const one of Array.isArray(value) ? value : [value]) list.push(name, String(one))
+  }
+  if (Array.isArray(headers)) {
+    for (let i = 0; i < headers.length; i += 2) add(String(headers[i]), headers[i + 1])
+  } else if (headers && Symbol.iterator in headers) {
+    for (const [name, value] of headers as Iterable<[string, string]>) add(name, value)
+  } else if (headers) {
+    for (const name in headers) add(name, headers[name])
+  }
+  return list
+}

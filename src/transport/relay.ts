@@ -1,0 +1,97 @@
+import type { Dispatcher } from 'undici'
+import type { Call } from '../core/call.ts'
+import type { BodySink, Reply, ReplyHeaders } from '../core/reply.ts'
+
+/**
+ * Hands a call's outcome to an undici handler. It is the one controller that the handler ever sees,
+ * whatever attempts come and go behind it.
+ */
+export class Relay implements Dispatcher.DispatchController, BodySink {
+  readonly #call: Call
+  readonly #handler: Dispatcher.DispatchHandler
+  #reply: Reply | undefined
+  #over = false
+  paused = false
+  rawHeaders: Buffer[] | string[] | null = null
+  rawTrailers: Buffer[] | string[] | null = null
+
+  constructor(call: Call, handler: Dispatcher.DispatchHandler) {
+    this.#call = call
+    this.#handler = handler
+    call.onInformation = (status, headers, raw) => {
+      this.rawHeaders = raw as Buffer[]
+      this.#attempt(() => handler.onResponseStart?.(this, status, headers as never, ''))
+    }
+  }
+
+  /** Shows the controller to the handler before anything is sent, so it can abort at any time. */
+  start(): void {
+    this.#handler.onRequestStart?.(this, {})
+  }
+
+  get aborted(): boolean {
+    return this.#call.aborted
+  }
+
+  get reason(): Error | null {
+    return (this.#call.reason as Error | undefined) ?? null
+  }
+
+  pause(): void {
+    this.paused = true
+    this.#reply?.pause()
+  }
+
+  resume(): void {
+    if (!this.paused) return
+    this.paused = false
+    this.#reply?.resume()
+  }
+
+  abort(reason: Error): void {
+    this.#call.abort(reason)
+  }
+
+  /** The head is in: the handler gets it, then the body as fast as it takes it. */
+  answer(reply: Reply): void {
+    if (this.#over) return reply.discard()
+    this.#reply = reply
+    this.rawHeaders = reply.rawHeaders as Buffer[]
+    const started = this.#attempt(() => {
+      this.#handler.onResponseStarted?.()
+      this.#handler.onResponseStart?.(this, reply.status, reply.headers as never, reply.statusText)
+    })
+    if (!started) return reply.discard()
+    if (this.paused) reply.pause()
+    reply.pipe(this)
+  }
+
+  data(chunk: Uint8Array): void {
+    if (!this.#over) this.#attempt(() => this.#handler.onResponseData?.(this, chunk as Buffer))
+  }
+
+  end(trailers: ReplyHeaders): void {
+    if (this.#over) return
+    // A handler that throws here hears of its own error, and then it is over.
+    if (this.#attempt(() => this.#handler.onResponseEnd?.(this, trailers as never))) this.#over = true
+  }
+
+  error(error: Error): void {
+    if (this.#over) return
+    this.#over = true
+    this.#handler.onResponseError?.(this, error)
+  }
+
+  /** Runs one of the handler's methods; what it throws ends the call. */
+  #attempt(task: () => void): boolean {
+    try {
+      task()
+      return true
+    } catch (error) {
+      this.#call.abort(error)
+      this.#reply?.abort(error)
+      this.error(error as Error)
+      return false
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Balancer } from '../../src/balancers/balancer.ts'
+import { slowStart, slowStartConfig, warmingEnds, warmth } from '../../src/cluster/slow-start.ts'
+import { Call } from '../../src/core/call.ts'
+import { Endpoint } from '../../src/core/endpoint.ts'
+import { RequestHead } from '../../src/core/request.ts'
+import { fakeRuntime, scriptedRandom, seededRandom } from '../../src/testing/index.ts'
+
+const request = new RequestHead({
+  method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/', headers: [], body: undefined,
+})
+
+const take = (count: number): Endpoint[] =>
+  Array.from({ length: count }, (_, i) => new Endpoint({ address: `10.0.0.${i + 1}:80` }))
+
+/** Any endpoint by an even chance of its own. */
+const evenly = (): Balancer => {
+  const random = seededRandom(7)
+  return (endpoints) => () => endpoints[Math.floor(random() * endpoints.length)]
+}
+
+/** Each in turn. */
+const inTurn: Balancer = (endpoints) => {
+  let turn = 0
+  return () => endpoints[turn++ % endpoints.length]
+}
+
+test('a window may be written as text', () => {
+  assert.equal(slowStartConfig.parse('30s'), 30_000)
+})
+
+test('warmth follows Envoy\'s vectors for a window of a minute', () => {
+  const shares = [0, 1, 6, 30, 45, 60, 90].map((second) => warmth(second * 1_000, 60_000))
+  assert.deepEqual(shares, [0.1, 0.1, 0.1, 0.5, 0.75, 1, 1])
+})
+
+test('the first second counts as a second', () => {
+  assert.equal(warmth(0, 2_000), 0.5)
+  assert.equal(warmth(999, 2_000), 0.5)
+  assert.equal(warmth(10, 500), 1)
+})
+
+test('warming ends with the endpoint that began last', () => {
+  const endpoints = take(3)
+  assert.equal(warmingEnds(endpoints, 60_000), undefined)
+  endpoints[0]!.warmingSince = 5_000
+  assert.equal(warmingEnds(endpoints, 60_000), 65_000)
+  endpoints[2]!.warmingSince = 8_000
+  assert.equal(warmingEnds(endpoints, 60_000), 68_000)
+})
+
+test('the picker is the balancer\'s own while nothing is warming', async () => {
+  const runtime = fakeRuntime()
+  const endpoints = take(2)
+  const pick = inTurn(endpoints)
+  const balancer = slowStart(60_000, runtime)(() => pick)
+  assert.equal(balancer(endpoints), pick)
+  endpoints[0]!.warmingSince = runtime.clock.now()
+  assert.notEqual(balancer(endpoints), pick)
+  await runtime.clock.advance(60_000)
+  assert.equal(balancer(endpoints), pick)
+  assert.equal(endpoints[0]!.warmingSince, undefined)
+})
+
+for (const [second, factor] of [[1, 0.1], [6, 0.1], [30, 0.5], [60, 1]] as const) {
+  test(`${second} s into a minute an endpoint among four gets ${factor} of its share`, async () => {
+    const runtime = fakeRuntime(seededRandom(3))
+    const endpoints = take(4)
+    endpoints[0]!.warmingSince = runtime.clock.now()
+    const pick = slowStart(60_000, runtime)(evenly())(endpoints)
+    await runtime.clock.advance(second * 1_000)
+    const call = new Call(request, runtime.clock)
+    const counts = new Map(endpoints.map((endpoint) => [endpoint, 0]))
+    for (let i = 0; i < 40_000; i++) {
+      const picked = pick(call)!
+      counts.set(picked, counts.get(picked)! + 1)
+    }
+    const [warming, ...others] = [...counts.values()] as [number, ...number[]]
+    const full = others.reduce((sum, count) => sum + count) / others.length
+    assert.ok(Math.abs(warming / full - factor) < 0.02, `${warming / full}`)
+  })
+}
+
+test('endpoints that all began together get full shares at once', () => {
+  const runtime = fakeRuntime(() => { throw new Error('no chance needed') })
+  const endpoints = take(3)
+  for (const endpoint of endpoints) endpoint.warmingSince = runtime.clock.now()
+  const pick = slowStart(60_000, runtime)(inTurn)(endpoints)
+  const call = new Call(request, runtime.clock)
+  assert.deepEqual([pick(call), pick(call), pick(call)], endpoints)
+})
+
+test('among endpoints that are all warming, shares are relative to the warmest', async () => {
+  const runtime = fakeRuntime(scriptedRandom(0.49, 0.51))
+  const [early, late] = take(2) as [Endpoint, Endpoint]
+  early.warmingSince = runtime.clock.now()
+  await runtime.clock.advance(20_000)
+  late.warmingSince = runtime.clock.now()
+  const pick = slowStart(60_000, runtime)(inTurn)([late, early])
+  await runtime.clock.advance(20_000)
+  const call = new Call(request, runtime.clock)
+  assert.equal(pick(call), late)
+  assert.equal(pick(call), early)
+  assert.equal(pick(call), early)
+})
+
+test('an endpoint that is the only choice is picked however cold', () => {
+  const runtime = fakeRuntime(scriptedRandom(0.99))
+  const endpoints = take(2)
+  endpoints[1]!.warmingSince = runtime.clock.now()
+  let picks = 0
+  const pick = slowStart(60_000, runtime)(() => () => { picks++; return endpoints[1] })(endpoints)
+  assert.equal(pick(new Call(request, runtime.clock)), endpoints[1])
+  assert.ok(picks <= 8)
+})
+
+test('nothing is picked from nothing', () => {
+  const runtime = fakeRuntime()
+  const endpoints = take(1)
+  endpoints[0]!.warmingSince = runtime.clock.now()
+  assert.equal(slowStart(60_000, runtime)(() => () => undefined)(endpoints)(new Call(request, runtime.clock)), undefined)
+})
