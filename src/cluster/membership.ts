@@ -1,25 +1,54 @@
 import { Endpoint, type EndpointSpec } from '../core/endpoint.ts'
 
-/** What a new set changes. */
+/** What a new set means for the endpoints of a cluster. */
 export interface Membership {
+  /** The endpoints of the new set in its order; those that stay are the same objects, with all that was learnt of them. */
   readonly endpoints: readonly Endpoint[]
   readonly added: readonly Endpoint[]
   readonly removed: readonly Endpoint[]
+  /** Endpoints that stay and whose weight or metadata is another now, already written to them. */
+  readonly changed: readonly Endpoint[]
 }
 
-/** Compares the endpoints at hand with a registry's new set: those that stay keep all that was learnt of them. */
+/**
+ * Compares the endpoints of a cluster with what its registry says now.
+ * An endpoint stays as long as its id, address and TLS do; the same id at another address is another endpoint.
+ * Of several specs with one id the last counts, at the place of the first.
+ */
 export const membership = (current: readonly Endpoint[], specs: readonly EndpointSpec[]): Membership => {
-  const old = new Map(current.map((endpoint) => [endpoint.id, endpoint]))
+  const specById = new Map(specs.map((spec) => [spec.id ?? spec.address, spec]))
+  const leaving = new Map(current.map((endpoint) => [endpoint.id, endpoint]))
+  const endpoints: Endpoint[] = []
   const added: Endpoint[] = []
-  const endpoints = specs.map((spec) => {
-    const before = old.get(spec.id ?? spec.address)
-    if (before?.address === spec.address && before.tls === (spec.tls ?? false)) {
-      old.delete(before.id)
-      return before
+  const changed: Endpoint[] = []
+  for (const [id, spec] of specById) {
+    const known = leaving.get(id)
+    if (known && isStill(known, spec)) {
+      leaving.delete(id)
+      endpoints.push(known)
+      if (describe(known, spec)) changed.push(known)
+    } else {
+      const fresh = new Endpoint(spec)
+      endpoints.push(fresh)
+      added.push(fresh)
     }
-    const endpoint = new Endpoint(spec)
-    added.push(endpoint)
-    return endpoint
-  })
-  return { endpoints, added, removed: [...old.values()] }
+  }
+  return { endpoints, added, removed: [...leaving.values()], changed }
+}
+
+const isStill = (endpoint: Endpoint, { address, tls = false }: EndpointSpec): boolean =>
+  endpoint.address === address && endpoint.tls === tls
+
+/** Writes down what may change of an endpoint; tells whether it did. */
+const describe = (endpoint: Endpoint, { weight = 1, metadata = {} }: EndpointSpec): boolean => {
+  if (endpoint.weight === weight && sameEntries(endpoint.metadata, metadata)) return false
+  endpoint.weight = weight
+  endpoint.metadata = metadata
+  return true
+}
+
+const sameEntries = (one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean => {
+  if (one === other) return true
+  const keys = Object.keys(one)
+  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key])
 }

@@ -153,7 +153,7 @@ export class Call {
   /** Waits on the clock; rejects with the reason if the call is aborted meanwhile. */
   pause(ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting: Abortable = { abort: (reason) => { cancel(); this.untrack(waiting); reject(reason as Error) } }
+      const waiting: Abortable = { abort: (reason) => { cancel(); this.untrack(waiting); reject(reason) } }
       const cancel = this.clock.after(ms, () => { this.untrack(waiting); resolve() })
       this.track(waiting)
     })

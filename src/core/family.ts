@@ -18,6 +18,7 @@ export const kind = <const Type extends string, Config extends z.ZodObject, Made
 
 // `make` takes each kind's own config, so only `any` lets kinds of different configs share a family.
 /** Any kind that makes a `Made`. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
 export type AnyKind<Made> = Kind<string, any, Made>
 
 // The type of a shape without options forbids every key, `type` included: what it says of all keys is left out.
@@ -45,12 +46,12 @@ export interface Family<Made, K extends AnyKind<Made>> {
 export const family = <Made>() => <const Kinds extends readonly AnyKind<Made>[]>(...kinds: Kinds): Family<Made, Kinds[number]> => {
   type K = Kinds[number]
   const byType = new Map<string, K>(kinds.map((kind) => [kind.type, kind]))
-  const shapes = [...byType.values()].map(({ type, config }) => config.extend({ type: z.literal(type) }))
+  const shapes: z.ZodObject[] = [...byType.values()].map(({ type, config }) => (config as z.ZodObject).extend({ type: z.literal(type) }))
   return {
     kinds: [...byType.values()],
     schema: z.discriminatedUnion('type', shapes as [z.ZodObject, ...z.ZodObject[]]) as unknown as Family<Made, K>['schema'],
     make: ({ type, ...config }, runtime) => {
-      const found = byType.get(type)
+      const found = byType.get(type as string)
       if (!found) throw new TypeError(`unknown type '${type}'`)
       return found.make(config, runtime)
     },

@@ -1,11 +1,11 @@
 import { lookup, Resolver } from 'node:dns/promises'
-import { isIP, isIPv4, isIPv6 } from 'node:net'
+import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import { kind } from '../core/family.ts'
+import { dialledHost, isAddress } from './address.ts'
 import { polling } from './polling.ts'
 import type { Registry } from './registry.ts'
-import { isHostName } from './static.ts'
 
 /** One address that a name has. */
 export interface DnsRecord {
@@ -26,11 +26,17 @@ const isServer = (text: string): boolean => {
   return isIPv6(text) || (addressed && (port === undefined || (Number(port) > 0 && Number(port) <= 65_535)))
 }
 
+const hostname = z.string().transform((text, ctx) => {
+  const name = isIPv6(text) ? `[${text}]` : dialledHost(text)
+  if (name !== undefined && !isAddress(name)) return name
+  ctx.addIssue(name === undefined
+    ? "is not a host name: write it without scheme, port or path, as in 'pricing.internal'"
+    : "is an IP address: use a registry of type 'static'")
+  return z.NEVER
+})
+
 const dnsConfig = z.strictObject({
-  hostname: z.string().toLowerCase()
-    .refine((name) => isIP(name) === 0, { error: "is an IP address: use a registry of type 'static'", abort: true })
-    .refine(isHostName, { error: "is not a host name: write it without scheme, port or path, as in 'pricing.internal'" })
-    .describe('The full name to resolve; search domains are not tried unless `resolver` is system.'),
+  hostname: hostname.describe('The full name to resolve; search domains are not tried unless `resolver` is system.'),
   port: z.int().min(1).max(65_535).describe('The port of every endpoint.'),
   tls: z.boolean().optional().describe('Whether the endpoints are dialled with TLS; as the cluster says by default.'),
   family: z.union([z.literal(4), z.literal(6), z.literal('any')]).default('any')
