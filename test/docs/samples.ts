@@ -71,13 +71,15 @@ const options = (): ts.CompilerOptions => {
 export const typeFaults = (samples: readonly Sample[]): ReadonlyMap<string, string> => {
   const files = new Map(samples.map((sample) => [join(root, `${sample.place.replace(':', '.')}.ts`), sample]))
   const compilerOptions = options()
-  const host = ts.createCompilerHost(compilerOptions)
-  const { fileExists, readFile, getSourceFile } = host
-  host.fileExists = (path) => files.has(path) || fileExists(path)
-  host.readFile = (path) => files.get(path)?.code ?? readFile(path)
-  host.getSourceFile = (path, language, ...rest) => {
-    const sample = files.get(path)
-    return sample ? ts.createSourceFile(path, sample.code, language, true) : getSourceFile(path, language, ...rest)
+  const disk = ts.createCompilerHost(compilerOptions)
+  const host: ts.CompilerHost = {
+    ...disk,
+    fileExists: (path) => files.has(path) || disk.fileExists(path),
+    readFile: (path) => files.get(path)?.code ?? disk.readFile(path),
+    getSourceFile: (path, language, ...rest) => {
+      const sample = files.get(path)
+      return sample ? ts.createSourceFile(path, sample.code, language, true) : disk.getSourceFile(path, language, ...rest)
+    },
   }
   const program = ts.createProgram([...files.keys()], compilerOptions, host)
   return new Map([...files].flatMap(([path, { place }]) => {
