@@ -21,7 +21,10 @@ export const kind = <const Type extends string, Config extends z.ZodObject, Made
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
 export type AnyKind<Made> = Kind<string, any, Made>
 
-type Tagged<K, Config> = K extends Kind<infer Type, z.ZodObject, unknown> ? { type: Type } & Config : never
+// The type of a shape without options forbids every key, `type` included: what it says of all keys is left out.
+type Own<Config> = { [Key in keyof Config as string extends Key ? never : Key]: Config[Key] }
+
+type Tagged<K, Config> = K extends Kind<infer Type, z.ZodObject, unknown> ? { type: Type } & Own<Config> : never
 
 /** What a user may write for a member of a family. */
 export type FamilyInput<K> = K extends Kind<string, infer Config, unknown> ? Tagged<K, z.input<Config>> : never
