@@ -164,7 +164,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {
     const { value, faults } = parse(this.#schema, input)
     if (value === undefined) throw new MeshConfigError(faults)
-    return build(value, this.#shorthand, before, this.#surroundings)
+    return build(value as unknown as MeshConfig, this.#shorthand, before, this.#surroundings)
   }
 
   #adopt(before: Snapshot | undefined, after: Snapshot): void {
