@@ -43,7 +43,7 @@ module.exports = {
       name: 'no-orphan',
       comment: 'A module without any connection is forgotten: import it or delete it.',
       severity: 'error',
-      from: { orphan: true },
+      from: { orphan: true, pathNot: '\\.d\\.ts$' },
       to: {},
     },
     {

@@ -83,7 +83,7 @@ export class ServiceProcess {
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
     this.#child = undefined
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    if (child?.exitCode !== null || child.signalCode !== null) return
     const exit = once(child, 'exit')
     child.kill(signal)
     const limit = setTimeout(() => { child.kill('SIGKILL') }, stopLimit)

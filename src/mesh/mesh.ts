@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici'
 import type { Balancer } from '../balancers/balancer.ts'
 import type { Cluster, ClusterStatus } from '../cluster/cluster.ts'
 import { clusterConfig } from '../cluster/config.ts'
@@ -9,7 +8,7 @@ import type { AnyKind } from '../core/family.ts'
 import { normaliseHost } from '../core/host.ts'
 import type { AnyMatcherKind } from '../matchers/matcher.ts'
 import type { Reply } from '../core/reply.ts'
-import { RequestHead } from '../core/request.ts'
+import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
@@ -18,7 +17,7 @@ import { meshFetch, type FetchInit } from '../transport/fetch.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
   builtIn, callPolicy, meshConfig, routeShape,
-  type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput, type RouteConfig,
+  type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput,
 } from './config.ts'
 import { explain, type Explanation } from './explain.ts'
 import { parse } from './faults.ts'
@@ -81,7 +80,7 @@ export interface Mesh<
    */
   readonly fetch: (input: string | URL | Request, init?: FetchInit<CallPolicyInput>) => Promise<Response>
   /** The mesh as an undici dispatcher. */
-  readonly dispatcher: Dispatcher
+  readonly dispatcher: MeshDispatcher
   /** Resolves when every cluster has had its first endpoint set; rejects with the signal's reason. */
   ready(signal?: AbortSignal): Promise<void>
   /** Takes a new configuration over in one step. On any fault throws a `MeshConfigError`, and the old one stays. */
@@ -130,8 +129,8 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     this.#schema = meshConfig(families)
     const route = routeShape(families.matchers)
     this.#shorthand = {
-      route: (fields) => route.parse(fields) as RouteConfig,
-      cluster: clusterConfig(families.registries, families.balancers) as unknown as Shorthand['cluster'],
+      route: (fields) => route.parse(fields),
+      cluster: clusterConfig(families.registries, families.balancers),
     }
     this.#surroundings = {
       runtime: this.#runtime,
@@ -139,7 +138,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
         registry: (config) => families.registries.make(config as never, this.#runtime),
         balancer: (config) => families.balancers.make(config as never, this.#runtime),
       },
-      matchers: families.matchers as never,
+      matchers: families.matchers,
       own: options.layers ?? {},
       transport: options.transport ? () => options.transport! : httpTransport,
     }
@@ -165,7 +164,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {
     const { value, faults } = parse(this.#schema, input)
     if (value === undefined) throw new MeshConfigError(faults)
-    return build(value as MeshConfig, this.#shorthand, before, this.#surroundings)
+    return build(value as unknown as MeshConfig, this.#shorthand, before, this.#surroundings)
   }
 
   #adopt(before: Snapshot | undefined, after: Snapshot): void {

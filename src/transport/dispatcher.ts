@@ -84,7 +84,7 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     const before = options[passed] === this ? undefined : globalDispatcher(handler)
     if (before && before !== this) return before.dispatch({ ...rest, [passed]: this } as Options, handler)
     this.#own ??= new Agent({ allowH2: false })
-    return this.#own.dispatch(rest as Options, modern(handler))
+    return this.#own.dispatch(rest, modern(handler))
   }
 
   override close(): Promise<void>
