@@ -75,6 +75,13 @@ module.exports = {
       to: { path: '(^|/)node_modules/undici/index\\.js$', dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'no-node-http',
+      comment: 'An import of node:http reads its WebSocket, which loads Node\'s own undici and sets the global dispatcher.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(server|cli)/' },
+      to: { path: '^(node:)?http$', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'opossum-behind-its-adapter',
       comment: 'What opossum does not do as we need it is mended in one file (docs/decisions/0002).',
       severity: 'error',

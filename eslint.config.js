@@ -84,7 +84,6 @@ export default defineConfig(
       }],
       'no-restricted-properties': ['error',
         { object: 'AbortSignal', property: 'timeout', message: because.time },
-        { object: 'Date', property: 'now', message: because.time },
         { object: 'process', property: 'hrtime', message: because.time },
         { object: 'Math', property: 'random', message: because.chance },
         { object: 'crypto', property: 'randomUUID', message: because.chance },
