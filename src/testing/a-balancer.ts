@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Balancer, Picker } from '../balancers/balancer.ts'
@@ -31,7 +32,7 @@ const sizes = [1, 2, 3, 1_000]
  * `options` is what a user would write beside `type`.
  */
 export const aBalancer = (kind: AnyKind<Balancer>, options: object = {}): void => {
-  const make = (seed = 1): Balancer => kind.make(kind.config.parse(options), fakeRuntime(seededRandom(seed)))
+  const make = (seed = 1): Balancer => kind.make((kind.config as z.ZodObject).parse(options), fakeRuntime(seededRandom(seed)))
   describe(`${kind.type} ${JSON.stringify(options)} is a balancer:`, () => {
     test('it finds nothing in an empty set', () => {
       const pick = make()([])
@@ -125,7 +126,7 @@ const avoidsTried = (pick: Picker, endpoints: readonly Endpoint[], turn: number)
   const tried: Endpoint[] = []
   while (tried.length < endpoints.length) {
     const picked = pick(fakeCall(tried, `key ${turn}`))
-    assert.ok(picked && !tried.includes(picked), `${picked?.id} is picked again although others are left`)
+    assert.ok(picked && !tried.includes(picked), `${picked?.id ?? 'nothing'} is picked again although others are left`)
     tried.push(picked)
   }
 }
