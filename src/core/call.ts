@@ -54,6 +54,7 @@ export interface CallPolicy {
 
 /** Something under way that can be stopped. */
 export interface Abortable {
+  /** Stops it; what waits for it is told the reason. Harmless once it is over. */
   abort(reason: unknown): void
 }
 
@@ -114,6 +115,7 @@ export class Call {
     return this.attempts.map((attempt) => attempt.endpoint)
   }
 
+  /** Whether an attempt of this call was made there, without building the list that `tried` builds. */
   hasTried(endpoint: Endpoint): boolean {
     for (const attempt of this.attempts) if (attempt.endpoint === endpoint) return true
     return false
@@ -145,6 +147,7 @@ export class Call {
     else this.#running.push(running)
   }
 
+  /** Forgets something that is over, so that an abort no longer reaches it. */
   untrack(running: Abortable): void {
     const index = this.#running.indexOf(running)
     if (index >= 0) this.#running.splice(index, 1)
@@ -164,6 +167,7 @@ export class Call {
     this.#endListeners.push(listener)
   }
 
+  /** Says how the call ended; only the first word counts. */
   end(ending: Ending): void {
     if (this.#ended) return
     this.#ended = true
@@ -227,6 +231,7 @@ export class Attempt implements Abortable {
     this.startedAt = call.clock.now()
   }
 
+  /** Stops this attempt on the wire; the call may go on with another. */
   abort(reason: unknown): void {
     if (this.ending === undefined) this.stop?.(reason)
   }
@@ -237,6 +242,7 @@ export class Attempt implements Abortable {
     else listener(this, this.ending)
   }
 
+  /** Says how the attempt ended; only the first word counts. */
   end(ending: Ending): void {
     if (this.ending !== undefined) return
     this.ending = ending
@@ -244,6 +250,7 @@ export class Attempt implements Abortable {
     for (const listener of this.#listeners) listener(this, ending)
   }
 
+  /** The attempt as plain data, for the trail and for errors. */
   record(): AttemptRecord {
     const since = (at: number): number => Math.round((at - this.startedAt) * 1000) / 1000
     return {

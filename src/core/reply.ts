@@ -12,8 +12,11 @@ export type Ending = 'complete' | 'cancelled' | MeshError
 
 /** Takes a reply's body. Each method must not throw. */
 export interface BodySink {
+  /** Takes the next bytes. */
   data(chunk: Uint8Array): void
+  /** Hears that the body came whole. */
   end(trailers: ReplyHeaders): void
+  /** Hears that the body broke off; nothing follows. */
   error(error: Error): void
 }
 
@@ -31,7 +34,9 @@ export interface Reply {
   readonly attempt: Attempt
   /** Lets the body flow into a sink, what was read ahead first. */
   pipe(sink: BodySink): void
+  /** Stops the flow into the sink, down to the socket, so that a slow reader holds up the server and not the memory. */
   pause(): void
+  /** Lets the body flow again after `pause`. */
   resume(): void
   /** Lets go of a reply that nobody will read: a short body is drained so its socket is kept, a long one is cut. */
   discard(): void

@@ -85,6 +85,7 @@ export interface Mesh<
   ready(signal?: AbortSignal): Promise<void>
   /** Takes a new configuration over in one step. On any fault throws a `MeshConfigError`, and the old one stays. */
   update(config: MeshInput<R, B, M>): Changes
+  /** What the mesh holds now, as plain JSON, with every default written out. */
   status(): MeshStatus
   /** Without sending: which service, route, cluster and endpoints would be used, and why not the others. */
   explain(url: string | URL, init?: { readonly method?: string, readonly headers?: ConstructorParameters<typeof Headers>[0] }): Explanation
