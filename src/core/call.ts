@@ -176,12 +176,12 @@ export class Call {
     for (const listener of this.#endListeners) listener(this, ending)
   }
 
-  /** An error about this call: names its service, its cluster and its attempts. */
+  /** An error about this call: names its service, its cluster and its attempts. One that still runs is written down as ended by it. */
   error(code: MeshErrorCode, message: string, cause?: unknown): MeshError {
     return new MeshError(code, message, {
       service: this.service || undefined,
       cluster: this.cluster?.name,
-      attempts: this.attempts.map((attempt) => attempt.record()),
+      attempts: this.attempts.map((attempt) => attempt.record(code)),
       cause,
     })
   }
@@ -250,9 +250,11 @@ export class Attempt implements Abortable {
     for (const listener of this.#listeners) listener(this, ending)
   }
 
-  /** The attempt as plain data, for the trail and for errors. */
-  record(): AttemptRecord {
+  /** What became of it, as plain data; `fatal` is the error that is about to end it. */
+  record(fatal?: MeshErrorCode): AttemptRecord {
     const since = (at: number): number => Math.round((at - this.startedAt) * 1000) / 1000
+    const ending = this.ending ?? fatal
+    const endedAt = this.ending === undefined && fatal ? this.call.clock.now() : this.endedAt
     return {
       number: this.number,
       endpoint: this.endpoint.address,
@@ -260,9 +262,9 @@ export class Attempt implements Abortable {
       startedAt: Math.round((this.startedAt - this.call.startedAt) * 1000) / 1000,
       ...(this.sentAt > 0 && { queued: since(this.sentAt) }),
       ...(this.headAt > 0 && { head: since(this.headAt) }),
-      ...(this.endedAt > 0 && { took: since(this.endedAt) }),
+      ...(endedAt > 0 && { took: since(endedAt) }),
       ...(this.status > 0 && { status: this.status }),
-      ...(this.ending !== undefined && { ending: typeof this.ending === 'string' ? this.ending : this.ending.code }),
+      ...(ending !== undefined && { ending: typeof ending === 'string' ? ending : ending.code }),
       ...(this.resent && { resent: true as const }),
     }
   }

@@ -53,7 +53,7 @@ export const family = <Made>() => <const Kinds extends readonly AnyKind<Made>[]>
     kinds: [...byType.values()],
     schema: z.discriminatedUnion('type', shapes as [z.ZodObject, ...z.ZodObject[]]) as unknown as Family<Made, K>['schema'],
     make: ({ type, ...config }, runtime) => {
-      const found = byType.get(type as string)
+      const found = byType.get(type)
       if (!found) throw new TypeError(`unknown type '${type}'`)
       return found.make(config, runtime)
     },
