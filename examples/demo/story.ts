@@ -142,6 +142,7 @@ const outage: Act = {
     // A call whose first attempt failed just before the breaker opened has waited for its retry: that is no refusal at once.
     const refused = stage.samples.filter(({ because, attempts }) => because === 'ENMESH_CIRCUIT_OPEN' && attempts === 0)
       .map(({ waited = Infinity }) => waited)
+    const quantile = (percent: number): string => `p${percent} ${ms(percentile(refused, percent))}`
     const reads = stage.samples.filter(({ kind }) => kind === 'read')
     const unanswered = reads.filter(({ status }) => status !== 200).length
     const after = reads.filter(({ sentAt }) => sentAt > recovered)
@@ -149,7 +150,7 @@ const outage: Act = {
     stage.claim('two order instances, two versions: all four breakers opened, and closed again', opened === 4 && closed === 4,
       `${opened} opened, ${closed} closed, the last ${ms(recovered - back)} after pricing was started`)
     stage.claim('an open breaker refuses nine calls in ten in under 1 ms', refused.length > 100 && percentile(refused, 90) < 1,
-      `${refused.length} refused; in order ${[50, 90, 99].map((percent) => `p${percent} ${ms(percentile(refused, percent))}`).join(', ')}`)
+      `${refused.length} refused; in order ${[50, 90, 99].map(quantile).join(', ')}`)
     stage.claim('the shop went on reading orders, without prices', unanswered === 0,
       `${unanswered} of ${reads.length} reads without an answer`)
     stage.claim('then every read has its price again', after.length > 0 && after.every(succeeded),

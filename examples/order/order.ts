@@ -23,9 +23,7 @@ const config = (weights: Record<string, number>): MeshInput => ({
     'pricing.shop.local': {
       routes: [{
         to: weights,
-        timeout: '5s',
-        attemptTimeout: '750ms',
-        retry: { attempts: 3, on: ['connect-failure', 'reset', 'gateway-error'] },
+        timeout: '5s', attemptTimeout: '750ms', retry: { attempts: 3, on: ['connect-failure', 'reset', 'gateway-error'] },
       }],
     },
   },
@@ -64,7 +62,7 @@ const server = createServer(handling(async (request, response) => {
   const order = await bodyOf<{ reference: string, sku: string }>(request)
   if (!order?.reference || !order.sku) return answer(response, 400, { error: 'An order needs a reference and a sku' })
   const price = await priceOf(order.sku)
-  if (price.because !== undefined) return answer(response, 503, { error: 'No price, no order', price })
+  if ('because' in price) return answer(response, 503, { error: 'No price, no order', price })
   console.log(`placed ${order.reference}`)
   answer(response, 201, { ...order, price })
 }))
