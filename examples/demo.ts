@@ -67,12 +67,12 @@ try {
 
   const failed = [...await play(load), ...shop.deaths]
   await load.stop()
-  if (load.skipped > 0) failed.push(`${load.skipped} requests could not be sent: too many were under way`)
 
   print()
   for (const claim of failed) print(red(`Not shown: ${claim}`))
-  if (failed.length > 0) {
+  if (failed.length > 0 || load.skipped > 0) {
     const average = `${loadavg()[0]!.toFixed(1)} on ${availableParallelism()} cores`
+    if (load.skipped > 0) print(`${load.skipped} requests were held back, since too many were under way: the machine did not keep up.`)
     print(dim(`The machine's load average is ${average}: where processes wait for a core, time limits pass for no other reason.`))
   }
   const seconds = ((performance.now() - begun) / 1000).toFixed(0)
