@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Balancer, Picker } from '../balancers/balancer.ts'
 import { Call } from '../core/call.ts'
 import { Endpoint } from '../core/endpoint.ts'
-import type { AnyKind } from '../core/family.ts'
+import { family, type AnyKind } from '../core/family.ts'
 import { RequestHead } from '../core/request.ts'
 import { FakeClock } from './fake-clock.ts'
 import { fakeRuntime } from './fake-runtime.ts'
@@ -31,7 +31,9 @@ const sizes = [1, 2, 3, 1_000]
  * `options` is what a user would write beside `type`.
  */
 export const aBalancer = (kind: AnyKind<Balancer>, options: object = {}): void => {
-  const make = (seed = 1): Balancer => kind.make(kind.config.parse(options), fakeRuntime(seededRandom(seed)))
+  const table = family<Balancer>()(kind)
+  const config: unknown = table.schema.parse({ ...options, type: kind.type })
+  const make = (seed = 1): Balancer => table.make(config, fakeRuntime(seededRandom(seed)))
   describe(`${kind.type} ${JSON.stringify(options)} is a balancer:`, () => {
     test('it finds nothing in an empty set', () => {
       const pick = make()([])
@@ -125,7 +127,7 @@ const avoidsTried = (pick: Picker, endpoints: readonly Endpoint[], turn: number)
   const tried: Endpoint[] = []
   while (tried.length < endpoints.length) {
     const picked = pick(fakeCall(tried, `key ${turn}`))
-    assert.ok(picked && !tried.includes(picked), `${picked?.id} is picked again although others are left`)
+    assert.ok(picked && !tried.includes(picked), `${picked?.id ?? 'nothing'} is picked although untried ones are left`)
     tried.push(picked)
   }
 }
