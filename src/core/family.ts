@@ -6,6 +6,7 @@ export interface Kind<Type extends string, Config extends z.ZodObject, Made> {
   readonly type: Type
   /** The options beside `type`, as a `z.strictObject`. */
   readonly config: Config
+  /** Makes the member from its parsed options. */
   make(config: z.output<Config>, runtime: Runtime): Made
 }
 
@@ -18,9 +19,13 @@ export const kind = <const Type extends string, Config extends z.ZodObject, Made
 
 // `make` takes each kind's own config, so only `any` lets kinds of different configs share a family.
 /** Any kind that makes a `Made`. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
 export type AnyKind<Made> = Kind<string, any, Made>
 
-type Tagged<K, Config> = K extends Kind<infer Type, z.ZodObject, unknown> ? { type: Type } & Config : never
+// The type of a shape without options forbids every key, `type` included: what it says of all keys is left out.
+type Own<Config> = { [Key in keyof Config as string extends Key ? never : Key]: Config[Key] }
+
+type Tagged<K, Config> = K extends Kind<infer Type, z.ZodObject, unknown> ? { type: Type } & Own<Config> : never
 
 /** What a user may write for a member of a family. */
 export type FamilyInput<K> = K extends Kind<string, infer Config, unknown> ? Tagged<K, z.input<Config>> : never
@@ -33,6 +38,7 @@ export interface Family<Made, K extends AnyKind<Made>> {
   readonly kinds: readonly K[]
   /** The union of all members' shapes, told apart by `type`. */
   readonly schema: z.ZodType<FamilyOutput<K>, FamilyInput<K>>
+  /** Makes the member that a parsed configuration names. */
   make(config: FamilyOutput<K>, runtime: Runtime): Made
   /** The same table with one more kind; a kind of the same type takes the place of the old one. */
   with<const N extends AnyKind<Made>>(kind: N): Family<Made, K | N>
@@ -42,7 +48,7 @@ export interface Family<Made, K extends AnyKind<Made>> {
 export const family = <Made>() => <const Kinds extends readonly AnyKind<Made>[]>(...kinds: Kinds): Family<Made, Kinds[number]> => {
   type K = Kinds[number]
   const byType = new Map<string, K>(kinds.map((kind) => [kind.type, kind]))
-  const shapes = [...byType.values()].map(({ type, config }) => config.extend({ type: z.literal(type) }))
+  const shapes: z.ZodObject[] = [...byType.values()].map(({ type, config }) => (config as z.ZodObject).extend({ type: z.literal(type) }))
   return {
     kinds: [...byType.values()],
     schema: z.discriminatedUnion('type', shapes as [z.ZodObject, ...z.ZodObject[]]) as unknown as Family<Made, K>['schema'],
@@ -51,6 +57,6 @@ export const family = <Made>() => <const Kinds extends readonly AnyKind<Made>[]>
       if (!found) throw new TypeError(`unknown type '${type}'`)
       return found.make(config, runtime)
     },
-    with: (added) => family<Made>()(...kinds, added) as never,
+    with: (added) => family<Made>()(...kinds, added),
   }
 }

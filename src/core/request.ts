@@ -4,6 +4,8 @@ export interface RequestBody {
   readonly replayable: boolean
   /** The body for one attempt, in a form that undici's `dispatch` takes. */
   open(): string | Uint8Array | Blob | FormData | AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
+  /** What the caller's source failed with, if it did: then no endpoint is to blame. */
+  readonly error?: unknown
   /** Lets go of the source when the call is over. */
   release(): void
 }

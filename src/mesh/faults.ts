@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { ConfigFault } from '../core/errors.ts'
 
 /** Writes a place as one would in JavaScript: `services["a.local"].routes[0].to`. */
@@ -59,7 +59,7 @@ const shown = (input: unknown): string => {
   if (input === null) return 'null'
   if (Array.isArray(input)) return 'a list'
   if (typeof input === 'object') return 'an object'
-  const text = JSON.stringify(input) ?? String(input)
+  const text = typeof input === 'number' ? String(input) : JSON.stringify(input) ?? typeof input
   return text.length > 40 ? `a long ${typeof input}` : text
 }
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Cluster, type ClusterFamilies, type ClusterParts } from '../cluster/cluster.ts'
-import { clusterConfig, type ClusterConfig } from '../cluster/config.ts'
+import type { clusterConfig, ClusterConfig } from '../cluster/config.ts'
 import type { Attempt, Call, ClusterHandle } from '../core/call.ts'
 import { MeshConfigError, type ConfigFault } from '../core/errors.ts'
 import type { Send } from '../core/send.ts'
@@ -77,7 +77,7 @@ const plan = (config: MeshConfig, routeOf: (fields: object) => RouteConfig, clus
     } else if ('cluster' in service) {
       const { cluster, ...policy } = service
       faults.push(...unknownClusters([[cluster, [...place, 'cluster']]], clusters, config))
-      services.set(name, [{ ...routeOf({ to: cluster }), ...policy } as RouteConfig])
+      services.set(name, [{ ...routeOf({ to: cluster }), ...policy }])
     } else {
       const { routes } = service as { routes: readonly RouteConfig[] }
       faults.push(...routes.flatMap((route, index) => unknownClusters(namedIn(route, [...place, 'routes', index]), clusters, config)))
@@ -107,7 +107,7 @@ const duplicates = (routes: readonly RouteConfig[], place: Place): ConfigFault[]
   ...routes.flatMap(({ name }, index) => {
     const first = routes.findIndex((route) => route.name !== undefined && route.name === name)
     return first >= 0 && first < index
-      ? [{ path: placeOf([...place, 'routes', index, 'name']), message: `'${name}' is the name of routes[${first}] already` }] : []
+      ? [{ path: placeOf([...place, 'routes', index, 'name']), message: `'${String(name)}' is the name of routes[${first}] already` }] : []
   }),
 ]
 
@@ -130,7 +130,7 @@ export interface Shorthand {
 export const build = (config: MeshConfig, shorthand: Shorthand, before: ReadonlyMap<string, Cluster>, surroundings: Surroundings): Snapshot => {
   const { runtime, families, matchers, own, transport } = surroundings
   const staticCluster = (endpoints: readonly unknown[]): ClusterConfig =>
-    shorthand.cluster.parse({ registry: { type: 'static', endpoints } }) as ClusterConfig
+    shorthand.cluster.parse({ registry: { type: 'static', endpoints } })
   const planned = plan(config, shorthand.route, staticCluster)
   if (planned.faults.length > 0) throw new MeshConfigError(planned.faults)
 

@@ -29,7 +29,7 @@ const exceeded = (call: Call, timeout: number): Error => call.error(
 const progress = (call: Call): string => {
   const count = call.attempts.length
   const last = call.attempts.at(-1)
-  if (!last) return `no attempt was made, it still waited for ${call.cluster ? `an endpoint of cluster '${call.cluster.name}'` : 'a cluster'}`
+  if (!last) return `no attempt was made, it still waited for an endpoint${call.cluster ? ` of '${call.cluster.name}'` : ''}`
   const made = `${count === 1 ? '1 attempt' : `${count} attempts`} made`
   if (last.ending !== undefined) return `${made}, it waited for the next try`
   const awaited = last.headAt > 0 ? 'the end of the body' : last.sentAt > 0 ? 'an answer' : 'a socket'

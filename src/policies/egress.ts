@@ -44,7 +44,7 @@ export const egressConfig = z.union([
   z.enum(['allow', 'deny']),
   z.strictObject({
     allow: z.array(hostPattern).describe(
-      "Hosts that may be called: 'api.example.com', '*.example.com' for its subdomains, an IP address, each with a port or for any.",
+      "Hosts that may be called: 'api.example.com', '*.example.com' for its subdomains, an IP address; a port may follow.",
     ),
   }),
 ], { error: "must be 'allow', 'deny', or { allow: ['api.example.com', '*.example.com'] }" })

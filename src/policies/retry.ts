@@ -50,7 +50,9 @@ export const retryConfig = z.strictObject({
 export type RetryConfig = z.output<typeof retryConfig>
 
 /** What a route says of retries: options, or `false` for none. */
-export const retryPolicy = z.union([z.literal(false), retryConfig], { error: 'must be false, or options such as { attempts: 3 }' })
+export const retryPolicy = z.union([z.literal(false), retryConfig], {
+  error: 'must be false, or options such as { attempts: 3 }',
+})
 
 /** What a single call may say of retries, in place of its route. */
 export const retryOverride = z.union([

@@ -36,7 +36,8 @@ export const scriptedUpstream = (script: Script): ScriptedUpstream => {
   const discarded: Reply[] = []
   const answerTo = (attempt: Attempt, index: number): ScriptedAnswer => {
     if (typeof script === 'function') return script(attempt)
-    return Array.isArray(script) ? script[Math.min(index, script.length - 1)]! : script as ScriptedAnswer
+    const answers = (Array.isArray(script) ? script : [script]) as readonly ScriptedAnswer[]
+    return answers[Math.min(index, answers.length - 1)]!
   }
   const send: Send<Attempt> = (attempt) => {
     attempts.push(attempt)

@@ -49,6 +49,7 @@ class StreamedBody implements RequestBody {
   #kept: Chunk[] | undefined = []
   #size = 0
   #done = false
+  error: unknown = undefined
   #turn = 0
   /** The read under way, shared when an attempt takes over in the middle of it. */
   #reading: Promise<IteratorResult<Chunk>> | undefined
@@ -66,9 +67,8 @@ class StreamedBody implements RequestBody {
     const turn = ++this.#turn
     for (let i = 0; this.#kept !== undefined && i < this.#kept.length; i++) yield this.#kept[i]!
     while (!this.#done) {
-      this.#reading ??= Promise.resolve(this.#source.next())
-      const reading = this.#reading
-      const result = await reading
+      this.#reading ??= this.#next()
+      const result = await this.#reading
       if (turn !== this.#turn) return
       this.#reading = undefined
       if (result.done) {
@@ -77,6 +77,16 @@ class StreamedBody implements RequestBody {
       }
       this.#keep(result.value)
       yield result.value
+    }
+  }
+
+  async #next(): Promise<IteratorResult<Chunk>> {
+    try {
+      return await this.#source.next()
+    } catch (error) {
+      this.error = error
+      this.#done = true
+      throw error
     }
   }
 

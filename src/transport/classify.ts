@@ -8,6 +8,13 @@ const codeOf = (cause: unknown): string => {
   return typeof code === 'string' ? code : ''
 }
 
+// undici's word for a request that cannot be sent as it stands, by whomever.
+const unsendable = /^UND_ERR_(INVALID_ARG|NOT_SUPPORTED|REQ_CONTENT_LENGTH_MISMATCH)$/
+
+/** Whether a failure is of the caller's making: a request that cannot be sent, or a body whose source failed. It is passed on as it is. */
+export const causedByCaller = ({ call }: Attempt, cause: Error): boolean =>
+  unsendable.test(codeOf(cause)) || (call.request.body?.error !== undefined && call.request.body.error === cause)
+
 /** Names a failure on the wire: what was asked, what was found, what to do. */
 export const classify = (attempt: Attempt, cause: Error): MeshError => {
   const { call, endpoint } = attempt

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 import { MeshError } from '../core/errors.ts'
 import type { Attempt } from '../core/call.ts'
 import type { BodySink, Ending, Reply, ReplyHeaders } from '../core/reply.ts'
-import { classify } from './classify.ts'
+import { causedByCaller, classify } from './classify.ts'
 import { endedReusedSocket } from './connections.ts'
 
 /** Bytes of a reply read before anybody asks for them, so that a small reply frees its socket unread. */
@@ -87,6 +87,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | undefined, cause: Error): void {
     if (this.#over) return
     const { attempt } = this
+    if (causedByCaller(attempt, cause)) return this.#fail(cause, false)
     if (attempt.headAt === 0 && endedReusedSocket(cause)) {
       const { repeatable, request } = attempt.call
       if (repeatable && !attempt.resent && (request.body?.replayable ?? true)) {

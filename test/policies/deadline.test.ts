@@ -54,7 +54,7 @@ test('the message tells what the call waited for', async () => {
   const late: Send<Call> = async (call) => { await call.pause(1_000); return cluster.send(call) }
   const endpoint = watch(deadline(100)(late)(callFor(clock, cluster)))
   await clock.advance(100)
-  assert.match(endpoint.error.message, /no attempt was made, it still waited for an endpoint of cluster 'order'/)
+  assert.match(endpoint.error.message, /no attempt was made, it still waited for an endpoint of 'order'/)
 
   const twice: Send<Call> = async (call) => { await cluster.send(call); return late(call) }
   const again = watch(deadline(100)(twice)(callFor(clock, cluster)))

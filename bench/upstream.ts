@@ -1,0 +1,35 @@
+/**
+ * The service that every mode calls, in a process of its own.
+ * It speaks just enough HTTP for GETs without a body, written by hand: a full server would cost more than the lighter
+ * clients do, they would wait for it, and waking up more often would show as CPU of theirs.
+ */
+import { createServer, type AddressInfo, type Socket } from 'node:net'
+
+const body = JSON.stringify({ id: 42, currency: 'EUR', price: 1999, available: true, tags: ['new', 'sale'] })
+const answer = Buffer.from(
+  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`
+  + `date: ${new Date().toUTCString()}\r\nkeep-alive: timeout=600\r\n\r\n${body}`,
+)
+const endOfHead = '\r\n\r\n'
+
+const serve = (socket: Socket): void => {
+  let unread = ''
+  socket.setNoDelay(true)
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk: string) => {
+    const heads = (unread + chunk).split(endOfHead)
+    unread = heads.pop()!
+    for (let count = heads.length; count > 0; count--) socket.write(answer)
+  })
+  socket.on('error', () => socket.destroy())
+}
+
+const listen = async (): Promise<number> => {
+  const server = createServer(serve)
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  return (server.address() as AddressInfo).port
+}
+
+// The first is all that a mode without balancing gets; three make two clusters, one of them with a choice.
+process.send!(await Promise.all([listen(), listen(), listen()]))
+process.once('disconnect', () => process.exit())

@@ -1,0 +1,69 @@
+/**
+ * Order: reads and places orders, with prices from pricing, two versions of which share the traffic.
+ * `GET /orders/:id` still answers when pricing is down, without a price; `POST /orders` then refuses.
+ *
+ *     PRICING_V1=127.0.0.1:8082 PRICING_V2=127.0.0.1:8083 node --conditions=enmesh:source examples/order/order.ts
+ */
+import { createServer } from 'node:http'
+import { createMesh, MeshError, type MeshInput } from 'enmesh'
+import { answer, bodyOf, handling, serve } from '../service.ts'
+
+const { PRICING_V1 = '127.0.0.1:8082', PRICING_V2 = '127.0.0.1:8083' } = process.env
+
+const version = (endpoints: string) => ({
+  registry: { type: 'static', endpoints: endpoints.split(',') },
+  balancer: { type: 'least-request' },
+  // Both shorter than one would run with, so that a story of a minute shows them: defaults are 10 s, and 10 s and 5 s.
+  outlier: { failures: 5, ejection: '2s' },
+  breaker: { calls: 20, failures: 50, window: '2s', open: '2s' },
+} as const)
+
+const config = (weights: Record<string, number>): MeshInput => ({
+  services: {
+    'pricing.shop.local': {
+      routes: [{
+        to: weights,
+        timeout: '2s',
+        attemptTimeout: '400ms',
+        retry: { attempts: 3, on: ['connect-failure', 'reset', 'gateway-error'] },
+      }],
+    },
+  },
+  clusters: { 'pricing-v1': version(PRICING_V1), 'pricing-v2': version(PRICING_V2) },
+  egress: 'deny',
+})
+
+const mesh = createMesh(config({ 'pricing-v1': 90, 'pricing-v2': 10 }))
+
+// New weights may come from anywhere: a file, a flag service, a control plane. Here the parent process sends them.
+process.on('message', (weights: Record<string, number>) => { mesh.update(config(weights)) })
+
+/** The price with the version that gave it, or why there is none; either way what it took to ask. */
+const priceOf = async (sku: string) => {
+  const asked = performance.now()
+  const waited = (): number => performance.now() - asked
+  try {
+    const response = await mesh.fetch(`http://pricing.shop.local/price/${sku}`)
+    const { attempts } = mesh.trail(response)!
+    const { cents, version } = await response.json() as { cents?: number, version?: string }
+    return { cents, version, ...(!response.ok && { because: `HTTP ${response.status}` }), attempts: attempts.length, waited: waited() }
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error
+    return { because: error.code, attempts: error.attempts.length, waited: waited() }
+  }
+}
+
+const server = createServer(handling(async (request, response) => {
+  const id = /^\/orders\/(\w+)$/.exec(request.url ?? '')?.[1]
+  if (request.method === 'GET' && id) return answer(response, 200, { id, sku: `sku-${id}`, price: await priceOf(`sku-${id}`) })
+  if (request.method !== 'POST' || request.url !== '/orders') return answer(response, 404, { error: 'Try GET /orders/:id or POST /orders' })
+
+  const order = await bodyOf<{ reference: string, sku: string }>(request)
+  if (!order?.reference || !order.sku) return answer(response, 400, { error: 'An order needs a reference and a sku' })
+  const price = await priceOf(order.sku)
+  if (price.because !== undefined) return answer(response, 503, { error: 'No price, no order', price })
+  console.log(`placed ${order.reference}`)
+  answer(response, 201, { ...order, price })
+}))
+
+serve('order', server, 8081, () => mesh.close())

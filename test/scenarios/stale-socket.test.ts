@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { test } from 'node:test'
+import { createMesh, MeshError } from '../../src/index.ts'
+
+/**
+ * Speaks HTTP with keep-alive, and closes an idle socket just as a request comes in on it, in every second case:
+ * in turn politely and with a reset, since both happen.
+ */
+class RacingServer {
+  readonly bodies: string[] = []
+  races = 0
+  #reused = 0
+  readonly #sockets = new Set<Socket>()
+  readonly #server: Server = createServer((socket) => this.#serve(socket))
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => { this.#server.listen(0, '127.0.0.1', resolve) })
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  close(): void {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('error', () => {})
+    let used = false
+    let unread = ''
+    socket.on('data', (chunk) => {
+      unread += chunk.toString('latin1')
+      const body = wholeBody(unread)
+      if (body === undefined) return
+      unread = ''
+      if (body !== '') this.bodies.push(body)
+      if (used && ++this.#reused % 2 === 0) return this.#race(socket)
+      used = true
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nkeep-alive: timeout=60\r\n\r\nok')
+    })
+  }
+
+  #race(socket: Socket): void {
+    if (++this.races % 2 === 0) socket.end()
+    else socket.resetAndDestroy()
+  }
+}
+
+/** The body of a request that is there completely; empty for one without. */
+const wholeBody = (text: string): string | undefined => {
+  const [head, body] = text.split('\r\n\r\n')
+  if (body === undefined) return undefined
+  const length = Number(/^content-length: (\d+)/im.exec(head!)?.[1] ?? 0)
+  return body.length < length ? undefined : body
+}
+
+const atOnce = 8
+
+/** Sends so many requests, a few at once, so that sockets are reused. */
+const send = async (count: number, one: (number: number) => Promise<void>): Promise<void> => {
+  let begun = 0
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    while (begun < count) await one(begun++)
+  }))
+}
+
+const meshOver = (address: string): ReturnType<typeof createMesh> => createMesh({ services: { 'racing.local': [address] } })
+
+test('no GET fails while the server closes idle sockets under it', async (t) => {
+  const server = new RacingServer()
+  const mesh = meshOver(await server.listen())
+  t.after(async () => { await mesh.close(); server.close() })
+  const failures: unknown[] = []
+  await send(1000, async () => {
+    try {
+      assert.equal(await (await mesh.fetch('http://racing.local/price')).text(), 'ok')
+    } catch (error) {
+      failures.push(error)
+    }
+  })
+  assert.deepEqual(failures, [])
+  assert.ok(server.races > 200, `only ${server.races} requests met a closing socket`)
+})
+
+test('a POST that meets a closing socket fails with ENMESH_CONNECTION_RESET and is never sent twice', async (t) => {
+  const server = new RacingServer()
+  const mesh = meshOver(await server.listen())
+  t.after(async () => { await mesh.close(); server.close() })
+  const errors: unknown[] = []
+  await send(500, async (number) => {
+    try {
+      const response = await mesh.fetch('http://racing.local/orders', { method: 'POST', body: `order-${number}` })
+      assert.equal(await response.text(), 'ok')
+    } catch (error) {
+      errors.push(error)
+    }
+  })
+  const codes = new Set(errors.map((error) => error instanceof MeshError ? error.code : error))
+  assert.deepEqual([...codes], ['ENMESH_CONNECTION_RESET'])
+  assert.equal(errors.length, server.races, 'as many failures as races')
+  assert.equal(server.bodies.length, 500, 'every body arrives')
+  assert.equal(new Set(server.bodies).size, 500, 'and none of them twice')
+})
