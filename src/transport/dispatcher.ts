@@ -56,7 +56,11 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     let relay: Relay | undefined
     try {
       const origin = originOf(options)
-      if (this.#door.locate(origin, String(options.method).toUpperCase()) === 'past') return this.#pass(options, handler)
+      const place = this.#door.locate(origin, options.method)
+      // A path that is a whole URL has a proxy go on to there: that place is judged too.
+      const beyond = options.path.startsWith('/') ? undefined : URL.parse(options.path)
+      if (beyond && beyond.host !== origin.host) this.#door.locate(beyond, options.method)
+      if (place === 'past') return this.#pass(options, handler)
       const call = toCall(readRequest(options, origin, this.#door.replayLimit()))
       relay = new Relay(call, listener)
       relay.start()
