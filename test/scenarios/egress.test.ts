@@ -152,11 +152,11 @@ describe('egress', () => {
       dispatcher.request({ origin: elsewhere, path: `${allowed.url}/`, method: 'GET' }),
       dispatcher.request({ origin: elsewhere, path: '/', method: 'GET' }),
       dispatcher.request({ origin: elsewhere, path: '/', method: 'GET', headers: { host: 'svc.test' } }),
-      dispatcher.request({ path: `${elsewhere}/`, method: 'GET' } as never),
-      request({ origin: elsewhere, pathname: '/', protocol: 'http:' } as never, { dispatcher }),
+      dispatcher.request({ path: `${elsewhere}/`, method: 'GET' }),
+      request({ origin: elsewhere, pathname: '/', protocol: 'http:' }, { dispatcher }),
       request({ protocol: 'http:', hostname: '127.0.0.1', port: trap.port, path: '/' } as never, { dispatcher }),
       request(new URL(elsewhere), { dispatcher }),
-      dispatcher.connect({ origin: elsewhere, path: '/' } as never),
+      dispatcher.connect({ origin: elsewhere, path: '/' }),
       dispatcher.upgrade({ origin: elsewhere, path: '/', protocol: 'websocket' } as never),
     ]
     for (const [index, attempt] of attempts.entries()) {
