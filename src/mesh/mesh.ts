@@ -12,7 +12,7 @@ import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
-import { MeshDispatcher } from '../transport/dispatcher.ts'
+import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
@@ -80,11 +80,12 @@ export interface Mesh<
    */
   readonly fetch: (input: string | URL | Request, init?: FetchInit<CallPolicyInput>) => Promise<Response>
   /** The mesh as an undici dispatcher. */
-  readonly dispatcher: MeshDispatcher
+  readonly dispatcher: Dispatcher
   /** Resolves when every cluster has had its first endpoint set; rejects with the signal's reason. */
   ready(signal?: AbortSignal): Promise<void>
   /** Takes a new configuration over in one step. On any fault throws a `MeshConfigError`, and the old one stays. */
   update(config: MeshInput<R, B, M>): Changes
+  /** Everything about the mesh at this moment, as plain JSON. */
   status(): MeshStatus
   /** Without sending: which service, route, cluster and endpoints would be used, and why not the others. */
   explain(url: string | URL, init?: { readonly method?: string, readonly headers?: ConstructorParameters<typeof Headers>[0] }): Explanation
@@ -164,7 +165,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {
     const { value, faults } = parse(this.#schema, input)
     if (value === undefined) throw new MeshConfigError(faults)
-    return build(value, this.#shorthand, before, this.#surroundings)
+    return build(value as unknown as MeshConfig, this.#shorthand, before, this.#surroundings)
   }
 
   #adopt(before: Snapshot | undefined, after: Snapshot): void {

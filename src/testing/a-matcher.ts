@@ -128,7 +128,7 @@ export const aMatcher = <Field extends string, Schema extends z.ZodType>(
 
     it('refuses values of the wrong type without throwing', () => {
       for (const config of [null, true, Number.NaN, Symbol('odd'), () => 1, [[]], { a: { b: [] } }, new Map(), 1n]) {
-        assert.ok(refused(config), String(config))
+        assert.ok(refused(config), typeof config)
       }
     })
   })

@@ -9,6 +9,9 @@ import type { Send } from '../core/send.ts'
 import { Relay } from './relay.ts'
 import { readRequest } from './read-request.ts'
 
+/** undici's own type, for those above who may not import undici. */
+export type { Dispatcher } from 'undici'
+
 type Handler = UndiciDispatcher.DispatchHandler
 type Options = UndiciDispatcher.DispatchOptions
 

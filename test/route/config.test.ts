@@ -17,7 +17,7 @@ const faults = (input: unknown): string[] => {
 
 describe('shape of a route', () => {
   it('takes a cluster alone and fills in the defaults', () => {
-    assert.deepEqual(shape.parse({ to: 'order' }), { to: 'order', timeout: 15_000 })
+    assert.deepEqual(shape.parse({ to: 'order' }), { to: 'order', timeout: 15_000, attemptTimeout: 0, idleTimeout: 300_000 })
   })
 
   it('takes everything that a route may say', () => {
