@@ -198,7 +198,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     const host = normaliseHost(origin.hostname) ?? origin.hostname
     const port = Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80)
     if (findService(this.#snapshot, host, port)) return 'mesh'
-    const asked = `${method} ${host}:${port}`
+    const asked = `${method.toUpperCase()} ${host}:${port}`
     if (this.#closing) throw closed(asked)
     if (this.#snapshot.mayLeave(host, port)) return 'past'
     throw new MeshError('ENMESH_EGRESS_DENIED', `${asked}: the host is no service of this mesh, and its egress policy does not allow it. ` +
