@@ -12,7 +12,7 @@ import { retryOverride, retryPolicy } from '../policies/retry.ts'
 import { registries } from '../registries/index.ts'
 import type { Registry } from '../registries/registry.ts'
 import { endpointList } from '../registries/static.ts'
-import { routeConfig } from '../route/config.ts'
+import { prefixToReplace, routeConfig } from '../route/config.ts'
 
 /** Splits a service's name into host and, where it has one, port. */
 export const serviceAddress = (name: string): { readonly host: string, readonly port: number | undefined } | undefined => {
@@ -48,9 +48,9 @@ export const meshConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balanc
   const { match: _match, to: _to, name: _name, priority: _priority, ...policy } = route.shape
   const service = z.union([
     endpointList.describe('Endpoints: a static cluster of its own.'),
-    z.strictObject({ cluster: names.describe('The cluster that everything goes to.'), ...policy }),
+    z.strictObject({ cluster: names.describe('The cluster that everything goes to.'), ...policy }).superRefine(prefixToReplace),
     z.strictObject({ routes: z.array(route).min(1, 'needs at least one route').describe('The routes; the best match wins.') }),
-  ])
+  ], { error: "must be a list of endpoints (['10.0.0.1:8080']), or have one of { cluster: 'name' } and { routes: [{ to: 'name' }] }" })
   return z.strictObject({
     services: z.record(serviceName, service).default({}).describe('What callers dial, by host.'),
     clusters: z.record(names, clusterConfig(families.registries, families.balancers)).default({}).describe('Where calls go, by name.'),
