@@ -21,7 +21,10 @@ export const kind = <const Type extends string, Config extends z.ZodObject, Made
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
 export type AnyKind<Made> = Kind<string, any, Made>
 
-type Tagged<K, Config> = K extends Kind<infer Type, z.ZodObject, unknown> ? { type: Type } & Config : never
+// zod's type of an object without keys forbids every key, `type` too.
+type Tagged<K, Config> = K extends Kind<infer Type, z.ZodObject, unknown>
+  ? Config extends Record<string, never> ? { type: Type } : { type: Type } & Config
+  : never
 
 /** What a user may write for a member of a family. */
 export type FamilyInput<K> = K extends Kind<string, infer Config, unknown> ? Tagged<K, z.input<Config>> : never
@@ -52,6 +55,6 @@ export const family = <Made>() => <const Kinds extends readonly AnyKind<Made>[]>
       if (!found) throw new TypeError(`unknown type '${type}'`)
       return found.make(config, runtime)
     },
-    with: (added) => family<Made>()(...kinds, added) as never,
+    with: (added) => family<Made>()(...kinds, added),
   }
 }

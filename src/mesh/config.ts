@@ -72,12 +72,15 @@ export type BuiltInBalancer = typeof balancers.kinds[number]
 /** The matchers that come with enmesh. */
 export type BuiltInMatcher = typeof matchers.kinds[number]
 
+// Parsing changes nothing of what it is given, so a configuration may be `as const`.
+type Readable<T> = T extends (...args: never) => unknown ? T : T extends object ? { readonly [Key in keyof T]: Readable<T[Key]> } : T
+
 /** What the user may write. */
 export type MeshInput<
   R extends AnyKind<Registry> = BuiltInRegistry,
   B extends AnyKind<Balancer> = BuiltInBalancer,
   M extends AnyMatcherKind = BuiltInMatcher,
-> = z.input<Schema<R, B, M>>
+> = Readable<z.input<Schema<R, B, M>>>
 
 /** The configuration after parsing: every default written out, durations in milliseconds. */
 export type MeshConfig = z.output<Schema<BuiltInRegistry, BuiltInBalancer, BuiltInMatcher>>
@@ -95,4 +98,4 @@ export const callPolicy = z.strictObject({
 })
 
 /** Policy of a single call, as the user may write it (`init.mesh`). */
-export type CallPolicyInput = z.input<typeof callPolicy>
+export type CallPolicyInput = Readable<z.input<typeof callPolicy>>

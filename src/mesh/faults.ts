@@ -1,7 +1,7 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { ConfigFault } from '../core/errors.ts'
 
-/** Writes a place as one would in JavaScript: `services["a.local"].routes[0].to`. Credentials in a name that is a URL are left out. */
+/** Writes a place as one would in JavaScript: `services["a.local"].routes[0].to`. Credentials of a URL are left out. */
 export const placeOf = (path: readonly PropertyKey[]): string => path.map((key, index) => {
   if (typeof key === 'number') return `[${key}]`
   const name = String(key).replace(/\/\/.*@/s, '//')
@@ -51,7 +51,10 @@ const wording: z.core.$ZodErrorMap = (issue) => {
   const def = ((issue.inst as { def?: Definition } | undefined)?.def) ?? {}
   switch (issue.code) {
     // One line for each key; `flatten` takes them apart.
-    case 'unrecognized_keys': return issue.keys.map((key) => `unknown key: ${didYouMean(key, Object.keys(def.shape ?? {}))}`).join('\n')
+    case 'unrecognized_keys': {
+      const known = Object.keys(def.shape ?? {})
+      return issue.keys.map((key) => `unknown key: ${didYouMean(key, known)}`).join('\n')
+    }
     case 'invalid_union': {
       const types = typesOf(def)
       if (!types) return ''
@@ -100,8 +103,8 @@ type Issue = z.core.$ZodIssue
 const cost = (issues: readonly Issue[]): number => issues.reduce((sum, issue) => {
   if (issue.path.length === 0 && ['invalid_type', 'invalid_value', 'custom'].includes(issue.code)) return sum + 1000
   // A key that only needs another spelling speaks for its branch.
-  if (issue.code === 'unrecognized_keys') return sum + 10 * issue.message.split('\n').filter((line) => !line.includes('did you mean')).length + 1
-  return sum + 1
+  if (issue.code !== 'unrecognized_keys') return sum + 1
+  return sum + 1 + 10 * issue.message.split('\n').filter((line) => !line.includes('did you mean')).length
 }, 0)
 
 const refusesTheWhole = (branch: readonly Issue[]): boolean =>
@@ -110,8 +113,9 @@ const refusesTheWhole = (branch: readonly Issue[]): boolean =>
 /** Says in one sentence what several branches say: `must be a string or an object, not 5`. */
 const joined = (messages: readonly string[]): string => {
   for (const pattern of [/^(must be )(.*)(, not .*)$/s, /^(is missing: write )(.*)()$/s]) {
-    const parts = messages.map((message) => pattern.exec(message))
-    if (parts.every((part) => part !== null)) return `${parts[0]![1]}${parts.map((part) => part[2]).join(' or ')}${parts[0]![3]}`
+    if (!messages.every((message) => pattern.test(message))) continue
+    const wanted = messages.map((message) => message.replace(pattern, '$2'))
+    return messages[0]!.replace(pattern, (_, before: string, __, after: string) => `${before}${wanted.join(' or ')}${after}`)
   }
   return messages.join(', or ')
 }
@@ -165,7 +169,8 @@ const passedOver = (input: unknown): ConfigFault[] => {
     if (Object.hasOwn(value, '__proto__')) {
       faults.push({ path: placeOf([...path, '__proto__']), message: 'is a name that JavaScript keeps for itself: choose another' })
     }
-    for (const [key, inner] of Object.entries(value)) left.push({ value: inner, path: [...path, Array.isArray(value) ? Number(key) : key] })
+    const list = Array.isArray(value)
+    for (const [key, inner] of Object.entries(value)) left.push({ value: inner, path: [...path, list ? Number(key) : key] })
   }
   return faults
 }

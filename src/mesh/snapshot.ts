@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Cluster, type ClusterFamilies, type ClusterParts } from '../cluster/cluster.ts'
-import { clusterConfig, type ClusterConfig } from '../cluster/config.ts'
+import type { clusterConfig, ClusterConfig } from '../cluster/config.ts'
 import type { Attempt, Call, ClusterHandle } from '../core/call.ts'
 import { MeshConfigError, type ConfigFault } from '../core/errors.ts'
 import type { Send } from '../core/send.ts'
@@ -71,7 +71,7 @@ const plan = (config: MeshConfig, routeOf: (fields: object) => RouteConfig, clus
     } else if ('cluster' in service) {
       const { cluster, ...policy } = service
       faults.push(...unknownClusters([[cluster, [...place, 'cluster']]], clusters))
-      services.set(name, [{ ...routeOf({ to: cluster }), ...policy } as RouteConfig])
+      services.set(name, [{ ...routeOf({ to: cluster }), ...policy }])
     } else {
       const { routes } = service as { routes: readonly RouteConfig[] }
       faults.push(...routes.flatMap((route, index) => unknownClusters(namedIn(route, [...place, 'routes', index]), clusters)))
@@ -128,8 +128,9 @@ const duplicates = (routes: readonly RouteConfig[], place: Place): ConfigFault[]
     message: `can never match: routes[${earlier}] has the same conditions and comes first`,
   })),
   ...routes.flatMap(({ name }, index) => {
-    const first = routes.findIndex((route) => route.name !== undefined && route.name === name)
-    return first >= 0 && first < index
+    if (name === undefined) return []
+    const first = routes.findIndex((route) => route.name === name)
+    return first < index
       ? [{ path: placeOf([...place, 'routes', index, 'name']), message: `'${name}' is the name of routes[${first}] already` }] : []
   }),
 ]
@@ -153,7 +154,7 @@ export interface Shorthand {
 export const build = (config: MeshConfig, shorthand: Shorthand, before: ReadonlyMap<string, Cluster>, surroundings: Surroundings): Snapshot => {
   const { runtime, families, matchers, own, transport } = surroundings
   const staticCluster = (endpoints: readonly unknown[]): ClusterConfig =>
-    shorthand.cluster.parse({ registry: { type: 'static', endpoints } }) as ClusterConfig
+    shorthand.cluster.parse({ registry: { type: 'static', endpoints } })
   const planned = plan(config, shorthand.route, staticCluster)
   if (planned.faults.length > 0) throw new MeshConfigError(planned.faults)
 

@@ -40,7 +40,8 @@ export const routeConfig = <Match extends z.ZodType, Retry extends z.ZodType>({ 
   z.strictObject({
     name: z.string().min(1).optional().describe("The route's name in trails, spans and status."),
     match: match.optional().describe('Conditions on the request, all of which must hold; without any, every request matches.'),
-    to: z.union([cluster, weights], { error: 'must be the name of a cluster, or clusters with their weights: { a: 90, b: 10 }' }).describe('The cluster that gets the calls, or clusters with their weights relative to one another.'),
+    to: z.union([cluster, weights], { error: 'must be the name of a cluster, or clusters with their weights: { a: 90, b: 10 }' })
+      .describe('The cluster that gets the calls, or clusters with their weights relative to one another.'),
     priority: z.int().min(0).max(1000).optional()
       .describe('Place among the routes, 0 first; routes without one come after all that have one, the most specific first.'),
     timeout: duration.default(15_000)
