@@ -43,7 +43,7 @@ module.exports = {
       name: 'no-orphan',
       comment: 'A module without any connection is forgotten: import it or delete it.',
       severity: 'error',
-      from: { orphan: true },
+      from: { orphan: true, pathNot: '\\.d\\.ts$' },
       to: {},
     },
     {
@@ -73,6 +73,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/' },
       to: { path: '(^|/)node_modules/undici/index\\.js$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-node-http',
+      comment: 'An import of node:http reads its WebSocket, which loads Node\'s own undici and sets the global dispatcher.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(server|cli)/' },
+      to: { path: '^(node:)?http$', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'opossum-behind-its-adapter',

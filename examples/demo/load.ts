@@ -14,6 +14,8 @@ export interface Sample {
   because?: string
   /** Milliseconds that order waited for the price, or for the reason that there is none. */
   waited?: number
+  /** Attempts of order to get the price. */
+  attempts?: number
   /** The order instance that answered. */
   order?: string
   /** Attempts beyond the first, of gateway and order together. */
@@ -90,7 +92,7 @@ export class Load {
     sample.status = response.status
     sample.retries = Number(response.headers.get('x-order-attempts') ?? 1) - 1 + Math.max(0, (price?.attempts ?? 1) - 1)
     Object.assign(sample, {
-      version: price?.version, because: code ?? price?.because, waited: price?.waited,
+      version: price?.version, because: code ?? price?.because, waited: price?.waited, attempts: price?.attempts,
       order: response.headers.get('x-order-endpoint') ?? undefined,
     })
   }

@@ -19,4 +19,4 @@ for (const event of events) subscribe(`enmesh:${event}`, (detail) => { process.s
 
 // However the parent ends, its services end with it.
 process.on('disconnect', () => { process.exit() })
-if (process.connected === false) process.exit()
+if (!process.connected) process.exit()

@@ -40,7 +40,8 @@ export class ServiceProcess {
     const observe = new URL('observe.ts', import.meta.url).href
     const child = fork(this.#file, {
       env: { ...process.env, ...this.#env, PORT: String(this.#port) },
-      execArgv: [...process.execArgv, '--import', observe],
+      // The library's sources in place of its build, so that a fresh clone can be run at once.
+      execArgv: ['--conditions=enmesh:source', '--import', observe],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     this.#child = child
@@ -75,19 +76,22 @@ export class ServiceProcess {
     await this.#end('SIGKILL')
   }
 
-  /** Lets it finish what is under way; kills it if that takes too long. */
-  async stop(): Promise<void> {
-    await this.#end('SIGTERM')
+  /** Lets it finish what is under way; kills it if that takes too long. Resolves to whether it ended well by itself. */
+  async stop(): Promise<boolean> {
+    return await this.#end('SIGTERM') === 0
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
+  /** Resolves to the exit code; `undefined` when it had none. */
+  async #end(signal: NodeJS.Signals): Promise<number | undefined> {
     const child = this.#child
     this.#child = undefined
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const exit = once(child, 'exit')
+    if (child?.exitCode !== null || child.signalCode !== null) return undefined
+    // Not `exit`: by `close` all that it printed has been read too.
+    const closed = once(child, 'close')
     child.kill(signal)
     const limit = setTimeout(() => { child.kill('SIGKILL') }, stopLimit)
-    await exit
+    const [code] = await closed as [number | null]
     clearTimeout(limit)
+    return code ?? undefined
   }
 }

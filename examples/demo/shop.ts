@@ -38,11 +38,12 @@ export class Shop implements ServiceListener {
     await this.gateway.start()
   }
 
-  /** From the front to the back, so that what is under way can still be answered. */
-  async close(): Promise<void> {
-    await this.gateway?.stop()
-    await Promise.all(this.orders.map((order) => order.stop()))
-    await Promise.all(this.pricing.map((pricing) => pricing.stop()))
+  /** From the front to the back, so that what is under way can still be answered. Resolves to whether all ended well. */
+  async close(): Promise<boolean> {
+    const front = await this.gateway?.stop() ?? true
+    const middle = await Promise.all(this.orders.map((order) => order.stop()))
+    const back = await Promise.all(this.pricing.map((pricing) => pricing.stop()))
+    return [front, ...middle, ...back].every(Boolean)
   }
 
   /** Who listens at an address. */

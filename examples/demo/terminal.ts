@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 
-const tty = process.stdout.isTTY === true
+const tty = process.stdout.isTTY
 // `styleText` respects NO_COLOR and FORCE_COLOR; colours are for people, not for files.
 const style = (format: Parameters<typeof styleText>[0], text: string): string => tty ? styleText(format, text) : text
 

@@ -24,7 +24,7 @@ const config = (weights: Record<string, number>): MeshInput => ({
       routes: [{
         to: weights,
         timeout: '2s',
-        attemptTimeout: '200ms',
+        attemptTimeout: '400ms',
         retry: { attempts: 3, on: ['connect-failure', 'reset', 'gateway-error'] },
       }],
     },

@@ -214,7 +214,7 @@ export class Cluster {
   #empty(call: Call): Error {
     const last = this.#following?.status().lastError
     return call.error('ENMESH_NO_ENDPOINT', `${call}: cluster '${this.name}' has no endpoint; its registry ` +
-      `(${this.parts.config.registry.type}) lists ${this.#endpoints.length}${last ? `, and last failed with: ${last}` : ''}. ` +
+      `(${String((this.parts.config.registry as { readonly type: string }).type)}) lists ${this.#endpoints.length}${last ? `, and last failed with: ${last}` : ''}. ` +
       'Check that instances are registered, and what the registry is asked for.')
   }
 

@@ -6,6 +6,7 @@ export interface Kind<Type extends string, Config extends z.ZodObject, Made> {
   readonly type: Type
   /** The options beside `type`, as a `z.strictObject`. */
   readonly config: Config
+  /** Makes the member from its parsed options. */
   make(config: z.output<Config>, runtime: Runtime): Made
 }
 
@@ -21,10 +22,10 @@ export const kind = <const Type extends string, Config extends z.ZodObject, Made
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
 export type AnyKind<Made> = Kind<string, any, Made>
 
-// zod's type of an object without keys forbids every key, `type` too.
-type Tagged<K, Config> = K extends Kind<infer Type, z.ZodObject, unknown>
-  ? Config extends Record<string, never> ? { type: Type } : { type: Type } & Config
-  : never
+// The type of a shape without options forbids every key, `type` included: what it says of all keys is left out.
+type Own<Config> = { [Key in keyof Config as string extends Key ? never : Key]: Config[Key] }
+
+type Tagged<K, Config> = K extends Kind<infer Type, z.ZodObject, unknown> ? { type: Type } & Own<Config> : never
 
 /** What a user may write for a member of a family. */
 export type FamilyInput<K> = K extends Kind<string, infer Config, unknown> ? Tagged<K, z.input<Config>> : never
@@ -37,6 +38,7 @@ export interface Family<Made, K extends AnyKind<Made>> {
   readonly kinds: readonly K[]
   /** The union of all members' shapes, told apart by `type`. */
   readonly schema: z.ZodType<FamilyOutput<K>, FamilyInput<K>>
+  /** Makes the member that a parsed configuration names. */
   make(config: FamilyOutput<K>, runtime: Runtime): Made
   /** The same table with one more kind; a kind of the same type takes the place of the old one. */
   with<const N extends AnyKind<Made>>(kind: N): Family<Made, K | N>
@@ -51,7 +53,7 @@ export const family = <Made>() => <const Kinds extends readonly AnyKind<Made>[]>
     kinds: [...byType.values()],
     schema: z.discriminatedUnion('type', shapes as [z.ZodObject, ...z.ZodObject[]]) as unknown as Family<Made, K>['schema'],
     make: ({ type, ...config }, runtime) => {
-      const found = byType.get(type as string)
+      const found = byType.get(type)
       if (!found) throw new TypeError(`unknown type '${type}'`)
       return found.make(config, runtime)
     },

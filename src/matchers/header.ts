@@ -11,11 +11,15 @@ const headersConfig = z.record(name, textOrRangeCondition)
     const seen = new Set<string>()
     for (const each of names) {
       const lower = each.toLowerCase()
-      if (seen.has(lower)) context.addIssue({ code: 'custom', path: [each], message: 'is written twice: case makes no difference' })
+      if (seen.has(lower)) {
+        context.addIssue({ code: 'custom', path: [each], message: 'is written twice: case makes no difference' })
+      }
       seen.add(lower)
     }
   })
-  .transform((headers) => Object.fromEntries(Object.entries(headers).map(([name, condition]) => [name.toLowerCase(), condition])))
+  .transform((headers) => Object.fromEntries(
+    Object.entries(headers).map(([name, condition]) => [name.toLowerCase(), condition]),
+  ))
 
 /**
  * `headers`: conditions on header fields by name; all must hold. A field that came several times is one value,

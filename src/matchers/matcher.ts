@@ -24,6 +24,7 @@ export interface MatcherKind<Field extends string, Schema extends z.ZodType> {
   readonly field: Field
   /** What may be written under the field. Its output can be written in its place and means the same. */
   readonly schema: Schema
+  /** Compiles the condition. */
   make(config: z.output<Schema>): Matcher
 }
 
@@ -36,6 +37,7 @@ export const matcherKind = <const Field extends string, Schema extends z.ZodType
 
 // `make` takes each kind's own config, so only `any` lets kinds of different configs share a table.
 /** Any matcher kind. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
 export type AnyMatcherKind = MatcherKind<string, any>
 
 /** What a user may write as a route's `match`. */
@@ -63,9 +65,9 @@ export const matcherTable = <const Kinds extends readonly AnyMatcherKind[]>(...k
   return {
     kinds: [...byField.values()],
     schema: z.strictObject(shape) as unknown as Matchers<K>['schema'],
-    make: (match) => [...byField.values()].flatMap(({ field, make }) => {
-      const config = (match as Record<string, unknown>)[field]
-      return config === undefined ? [] : [make(config)]
+    make: (match) => [...byField.values()].flatMap((kind) => {
+      const config = (match as Record<string, unknown>)[kind.field]
+      return config === undefined ? [] : [kind.make(config)]
     }),
     with: (added) => matcherTable(...kinds, added) as never,
   }

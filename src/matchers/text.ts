@@ -51,7 +51,7 @@ const textShape = {
   regex: regex.optional().describe('A regular expression in RE2 syntax that matches the whole value.'),
   present: z.boolean().optional().describe('Whether the value must be there (true) or absent (false).'),
   invert: z.boolean().optional()
-    .describe('Turns the condition round. A value that is absent still meets no condition on a value; alone it asks for absence.'),
+    .describe('Turns the condition round. An absent value still meets no condition on a value; alone it asks for absence.'),
 }
 
 const shorthand = z.string().describe('Shorthand for { exact }.').transform((exact) => ({ exact }))

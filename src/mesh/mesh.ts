@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici'
 import type { Balancer } from '../balancers/balancer.ts'
 import type { Cluster, ClusterStatus } from '../cluster/cluster.ts'
 import { clusterConfig } from '../cluster/config.ts'
@@ -9,16 +8,17 @@ import type { AnyKind } from '../core/family.ts'
 import { normaliseHost } from '../core/host.ts'
 import type { AnyMatcherKind } from '../matchers/matcher.ts'
 import type { Reply } from '../core/reply.ts'
-import { RequestHead } from '../core/request.ts'
+import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
-import { MeshDispatcher } from '../transport/dispatcher.ts'
+import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
   builtIn, callPolicy, meshConfig, routeShape,
-  type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput, type RouteConfig,
+  type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput,
+  type RouteConfig,
 } from './config.ts'
 import { explain, type Explanation } from './explain.ts'
 import { parse } from './faults.ts'
@@ -95,6 +95,7 @@ export interface Mesh<
   ready(signal?: AbortSignal): Promise<void>
   /** Takes a new configuration over in one step. On any fault throws a `MeshConfigError`, and the old one stays. */
   update(config: MeshInput<R, B, M>): Changes
+  /** Everything about the mesh at this moment, as plain JSON. */
   status(): MeshStatus
   /** Without sending: which service, route, cluster and endpoints would be used, and why not the others. */
   explain(url: string | URL, init?: { readonly method?: string, readonly headers?: ConstructorParameters<typeof Headers>[0] }): Explanation
@@ -139,8 +140,8 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     this.#schema = meshConfig(families)
     const route = routeShape(families.matchers)
     this.#shorthand = {
-      route: (fields) => route.parse(fields) as RouteConfig,
-      cluster: clusterConfig(families.registries, families.balancers) as unknown as Shorthand['cluster'],
+      route: (fields) => route.parse(fields),
+      cluster: clusterConfig(families.registries, families.balancers),
     }
     this.#surroundings = {
       runtime: this.#runtime,
@@ -148,7 +149,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
         registry: (config) => families.registries.make(config as never, this.#runtime),
         balancer: (config) => families.balancers.make(config as never, this.#runtime),
       },
-      matchers: families.matchers as never,
+      matchers: families.matchers,
       own: options.layers ?? {},
       transport: options.transport ? () => options.transport! : httpTransport,
     }
@@ -156,7 +157,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     this.#adopt(undefined, this.#snapshot)
     const call = (request: RequestHead, policy?: CallPolicy): Call => new Call(request, this.#runtime.clock, policy)
     this.dispatcher = new MeshDispatcher({
-      locate: (origin) => this.#locate(origin),
+      locate: (origin, method) => this.#locate(origin, method),
       call,
       send: (call) => this.#send(call),
       replayLimit: () => this.#snapshot.config.replayLimit,
@@ -174,7 +175,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {
     const { value, faults } = parse(this.#schema, input)
     if (value === undefined) throw new MeshConfigError(faults)
-    return build(value as MeshConfig, this.#shorthand, before, this.#surroundings)
+    return build(value as unknown as MeshConfig, this.#shorthand, before, this.#surroundings)
   }
 
   #adopt(before: Snapshot | undefined, after: Snapshot): void {
@@ -187,7 +188,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 
   update(input: MeshInput<R, B, M>): Changes {
-    if (this.#closing) throw closed()
+    if (this.#closing) throw closed('update()')
     const before = this.#snapshot
     let after: Snapshot
     try {
@@ -203,13 +204,14 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     return changed
   }
 
-  #locate(origin: URL): 'mesh' | 'past' {
+  #locate(origin: URL, method: string): 'mesh' | 'past' {
     const host = normaliseHost(origin.hostname) ?? origin.hostname
     const port = Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80)
     if (findService(this.#snapshot, host, port)) return 'mesh'
-    if (this.#closing) throw closed()
+    const asked = `${method} ${host}:${port}`
+    if (this.#closing) throw closed(asked)
     if (this.#snapshot.mayLeave(host, port)) return 'past'
-    throw new MeshError('ENMESH_EGRESS_DENIED', `'${host}:${port}' is no service of this mesh, and its egress policy does not allow it. ` +
+    throw new MeshError('ENMESH_EGRESS_DENIED', `${asked}: the host is no service of this mesh, and its egress policy does not allow it. ` +
       'Add it to `services`, or to `egress.allow`.')
   }
 
@@ -233,7 +235,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
 
   #route(call: Call): Promise<Reply> {
     const { request, policy } = call
-    if (this.#closing) throw closed()
+    if (this.#closing) throw closedTo(call)
     this.#calls.add(call)
     const service = findService(this.#snapshot, request.host, request.port)
     if (!service) throw call.error('ENMESH_NO_ROUTE', `${call}: there is no service '${request.host}' any more. Add it to \`services\`.`)
@@ -305,7 +307,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       await new Promise<void>((resolve) => {
         this.#drained = resolve
         const cancel = this.#runtime.clock.after(config.drain, () => {
-          for (const call of [...this.#calls]) call.abort(closed())
+          for (const call of [...this.#calls]) call.abort(closedTo(call))
           resolve()
         })
         this.#drained = () => { cancel(); resolve() }
@@ -320,7 +322,11 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 }
 
-const closed = (): MeshError => new MeshError('ENMESH_CLOSED', 'This mesh is closed and sends nothing more. Make a new one with createMesh().')
+const closing = 'this mesh is closed and sends nothing more. Make a new one with createMesh().'
+
+const closed = (asked: string): MeshError => new MeshError('ENMESH_CLOSED', `${asked}: ${closing}`)
+
+const closedTo = (call: Call): MeshError => call.error('ENMESH_CLOSED', `${call}: ${closing}`)
 
 const readPolicy = (input: CallPolicyInput | undefined): CallPolicy | undefined => {
   if (input === undefined) return undefined

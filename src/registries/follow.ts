@@ -91,7 +91,7 @@ class Follower implements Following {
     const run = new Run(this.#registry, this.#rests)
     this.#run = run
     for (;;) {
-      const { done, value } = await run.next()
+      const { done, value } = await run.next() as IteratorResult<readonly EndpointSpec[], undefined>
       if (this.#closed) return
       if (done) break
       this.#take(value)
@@ -193,7 +193,7 @@ class Rests implements Wake {
 
   wait(ms: number): Promise<void> {
     const waited = new Promise<void>((resolve, reject) => {
-      if (this.#ended) return reject(this.#ended.reason as Error)
+      if (this.#ended) return reject(this.#ended.reason)
       if (this.#asked) {
         this.#asked = false
         return resolve()

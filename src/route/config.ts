@@ -10,8 +10,9 @@ const weights = z
   .superRefine((shares, context) => {
     const all = Object.values(shares)
     if (all.length === 0) context.addIssue({ code: 'custom', message: 'is empty: name a cluster' })
-    else if (all.every((weight) => weight === 0)) context.addIssue({ code: 'custom', message: 'gives every cluster weight 0: nothing could be sent' })
-    else if (!Number.isFinite(all.reduce((sum, weight) => sum + weight, 0))) {
+    else if (all.every((weight) => weight === 0)) {
+      context.addIssue({ code: 'custom', message: 'gives every cluster weight 0: nothing could be sent' })
+    } else if (!Number.isFinite(all.reduce((sum, weight) => sum + weight, 0))) {
       context.addIssue({ code: 'custom', message: 'adds up to more than a number can hold' })
     }
   })
@@ -39,7 +40,8 @@ export const prefixToReplace = (route: object, context: z.RefinementCtx): void =
 export const routeConfig = <Match extends z.ZodType, Retry extends z.ZodType>({ match, retry }: RouteParts<Match, Retry>) =>
   z.strictObject({
     name: z.string().min(1).optional().describe("The route's name in trails, spans and status."),
-    match: match.optional().describe('Conditions on the request, all of which must hold; without any, every request matches.'),
+    match: match.optional()
+      .describe('Conditions on the request, all of which must hold; without any, every request matches.'),
     to: z.union([cluster, weights], { error: 'must be the name of a cluster, or clusters with their weights: { a: 90, b: 10 }' })
       .describe('The cluster that gets the calls, or clusters with their weights relative to one another.'),
     priority: z.int().min(0).max(1000).optional()

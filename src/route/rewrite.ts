@@ -9,10 +9,12 @@ const path = z.string().regex(/^\/[\u0021-\u00ff]*$/, { error: "must begin with 
 
 /** The shape of a route's `rewrite`. */
 export const rewriteConfig = z.strictObject({
-  host: z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/, { error: "is not a host: write 'name' or 'name:port'" })
+  host: z.string()
+    .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/, { error: "is not a host: write 'name' or 'name:port'" })
     .optional().describe("What is sent as Host in place of the service's name."),
   path: path.optional().describe('Takes the place of the whole path; the query stays.'),
-  prefix: path.optional().describe("Takes the place of the prefix that the route's path condition matched; the rest and the query stay."),
+  prefix: path.optional()
+    .describe("Takes the place of the prefix that the route's path condition matched; the rest and the query stay."),
 }).superRefine((rewrite, context) => {
   const written = Object.values(rewrite).some((value) => value !== undefined)
   if (!written) context.addIssue({ code: 'custom', message: 'rewrites nothing: write host, path or prefix' })

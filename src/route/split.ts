@@ -80,10 +80,18 @@ const mayRedraw = (call: Call, error: unknown): boolean =>
 // A new error, since the one thrown may be shared between calls.
 const after = (error: unknown, earlier: unknown): unknown =>
   isRefusal(error) && error.cause === undefined
-    ? new MeshError(error.code, error.message, { service: error.service, cluster: error.cluster, attempts: error.attempts, cause: earlier })
+    ? new MeshError(error.code, error.message, {
+        service: error.service, cluster: error.cluster, attempts: error.attempts, cause: earlier,
+      })
     : error
 
-const redraw = async (call: Call, error: unknown, targets: readonly Target[], random: Random, next: Send<Call>): Promise<Reply> => {
+const redraw = async (
+  call: Call,
+  error: unknown,
+  targets: readonly Target[],
+  random: Random,
+  next: Send<Call>,
+): Promise<Reply> => {
   if (!mayRedraw(call, error)) throw error
   const others = targets.filter(({ cluster }) => cluster !== call.cluster)
   if (others.length === 0) throw error

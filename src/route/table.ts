@@ -83,7 +83,11 @@ export const routeTable = <Match, Route extends Routable<Match>>(
   }
 }
 
-const explanation = <Route>(entry: Entry<Route>, chosen: Entry<Route> | undefined, request: RequestHead): RouteExplanation<Route> => {
+const explanation = <Route>(
+  entry: Entry<Route>,
+  chosen: Entry<Route> | undefined,
+  request: RequestHead,
+): RouteExplanation<Route> => {
   const { route, index } = entry
   const unmet = entry.matchers.filter((matcher) => !matcher.matches(request))
   if (unmet.length > 0) {
@@ -93,9 +97,13 @@ const explanation = <Route>(entry: Entry<Route>, chosen: Entry<Route> | undefine
   return { route, index, matched: true, chosen: false, reason: `it matches too, but route ${chosen!.index} comes before it` }
 }
 
-/** Finds routes that can never be taken: same conditions and same priority as an earlier one. Pairs of index: the route, the one before it. */
+/**
+ * Finds routes that can never be taken, because an earlier one has the same conditions and the same priority.
+ * Pairs of places in the order written: the route, the one before it.
+ */
 export const unreachable = (routes: readonly Routable<unknown>[]): readonly (readonly [route: number, before: number])[] =>
   routes.flatMap((route, index) => {
-    const before = routes.findIndex((other) => other.priority === route.priority && isDeepStrictEqual(other.match ?? {}, route.match ?? {}))
+    const before = routes.findIndex(({ priority, match }) =>
+      priority === route.priority && isDeepStrictEqual(match ?? {}, route.match ?? {}))
     return before < index ? [[index, before] as const] : []
   })

@@ -20,7 +20,7 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
     this.#handler = handler
     call.onInformation = (status, headers, raw) => {
       this.rawHeaders = raw as Buffer[]
-      this.#attempt(() => handler.onResponseStart?.(this, status, headers as never, ''))
+      this.#attempt(() => handler.onResponseStart?.(this, status, headers, ''))
     }
   }
 
@@ -59,7 +59,7 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
     this.rawHeaders = reply.rawHeaders as Buffer[]
     const started = this.#attempt(() => {
       this.#handler.onResponseStarted?.()
-      this.#handler.onResponseStart?.(this, reply.status, reply.headers as never, reply.statusText)
+      this.#handler.onResponseStart?.(this, reply.status, reply.headers, reply.statusText)
     })
     if (!started) return reply.discard()
     if (this.paused) reply.pause()
@@ -73,7 +73,7 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
   end(trailers: ReplyHeaders): void {
     if (this.#over) return
     // A handler that throws here hears of its own error, and then it is over.
-    if (this.#attempt(() => this.#handler.onResponseEnd?.(this, trailers as never))) this.#over = true
+    if (this.#attempt(() => this.#handler.onResponseEnd?.(this, trailers))) this.#over = true
   }
 
   error(error: Error): void {

@@ -24,7 +24,7 @@ const dispatchOptions = ({ call }: Attempt): Dispatcher.DispatchOptions => {
   const { request } = call
   return {
     path: request.path,
-    method: request.method as Dispatcher.HttpMethod,
+    method: request.method,
     headers: ['host', request.hostHeader ?? request.authority, ...request.headers],
     body: (request.body?.open() ?? null) as Dispatcher.DispatchOptions['body'] & null,
     headersTimeout: call.idleTimeout,

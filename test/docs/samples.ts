@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import ts from 'typescript'
@@ -70,13 +71,15 @@ const options = (): ts.CompilerOptions => {
 export const typeFaults = (samples: readonly Sample[]): ReadonlyMap<string, string> => {
   const files = new Map(samples.map((sample) => [join(root, `${sample.place.replace(':', '.')}.ts`), sample]))
   const compilerOptions = options()
-  const host = ts.createCompilerHost(compilerOptions)
-  const { fileExists, readFile, getSourceFile } = host
-  host.fileExists = (path) => files.has(path) || fileExists(path)
-  host.readFile = (path) => files.get(path)?.code ?? readFile(path)
-  host.getSourceFile = (path, language, ...rest) => {
-    const sample = files.get(path)
-    return sample ? ts.createSourceFile(path, sample.code, language, true) : getSourceFile(path, language, ...rest)
+  const disk = ts.createCompilerHost(compilerOptions)
+  const host: ts.CompilerHost = {
+    ...disk,
+    fileExists: (path) => files.has(path) || disk.fileExists(path),
+    readFile: (path) => files.get(path)?.code ?? disk.readFile(path),
+    getSourceFile: (path, language, ...rest) => {
+      const sample = files.get(path)
+      return sample ? ts.createSourceFile(path, sample.code, language, true) : disk.getSourceFile(path, language, ...rest)
+    },
   }
   const program = ts.createProgram([...files.keys()], compilerOptions, host)
   return new Map([...files].flatMap(([path, { place }]) => {
@@ -95,7 +98,11 @@ export interface Outcome {
   readonly stderr: string
 }
 
-const longestRun = 10_000
+const longestRun = 20_000
+
+// Shared by all runs: without it each one compiles the library anew, which is most of its time.
+const compileCache = mkdtempSync(join(tmpdir(), 'enmesh-samples-'))
+process.once('exit', () => rmSync(compileCache, { recursive: true, force: true }))
 
 /** Runs a sample in a process of its own, at the top of the repository, on the library's sources. */
 export const run = async (sample: Sample): Promise<Outcome> => {
@@ -103,7 +110,7 @@ export const run = async (sample: Sample): Promise<Outcome> => {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const child = spawn(process.execPath, [
     '--conditions=enmesh:source', '--disable-warning=ExperimentalWarning', '--input-type=module-typescript', '--eval', sample.code,
-  ], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: longestRun })
+  ], { cwd: root, env: { ...env, NODE_COMPILE_CACHE: compileCache }, stdio: ['ignore', 'pipe', 'pipe'], timeout: longestRun })
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)
     child.on('exit', resolve)

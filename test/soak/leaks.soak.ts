@@ -59,7 +59,7 @@ const deeds = (longLived: AbortSignal): readonly (readonly [number, Deed])[] => 
   [1, read('/big')],
   [6, read('/echo', { method: 'POST', body: 'hello' })],
   [3, read('/echo', { method: 'POST', body: new Blob(['hello']), signal: longLived })],
-  [2, (mesh) => read('/echo', { method: 'PUT', body: new Blob(['hello']).stream(), duplex: 'half' } as RequestInit)(mesh)],
+  [2, (mesh) => read('/echo', { method: 'PUT', body: new Blob(['hello']).stream(), duplex: 'half' })(mesh)],
   [4, read('/error')],
   [3, read('/unavailable')],
   [2, read('/reset')],
