@@ -196,7 +196,7 @@ const prepare = (cluster: Cluster, config: ClusterConfig): ClusterParts => {
 const targetsOf = ({ to }: RouteConfig, handles: ReadonlyMap<string, ClusterHandle>) =>
   Object.entries(typeof to === 'string' ? { [to]: 1 } : to).map(([name, weight]) => ({ cluster: handles.get(name)!, weight }))
 
-/** What a change of configuration changed, by name: services as `services.NAME`, clusters as `clusters.NAME`. */
+/** What a change of configuration changed, by name: `services.NAME`, `clusters.NAME`, or the setting of the whole mesh. */
 export interface Changes {
   readonly added: readonly string[]
   readonly changed: readonly string[]
@@ -208,7 +208,7 @@ export const changes = (before: Snapshot | undefined, after: Snapshot): Changes 
   const flat = (snapshot: Snapshot | undefined): Map<string, unknown> => new Map<string, unknown>([
     ...[...snapshot?.services.values() ?? []].map(({ name, routes }) => [`services.${name}`, routes.map(({ config }) => config)] as const),
     ...[...snapshot?.parts ?? []].map(([name, { config }]) => [`clusters.${name}`, config] as const),
-    ['egress', snapshot?.config.egress] as const,
+    ...(['egress', 'replayLimit', 'drain'] as const).map((key) => [key, snapshot?.config[key]] as const),
   ])
   const old = flat(before)
   const now = flat(after)
