@@ -19,9 +19,9 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
   balancer: balancers.schema.prefault({ type: 'peak-ewma' } as never).describe('How an endpoint is chosen for each attempt.'),
   ...connectionConfig.shape,
   ...concurrencyLimitConfig.shape,
-  breaker: z.union([z.literal(false), circuitBreakerConfig]).prefault({})
+  breaker: z.union([z.literal(false), circuitBreakerConfig], { error: 'must be false, or options such as { calls: 20 }' }).prefault({})
     .describe('When to stop calling the cluster altogether; false switches it off.'),
-  outlier: z.union([z.literal(false), outlierConfig]).prefault({})
+  outlier: z.union([z.literal(false), outlierConfig], { error: 'must be false, or options such as { failures: 5 }' }).prefault({})
     .describe('When to take a single endpoint out; false switches it off.'),
   panic: percent.default(50)
     .describe('When fewer endpoints than this share are available, all are used.'),

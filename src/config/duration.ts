@@ -9,14 +9,13 @@ const milliseconds = (input: number | string): number => {
   return match ? Number(match[1]) * unit[match[2] as keyof typeof unit] : Number.NaN
 }
 
+const error = "is not a duration: write milliseconds as a number (250) or text such as '250ms', '2s', '1m'"
+
 /**
  * A length of time: a number of milliseconds, or text such as `'250ms'`, `'2s'`, `'1.5m'`, `'1h'`.
  * Parsed to milliseconds.
  */
 export const duration = z
-  .union([z.number(), z.string()])
-  .refine((input) => Number.isFinite(milliseconds(input)) && milliseconds(input) >= 0, {
-    error: "is not a duration: write milliseconds as a number (250) or text such as '250ms', '2s', '1m'",
-    abort: true,
-  })
+  .union([z.number(), z.string()], { error })
+  .refine((input) => Number.isFinite(milliseconds(input)) && milliseconds(input) >= 0, { error, abort: true })
   .transform(milliseconds)

@@ -12,7 +12,7 @@ import { retryOverride, retryPolicy } from '../policies/retry.ts'
 import { registries } from '../registries/index.ts'
 import type { Registry } from '../registries/registry.ts'
 import { endpointList } from '../registries/static.ts'
-import { routeConfig } from '../route/config.ts'
+import { prefixToReplace, routeConfig } from '../route/config.ts'
 
 /** Splits a service's name into host and, where it has one, port. */
 export const serviceAddress = (name: string): { readonly host: string, readonly port: number | undefined } | undefined => {
@@ -48,9 +48,9 @@ export const meshConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balanc
   const { match: _match, to: _to, name: _name, priority: _priority, ...policy } = route.shape
   const service = z.union([
     endpointList.describe('Endpoints: a static cluster of its own.'),
-    z.strictObject({ cluster: names.describe('The cluster that everything goes to.'), ...policy }),
+    z.strictObject({ cluster: names.describe('The cluster that everything goes to.'), ...policy }).superRefine(prefixToReplace),
     z.strictObject({ routes: z.array(route).min(1, 'needs at least one route').describe('The routes; the best match wins.') }),
-  ])
+  ], { error: "must be a list of endpoints (['10.0.0.1:8080']), or have one of { cluster: 'name' } and { routes: [{ to: 'name' }] }" })
   return z.strictObject({
     services: z.record(serviceName, service).default({}).describe('What callers dial, by host.'),
     clusters: z.record(names, clusterConfig(families.registries, families.balancers)).default({}).describe('Where calls go, by name.'),
@@ -72,12 +72,15 @@ export type BuiltInBalancer = typeof balancers.kinds[number]
 /** The matchers that come with enmesh. */
 export type BuiltInMatcher = typeof matchers.kinds[number]
 
+// Parsing changes nothing of what it is given, so a configuration may be `as const`.
+type Readable<T> = T extends (...args: never) => unknown ? T : T extends object ? { readonly [Key in keyof T]: Readable<T[Key]> } : T
+
 /** What the user may write. */
 export type MeshInput<
   R extends AnyKind<Registry> = BuiltInRegistry,
   B extends AnyKind<Balancer> = BuiltInBalancer,
   M extends AnyMatcherKind = BuiltInMatcher,
-> = z.input<Schema<R, B, M>>
+> = Readable<z.input<Schema<R, B, M>>>
 
 /** The configuration after parsing: every default written out, durations in milliseconds. */
 export type MeshConfig = z.output<Schema<BuiltInRegistry, BuiltInBalancer, BuiltInMatcher>>
@@ -95,4 +98,4 @@ export const callPolicy = z.strictObject({
 })
 
 /** Policy of a single call, as the user may write it (`init.mesh`). */
-export type CallPolicyInput = z.input<typeof callPolicy>
+export type CallPolicyInput = Readable<z.input<typeof callPolicy>>

@@ -1,3 +1,4 @@
+import type { Cluster } from '../cluster/cluster.ts'
 import { normaliseHost } from '../core/host.ts'
 import { RequestHead } from '../core/request.ts'
 import { findService, type Snapshot } from './snapshot.ts'
@@ -11,12 +12,19 @@ export interface Explanation {
   readonly route?: string
   /** Each route of the service in the order tried: whether its conditions hold, and why it is not the one. */
   readonly routes: readonly { readonly name: string, readonly matched: boolean, readonly chosen: boolean, readonly reason?: string }[]
-  /** Where the route sends to: each cluster's share in percent, and its endpoints with why each is or isn't picked. */
-  readonly clusters: readonly {
-    readonly name: string
-    readonly share: number
-    readonly endpoints: readonly { readonly address: string, readonly state: string, readonly why: string }[]
-  }[]
+  /** Where the route sends to. */
+  readonly clusters: readonly ClusterExplanation[]
+}
+
+/** What would become of a request at one cluster. */
+export interface ClusterExplanation {
+  readonly name: string
+  /** Percent of the route's calls. */
+  readonly share: number
+  /** State of its breaker: while it is open, nothing is sent. Absent where it is switched off. */
+  readonly breaker?: string
+  /** Its endpoints, and in words whether and why each may be picked. */
+  readonly endpoints: readonly { readonly address: string, readonly state: string, readonly why: string }[]
 }
 
 /** Tells what a request would meet, without sending it. */
@@ -44,23 +52,34 @@ export const explain = (
     path: `${url.pathname}${url.search}`,
     headers: [...new Headers(headers)].flat(),
   })
-  const routes = service.table.explain(request).map(({ route, index: _, ...rest }) => ({ name: route.name, ...rest }))
   const route = service.table.find(request)
+  const routes = service.table.explain(request).map(({ route: { name }, matched, chosen, reason }) => {
+    if (chosen) return { name, matched, chosen }
+    return { name, matched, chosen, reason: matched ? `it matches too, but route '${route!.name}' comes before it` : reason! }
+  })
   if (!route) return { summary: `no route of service '${service.name}' matches`, service: service.name, routes, clusters: [] }
   const shares = Object.entries(typeof route.config.to === 'string' ? { [route.config.to]: 1 } : route.config.to)
   const total = shares.reduce((sum, [, weight]) => sum + weight, 0)
+  const sentTo = shares.filter(([, weight]) => weight > 0).map(([name]) => `'${name}'`).join(' or ')
   return {
-    summary: `service '${service.name}', route '${route.name}', to ${shares.map(([name]) => `'${name}'`).join(' or ')}`,
+    summary: `service '${service.name}', route '${route.name}', to ${sentTo}`,
     service: service.name,
     route: route.name,
     routes,
-    clusters: shares.map(([name, weight]) => {
-      const cluster = snapshot.clusters.get(name)!
-      return {
-        name,
-        share: Math.round(weight / total * 10_000) / 100,
-        endpoints: cluster.endpoints.map((endpoint) => ({ address: endpoint.address, state: endpoint.state, why: cluster.explain(endpoint) })),
-      }
-    }),
+    clusters: shares.map(([name, weight]) => explainCluster(snapshot.clusters.get(name)!, weight / total)),
+  }
+}
+
+const explainCluster = (cluster: Cluster, share: number): ClusterExplanation => {
+  const { breaker } = cluster.parts
+  return {
+    name: cluster.name,
+    share: Math.round(share * 10_000) / 100,
+    ...(breaker && { breaker: breaker.state }),
+    endpoints: cluster.endpoints.map((endpoint) => ({
+      address: endpoint.address,
+      state: endpoint.state,
+      why: cluster.explain(endpoint),
+    })),
   }
 }

@@ -1,11 +1,11 @@
 import type { z } from 'zod'
 import type { ConfigFault } from '../core/errors.ts'
 
-/** Writes a place as one would in JavaScript: `services["a.local"].routes[0].to`. */
+/** Writes a place as one would in JavaScript: `services["a.local"].routes[0].to`. Credentials of a URL are left out. */
 export const placeOf = (path: readonly PropertyKey[]): string => path.map((key, index) => {
   if (typeof key === 'number') return `[${key}]`
-  const name = String(key)
-  if (!/^[A-Za-z_$][\w$]*$/.test(name)) return `["${name}"]`
+  const name = String(key).replace(/\/\/.*@/s, '//')
+  if (!/^[A-Za-z_$][\w$]*$/.test(name)) return `[${JSON.stringify(name)}]`
   return index === 0 ? name : `.${name}`
 }).join('')
 
@@ -22,71 +22,157 @@ const distance = (from: string, to: string): number => {
   return row[to.length]!
 }
 
+const longestWord = 100
+const longestList = 20
+
 /** A hint for a word that isn't known: the nearest that is, or all of them. */
 export const didYouMean = (word: string, known: readonly string[]): string => {
-  const nearest = known
+  const allowed = Math.min(word.length - 1, Math.max(2, word.length / 3))
+  const nearest = word.length > longestWord ? undefined : known
+    .filter((candidate) => candidate.length <= longestWord)
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits)[0]
-  if (nearest && nearest.edits <= Math.max(2, word.length / 3)) return `did you mean '${nearest.candidate}'?`
-  return known.length === 0 ? 'nothing may stand here' : `known here: ${known.join(', ')}`
+  if (nearest && nearest.edits <= allowed) return `did you mean '${nearest.candidate}'?`
+  if (known.length === 0) return 'none is known here'
+  return `known here: ${known.slice(0, longestList).join(', ')}${known.length > longestList ? ', …' : ''}`
 }
 
-/** Words for what zod finds, where its own don't say what to do. */
-const wording: z.core.$ZodErrorMap = (issue) => {
-  const { def } = (issue.inst ?? {}) as { def?: { shape?: Record<string, unknown>, options?: readonly z.ZodObject[], discriminator?: string } }
-  if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(def?.shape ?? {})
-    return issue.keys.map((key) => `unknown key '${key}': ${didYouMean(key, known)}`).join('; ')
-  }
-  if (issue.code === 'invalid_union' && def?.discriminator !== undefined && def.options) {
-    const types = def.options.map((option) => String((option.shape['type'] as z.ZodLiteral).value))
-    const { type } = (issue.input ?? {}) as { type?: unknown }
-    return typeof type === 'string' ? `unknown type '${type}': ${didYouMean(type, types)}` : `needs a type: one of ${types.join(', ')}`
-  }
-  if (issue.code === 'invalid_type' && issue.input === undefined) return `is missing: write ${article(issue.expected)}`
-  if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}, not ${shown(issue.input)}`
-  if (issue.code === 'invalid_value') return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}, not ${shown(issue.input)}`
-  return undefined
+interface Definition {
+  readonly shape?: Readonly<Record<string, unknown>>
+  readonly options?: readonly z.ZodObject[]
+  readonly discriminator?: string
 }
+
+const typesOf = ({ options = [], discriminator }: Definition): string[] | undefined =>
+  discriminator === undefined ? undefined : options.map((option) => String((option.shape[discriminator] as z.ZodLiteral).value))
+
+/** Words for what zod finds, where the schema has none of its own. They tell no text that was found: it may be a secret. */
+const wording: z.core.$ZodErrorMap = (issue) => {
+  const def = ((issue.inst as { def?: Definition } | undefined)?.def) ?? {}
+  switch (issue.code) {
+    // One line for each key; `flatten` takes them apart.
+    case 'unrecognized_keys': {
+      const known = Object.keys(def.shape ?? {})
+      return issue.keys.map((key) => `unknown key: ${didYouMean(key, known)}`).join('\n')
+    }
+    case 'invalid_union': {
+      const types = typesOf(def)
+      if (!types) return ''
+      const { type } = (issue.input ?? {}) as { type?: unknown }
+      return typeof type === 'string' ? `unknown type: ${didYouMean(type, types)}` : `needs a type: one of ${types.join(', ')}`
+    }
+    case 'invalid_type': {
+      const types = typesOf(def)
+      const wanted = `${article(issue.expected)}${types ? ` with a type: one of ${types.join(', ')}` : ''}`
+      if (issue.input === undefined) return `is missing: write ${wanted}`
+      return types ? `must be ${wanted}; it is ${kindOf(issue.input)}` : `must be ${wanted}, not ${kindOf(issue.input)}`
+    }
+    case 'invalid_value': {
+      const wanted = issue.values.map((value) => JSON.stringify(value)).join(' or ')
+      if (issue.input === undefined) return `is missing: write ${wanted}`
+      return `must be ${wanted}, not ${typeof issue.input === 'string' ? 'another string' : kindOf(issue.input)}`
+    }
+    case 'too_small': return bound(issue.origin, Number(issue.minimum), issue.inclusive ? 'at least' : 'above', issue.input)
+    case 'too_big': return bound(issue.origin, Number(issue.maximum), issue.inclusive ? 'at most' : 'below', issue.input)
+    default: return undefined
+  }
+}
+
+const bound = (origin: string, limit: number, relation: string, found: unknown): string => {
+  if (origin === 'string') return `must have ${relation} ${limit} character${limit === 1 ? '' : 's'}`
+  if (origin === 'array') return `must have ${relation} ${limit} entr${limit === 1 ? 'y' : 'ies'}`
+  return `must be ${relation} ${limit}, not ${kindOf(found)}`
+}
+
+const words: Readonly<Record<string, string>> = { record: 'object', array: 'list', int: 'whole number' }
 
 const article = (type: string): string => {
-  const word = { record: 'object', int: 'whole number' }[type] ?? type
+  const word = words[type] ?? type
   return `${/^[aeiou]/.test(word) ? 'an' : 'a'} ${word}`
 }
 
-// Only the kind of a value is shown for objects and long text: configuration may hold secrets.
-const shown = (input: unknown): string => {
-  if (input === null) return 'null'
+const kindOf = (input: unknown): string => {
   if (Array.isArray(input)) return 'a list'
-  if (typeof input === 'object') return 'an object'
-  const text = typeof input === 'number' ? String(input) : JSON.stringify(input) ?? typeof input
-  return text.length > 40 ? `a long ${typeof input}` : text
+  if (input === null || typeof input === 'number' || typeof input === 'boolean') return String(input)
+  return article(typeof input)
 }
 
 type Issue = z.core.$ZodIssue
 
-/** Of the branches of a union, the one the writer most likely meant: right type at the top, then the fewest faults. */
-const meant = (branches: readonly (readonly Issue[])[]): readonly Issue[] => {
-  const cost = (issues: readonly Issue[]): number => issues.reduce((sum, issue) =>
-    sum + (issue.path.length === 0 && ['invalid_type', 'invalid_value', 'custom'].includes(issue.code) ? 1000 : 0)
-      + (issue.code === 'unrecognized_keys' ? 10 * issue.keys.length : 0) + 1, 0)
-  return [...branches].sort((a, b) => cost(a) - cost(b))[0] ?? []
+/** How far a branch of a union is from what was written: a wrong type at the top, then keys it doesn't know, then its faults. */
+const cost = (issues: readonly Issue[]): number => issues.reduce((sum, issue) => {
+  if (issue.path.length === 0 && ['invalid_type', 'invalid_value', 'custom'].includes(issue.code)) return sum + 1000
+  // A key that only needs another spelling speaks for its branch.
+  if (issue.code !== 'unrecognized_keys') return sum + 1
+  return sum + 1 + 10 * issue.message.split('\n').filter((line) => !line.includes('did you mean')).length
+}, 0)
+
+const refusesTheWhole = (branch: readonly Issue[]): boolean =>
+  branch.some(({ path, code }) => path.length === 0 && code !== 'unrecognized_keys')
+
+/** Says in one sentence what several branches say: `must be a string or an object, not 5`. */
+const joined = (messages: readonly string[]): string => {
+  for (const pattern of [/^(must be )(.*)(, not .*)$/s, /^(is missing: write )(.*)()$/s]) {
+    if (!messages.every((message) => pattern.test(message))) continue
+    const wanted = messages.map((message) => message.replace(pattern, '$2'))
+    return messages[0]!.replace(pattern, (_, before: string, __, after: string) => `${before}${wanted.join(' or ')}${after}`)
+  }
+  return messages.join(', or ')
+}
+
+const isType = ({ code }: Issue): boolean => code === 'invalid_type' || code === 'invalid_value'
+
+/** Of the branches of a union, the one that was most likely meant; where none stands out, one fault for all of them. */
+const flattenUnion = (issue: Issue, branches: readonly (readonly Issue[])[], path: readonly PropertyKey[]): ConfigFault[] => {
+  const [best, second] = [...branches].sort((a, b) => cost(a) - cost(b))
+  const whole = (message: string): ConfigFault[] => [{ path: placeOf(path), message }]
+  if (branches.length > 1 && branches.every(refusesTheWhole)) {
+    if (issue.message) return whole(issue.message)
+    const atTop = branches.flat().filter(({ path: at }) => at.length === 0)
+    const telling = atTop.some((one) => !isType(one)) ? atTop.filter((one) => !isType(one)) : atTop
+    return whole(joined([...new Set(telling.flatMap((one) => flatten(one, []).map(({ message }) => message)))]))
+  }
+  if (issue.message && second && cost(best!) === cost(second)) return whole(issue.message)
+  return best!.flatMap((one) => flatten(one, path))
 }
 
 const flatten = (issue: Issue, base: readonly PropertyKey[]): ConfigFault[] => {
   const path = [...base, ...issue.path]
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const inner = issue.errors.filter((branch) => branch.length > 0)
-    const chosen = meant(inner)
-    const allAtTop = inner.every((branch) => branch.some(({ path: at, code }) => at.length === 0 && code !== 'unrecognized_keys'))
-    if (allAtTop && inner.length > 1) {
-      const words = [...new Set(inner.flatMap((branch) => branch.filter(({ path: at }) => at.length === 0)
-        .flatMap((one) => flatten(one, []).map(({ message }) => message))))]
-      return [{ path: placeOf(path), message: words.join(', or ') }]
-    }
-    return chosen.flatMap((one) => flatten(one, path))
+  if (issue.code === 'invalid_union') {
+    const branches = issue.errors.filter((branch) => branch.length > 0)
+    if (branches.length > 0) return flattenUnion(issue, branches, path)
   }
+  if (issue.code === 'unrecognized_keys') {
+    const lines = issue.message.split('\n')
+    return issue.keys.map((key, index) => ({ path: placeOf([...path, key]), message: lines[index] ?? issue.message }))
+  }
+  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => ({ path: placeOf(path), message }))
   return [{ path: placeOf(path), message: issue.message }]
+}
+
+// What a plug-in is given, a client for instance, is its own business.
+const isPlain = (value: unknown): value is object => {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return Array.isArray(value) || prototype === null || prototype === Object.prototype
+}
+
+/** Names that zod passes over without a word, since writing them would change an object's prototype. */
+const passedOver = (input: unknown): ConfigFault[] => {
+  const faults: ConfigFault[] = []
+  const seen = new Set<unknown>()
+  const left: { readonly value: unknown, readonly path: readonly PropertyKey[] }[] = [{ value: input, path: [] }]
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { value, path } = next
+    if (!isPlain(value) || seen.has(value)) continue
+    seen.add(value)
+    if (Object.hasOwn(value, '__proto__')) {
+      faults.push({ path: placeOf([...path, '__proto__']), message: 'is a name that JavaScript keeps for itself: choose another' })
+    }
+    const list = Array.isArray(value)
+    for (const [key, inner] of Object.entries(value)) left.push({ value: inner, path: [...path, list ? Number(key) : key] })
+  }
+  return faults
 }
 
 /** Parses with clear words; every fault comes back with its place. */
@@ -95,6 +181,8 @@ export const parse = <Schema extends z.ZodType>(
   input: unknown,
 ): { readonly value: z.output<Schema>, readonly faults: readonly [] } | { readonly value?: undefined, readonly faults: readonly ConfigFault[] } => {
   const result = schema.safeParse(input, { error: wording, reportInput: false })
-  if (result.success) return { value: result.data, faults: [] }
-  return { faults: result.error.issues.flatMap((issue) => flatten(issue, [])) }
+  const found = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []))
+  const places = new Set(found.map(({ path }) => path))
+  const faults = [...found, ...passedOver(input).filter(({ path }) => !places.has(path))]
+  return result.success && faults.length === 0 ? { value: result.data, faults: [] } : { faults }
 }

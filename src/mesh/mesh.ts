@@ -18,6 +18,7 @@ import { httpTransport } from '../transport/send.ts'
 import {
   builtIn, callPolicy, meshConfig, routeShape,
   type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput,
+  type RouteConfig,
 } from './config.ts'
 import { explain, type Explanation } from './explain.ts'
 import { parse } from './faults.ts'
@@ -57,11 +58,20 @@ export interface Trail {
   readonly redirects: readonly Trail[]
 }
 
+/** One route as it is in effect, as plain data. */
+export interface RouteStatus {
+  readonly name: string
+  /** Its clusters with their weights. */
+  readonly to: Readonly<Record<string, number>>
+  /** Its conditions and policies, every default written out. */
+  readonly config: RouteConfig
+}
+
 /** Everything about a mesh at one moment, as plain data. */
 export interface MeshStatus {
   /** The effective configuration with every default written out. */
   readonly config: MeshConfig
-  readonly services: Readonly<Record<string, { readonly routes: readonly { readonly name: string, readonly to: Readonly<Record<string, number>> }[] }>>
+  readonly services: Readonly<Record<string, { readonly routes: readonly RouteStatus[] }>>
   readonly clusters: Readonly<Record<string, ClusterStatus>>
   /** Calls under way, bodies included. */
   readonly calls: number
@@ -263,7 +273,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     return {
       config,
       services: Object.fromEntries([...services.values()].map(({ name, routes }) => [name, {
-        routes: routes.map(({ name, config: { to } }) => ({ name, to: typeof to === 'string' ? { [to]: 1 } : to })),
+        routes: routes.map(({ name, config }) => ({ name, to: typeof config.to === 'string' ? { [config.to]: 1 } : config.to, config })),
       }])),
       clusters: Object.fromEntries([...clusters].map(([name, cluster]) => [name, cluster.status()])),
       calls: this.#calls.size,

@@ -58,29 +58,23 @@ interface Plan {
   readonly faults: readonly ConfigFault[]
 }
 
-const plan = (config: MeshConfig, routeOf: (fields: object) => RouteConfig, clusterOf: (endpoints: readonly unknown[]) => ClusterConfig): Plan => {
+type ClusterOf = (endpoints: readonly unknown[]) => ClusterConfig
+
+const plan = (config: MeshConfig, routeOf: (fields: object) => RouteConfig, clusterOf: ClusterOf): Plan => {
   const services = new Map<string, readonly RouteConfig[]>()
-  const clusters = new Map<string, ClusterConfig>(Object.entries(config.clusters) as [string, ClusterConfig][])
-  const faults: ConfigFault[] = []
-  const seen = new Map<string, string>()
+  const faults = twins(Object.keys(config.services))
+  const clusters = clustersOf(config, clusterOf, faults)
   for (const [name, service] of Object.entries(config.services)) {
     const place = ['services', name]
-    const { host, port } = serviceAddress(name)!
-    const key = keyOf(host, port)
-    const twin = seen.get(key)
-    if (twin !== undefined) faults.push({ path: placeOf(place), message: `is the same service as '${twin}': case and a trailing dot make no difference` })
-    seen.set(key, name)
     if (Array.isArray(service)) {
-      if (clusters.has(name)) faults.push({ path: placeOf(place), message: `makes a cluster of its own called '${name}', and there is one of that name: write { cluster: '${name}' } or rename it` })
-      else clusters.set(name, clusterOf(service))
       services.set(name, [routeOf({ to: name })])
     } else if ('cluster' in service) {
       const { cluster, ...policy } = service
-      faults.push(...unknownClusters([[cluster, [...place, 'cluster']]], clusters, config))
+      faults.push(...unknownClusters([[cluster, [...place, 'cluster']]], clusters))
       services.set(name, [{ ...routeOf({ to: cluster }), ...policy }])
     } else {
       const { routes } = service as { routes: readonly RouteConfig[] }
-      faults.push(...routes.flatMap((route, index) => unknownClusters(namedIn(route, [...place, 'routes', index]), clusters, config)))
+      faults.push(...routes.flatMap((route, index) => unknownClusters(namedIn(route, [...place, 'routes', index]), clusters)))
       faults.push(...duplicates(routes, place))
       services.set(name, routes)
     }
@@ -88,15 +82,44 @@ const plan = (config: MeshConfig, routeOf: (fields: object) => RouteConfig, clus
   return { services, clusters, faults }
 }
 
+const twins = (names: readonly string[]): ConfigFault[] => {
+  const seen = new Map<string, string>()
+  return names.flatMap((name) => {
+    const { host, port } = serviceAddress(name)!
+    const key = keyOf(host, port)
+    const twin = seen.get(key)
+    seen.set(key, twin ?? name)
+    return twin === undefined ? []
+      : [{ path: placeOf(['services', name]), message: `is the same service as '${twin}': case and a trailing dot make no difference` }]
+  })
+}
+
+/** The clusters by name, those of services that list endpoints included: a service may use one that is written after it. */
+const clustersOf = (config: MeshConfig, clusterOf: ClusterOf, faults: ConfigFault[]): ReadonlyMap<string, ClusterConfig> => {
+  const clusters = new Map(Object.entries(config.clusters) as [string, ClusterConfig][])
+  for (const [name, service] of Object.entries(config.services)) {
+    if (!Array.isArray(service)) continue
+    if (!clusters.has(name)) clusters.set(name, clusterOf(service))
+    else {
+      faults.push({
+        path: placeOf(['services', name]),
+        message: `makes a cluster of its own called '${name}', and there is one of that name: write { cluster: '${name}' }, or rename it`,
+      })
+    }
+  }
+  return clusters
+}
+
 type Place = readonly (string | number)[]
 
 const namedIn = ({ to }: RouteConfig, place: Place): readonly (readonly [string, Place])[] =>
   typeof to === 'string' ? [[to, [...place, 'to']]] : Object.keys(to).map((name) => [name, [...place, 'to', name]])
 
-const unknownClusters = (named: readonly (readonly [string, Place])[], clusters: ReadonlyMap<string, unknown>, config: MeshConfig): ConfigFault[] =>
+const unknownClusters = (named: readonly (readonly [string, Place])[], clusters: ReadonlyMap<string, unknown>): ConfigFault[] =>
   named.filter(([name]) => !clusters.has(name)).map(([name, place]) => ({
     path: placeOf(place),
-    message: `there is no cluster '${name}': ${didYouMean(name, Object.keys(config.clusters))}`,
+    message: clusters.size === 0 ? `there is no cluster '${name}': \`clusters\` has none`
+      : `there is no cluster '${name}': ${didYouMean(name, [...clusters.keys()])}`,
   }))
 
 const duplicates = (routes: readonly RouteConfig[], place: Place): ConfigFault[] => [
@@ -105,9 +128,10 @@ const duplicates = (routes: readonly RouteConfig[], place: Place): ConfigFault[]
     message: `can never match: routes[${earlier}] has the same conditions and comes first`,
   })),
   ...routes.flatMap(({ name }, index) => {
-    const first = routes.findIndex((route) => route.name !== undefined && route.name === name)
-    return first >= 0 && first < index
-      ? [{ path: placeOf([...place, 'routes', index, 'name']), message: `'${String(name)}' is the name of routes[${first}] already` }] : []
+    if (name === undefined) return []
+    const first = routes.findIndex((route) => route.name === name)
+    return first < index
+      ? [{ path: placeOf([...place, 'routes', index, 'name']), message: `'${name}' is the name of routes[${first}] already` }] : []
   }),
 ]
 
@@ -172,7 +196,7 @@ const prepare = (cluster: Cluster, config: ClusterConfig): ClusterParts => {
 const targetsOf = ({ to }: RouteConfig, handles: ReadonlyMap<string, ClusterHandle>) =>
   Object.entries(typeof to === 'string' ? { [to]: 1 } : to).map(([name, weight]) => ({ cluster: handles.get(name)!, weight }))
 
-/** What a change of configuration changed, by name: services as `services.NAME`, clusters as `clusters.NAME`. */
+/** What a change of configuration changed, by name: `services.NAME`, `clusters.NAME`, or the setting of the whole mesh. */
 export interface Changes {
   readonly added: readonly string[]
   readonly changed: readonly string[]
@@ -184,7 +208,7 @@ export const changes = (before: Snapshot | undefined, after: Snapshot): Changes 
   const flat = (snapshot: Snapshot | undefined): Map<string, unknown> => new Map<string, unknown>([
     ...[...snapshot?.services.values() ?? []].map(({ name, routes }) => [`services.${name}`, routes.map(({ config }) => config)] as const),
     ...[...snapshot?.parts ?? []].map(([name, { config }]) => [`clusters.${name}`, config] as const),
-    ['egress', snapshot?.config.egress] as const,
+    ...(['egress', 'replayLimit', 'drain'] as const).map((key) => [key, snapshot?.config[key]] as const),
   ])
   const old = flat(before)
   const now = flat(after)

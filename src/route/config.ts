@@ -25,13 +25,24 @@ export interface RouteParts<Match extends z.ZodType, Retry extends z.ZodType> {
   readonly retry: Retry
 }
 
+/** Refuses to rewrite a prefix where the path is not matched by one. */
+export const prefixToReplace = (route: object, context: z.RefinementCtx): void => {
+  const { rewrite, match } = route as { readonly rewrite?: z.output<typeof rewriteConfig>, readonly match?: unknown }
+  if (rewrite?.prefix === undefined || matchedPrefix(match) !== undefined) return
+  context.addIssue({
+    code: 'custom',
+    path: ['rewrite', 'prefix'],
+    message: 'has nothing to replace: it needs a route with match.path.prefix or match.path.plainPrefix',
+  })
+}
+
 /** Makes the shape of one route from the shapes of its matchers and of its retry policy. */
 export const routeConfig = <Match extends z.ZodType, Retry extends z.ZodType>({ match, retry }: RouteParts<Match, Retry>) =>
   z.strictObject({
     name: z.string().min(1).optional().describe("The route's name in trails, spans and status."),
     match: match.optional()
       .describe('Conditions on the request, all of which must hold; without any, every request matches.'),
-    to: z.union([cluster, weights])
+    to: z.union([cluster, weights], { error: 'must be the name of a cluster, or clusters with their weights: { a: 90, b: 10 }' })
       .describe('The cluster that gets the calls, or clusters with their weights relative to one another.'),
     priority: z.int().min(0).max(1000).optional()
       .describe('Place among the routes, 0 first; routes without one come after all that have one, the most specific first.'),
@@ -42,13 +53,4 @@ export const routeConfig = <Match extends z.ZodType, Retry extends z.ZodType>({ 
     retry: retry.optional().describe('When and how often a failed attempt is made again on another endpoint.'),
     sticky: stickyConfig.optional().describe('Keeps requests of one user with one cluster of a weighted route.'),
     rewrite: rewriteConfig.optional().describe('What is changed of a request before it is sent.'),
-  }).superRefine((route, context) => {
-    const { rewrite, match } = route as { readonly rewrite?: z.output<typeof rewriteConfig>, readonly match?: unknown }
-    if (rewrite?.prefix !== undefined && matchedPrefix(match) === undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['rewrite', 'prefix'],
-        message: 'has nothing to replace: the route needs match.path.prefix or match.path.plainPrefix',
-      })
-    }
-  })
+  }).superRefine(prefixToReplace)
