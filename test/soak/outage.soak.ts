@@ -52,9 +52,11 @@ const steadily = async (mesh: Mesh, url: string): Promise<readonly Call[]> => {
   return Promise.all(calls)
 }
 
-const meshFor = (endpoints: readonly string[], breaker: NonNullable<MeshInput['clusters']>[string]['breaker']): Mesh => createMesh({
+type ClusterInput = NonNullable<MeshInput['clusters']>[string]
+
+const meshFor = (endpoints: readonly string[], policies: Partial<ClusterInput>): Mesh => createMesh({
   services: { 'down.local': { cluster: 'down' } },
-  clusters: { down: { registry: { type: 'static', endpoints: [...endpoints] }, breaker } },
+  clusters: { down: { registry: { type: 'static', endpoints: [...endpoints] }, ...policies } },
 })
 
 const rateOf = (t: TestContext, name: string, calls: readonly Call[]): void => {
@@ -69,7 +71,7 @@ const quantile = (sorted: readonly number[], share: number): number => sorted[Ma
 
 test('without a breaker the budget holds retries to a quarter of the requests while a service is down', async (t) => {
   await Promise.all(outages.map(async ([name, path, endpoints]) => {
-    await using mesh = meshFor(endpoints, false)
+    await using mesh = meshFor(endpoints, policies)
     const calls = await steadily(mesh, `http://down.local${path}`)
     rateOf(t, name, calls)
     const late = calls.filter(({ startedAt }) => startedAt > settled)

@@ -18,7 +18,7 @@ export const unrulyServers = async (count: number): Promise<Servers> => {
   return {
     addresses: ports.map((port) => `127.0.0.1:${port}`),
     close: async () => {
-      child.disconnect()
+      if (child.connected) child.disconnect()
       await exit
     },
   }
