@@ -22,7 +22,8 @@ export { matcherKind, type AnyMatcherKind, type MatchInput, type MatchOutput, ty
 // Layers of your own
 export type { OwnLayers } from './mesh/stack.ts'
 export type { Layer, Send } from './core/send.ts'
-export { Attempt, Call, type Abortable, type Budget, type CallPolicy, type ClusterHandle, type RetryOverride, type RetryStop } from './core/call.ts'
+export { Attempt, Call, type Abortable, type AttemptListener, type Budget, type CallPolicy, type ClusterHandle, type RetryOverride, type RetryStop } from './core/call.ts'
+export { Latency } from './core/latency.ts'
 export { Endpoint, type EndpointSpec, type EndpointState, type Load } from './core/endpoint.ts'
 export type { BodySink, Ending, Reply, ReplyHeaders } from './core/reply.ts'
 export { RequestHead, type HeaderList, type RequestBody, type RequestFields } from './core/request.ts'

@@ -54,6 +54,7 @@ export interface CallPolicy {
 
 /** Something under way that can be stopped. */
 export interface Abortable {
+  /** Stops it; whoever waits for it hears the reason. */
   abort(reason: unknown): void
 }
 
@@ -114,6 +115,7 @@ export class Call {
     return this.attempts.map((attempt) => attempt.endpoint)
   }
 
+  /** Whether one of its attempts went to the endpoint. */
   hasTried(endpoint: Endpoint): boolean {
     for (const attempt of this.attempts) if (attempt.endpoint === endpoint) return true
     return false
@@ -145,6 +147,7 @@ export class Call {
     else this.#running.push(running)
   }
 
+  /** No longer stops it with the call. */
   untrack(running: Abortable): void {
     const index = this.#running.indexOf(running)
     if (index >= 0) this.#running.splice(index, 1)
@@ -164,6 +167,7 @@ export class Call {
     this.#endListeners.push(listener)
   }
 
+  /** Says how the call ended; only the first time counts. */
   end(ending: Ending): void {
     if (this.#ended) return
     this.#ended = true
@@ -172,12 +176,12 @@ export class Call {
     for (const listener of this.#endListeners) listener(this, ending)
   }
 
-  /** An error about this call: names its service, its cluster and its attempts. */
+  /** An error about this call: names its service, its cluster and its attempts. One that still runs is written down as ended by it. */
   error(code: MeshErrorCode, message: string, cause?: unknown): MeshError {
     return new MeshError(code, message, {
       service: this.service || undefined,
       cluster: this.cluster?.name,
-      attempts: this.attempts.map((attempt) => attempt.record()),
+      attempts: this.attempts.map((attempt) => attempt.record(code)),
       cause,
     })
   }
@@ -190,7 +194,8 @@ export class Call {
   }
 }
 
-type AttemptListener = (attempt: Attempt, ending: Ending) => void
+/** Hears of an attempt's end. */
+export type AttemptListener = (attempt: Attempt, ending: Ending) => void
 
 /** One try of a call at one endpoint; ends when its body ends. */
 export class Attempt implements Abortable {
@@ -227,6 +232,7 @@ export class Attempt implements Abortable {
     this.startedAt = call.clock.now()
   }
 
+  /** Stops the attempt on the wire; without effect once it has ended. */
   abort(reason: unknown): void {
     if (this.ending === undefined) this.stop?.(reason)
   }
@@ -237,6 +243,7 @@ export class Attempt implements Abortable {
     else listener(this, this.ending)
   }
 
+  /** Says how the attempt ended; only the first time counts. */
   end(ending: Ending): void {
     if (this.ending !== undefined) return
     this.ending = ending
@@ -244,8 +251,11 @@ export class Attempt implements Abortable {
     for (const listener of this.#listeners) listener(this, ending)
   }
 
-  record(): AttemptRecord {
+  /** What became of it, as plain data; `fatal` is the error that is about to end it. */
+  record(fatal?: MeshErrorCode): AttemptRecord {
     const since = (at: number): number => Math.round((at - this.startedAt) * 1000) / 1000
+    const ending = this.ending ?? fatal
+    const endedAt = this.ending === undefined && fatal ? this.call.clock.now() : this.endedAt
     return {
       number: this.number,
       endpoint: this.endpoint.address,
@@ -253,9 +263,9 @@ export class Attempt implements Abortable {
       startedAt: Math.round((this.startedAt - this.call.startedAt) * 1000) / 1000,
       ...(this.sentAt > 0 && { queued: since(this.sentAt) }),
       ...(this.headAt > 0 && { head: since(this.headAt) }),
-      ...(this.endedAt > 0 && { took: since(this.endedAt) }),
+      ...(endedAt > 0 && { took: since(endedAt) }),
       ...(this.status > 0 && { status: this.status }),
-      ...(this.ending !== undefined && { ending: typeof this.ending === 'string' ? this.ending : this.ending.code }),
+      ...(ending !== undefined && { ending: typeof ending === 'string' ? ending : ending.code }),
       ...(this.resent && { resent: true as const }),
     }
   }

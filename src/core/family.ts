@@ -6,6 +6,7 @@ export interface Kind<Type extends string, Config extends z.ZodObject, Made> {
   readonly type: Type
   /** The options beside `type`, as a `z.strictObject`. */
   readonly config: Config
+  /** Makes the member from its parsed options. */
   make(config: z.output<Config>, runtime: Runtime): Made
 }
 
@@ -37,6 +38,7 @@ export interface Family<Made, K extends AnyKind<Made>> {
   readonly kinds: readonly K[]
   /** The union of all members' shapes, told apart by `type`. */
   readonly schema: z.ZodType<FamilyOutput<K>, FamilyInput<K>>
+  /** Makes the member that a parsed configuration names. */
   make(config: FamilyOutput<K>, runtime: Runtime): Made
   /** The same table with one more kind; a kind of the same type takes the place of the old one. */
   with<const N extends AnyKind<Made>>(kind: N): Family<Made, K | N>

@@ -8,6 +8,7 @@ export class Latency {
   #value = 0
   #at = 0
 
+  /** Notes a latency, in milliseconds, seen at `now`. */
   observe(ms: number, now: number): void {
     if (ms >= this.#value) {
       this.#value = ms

@@ -12,8 +12,11 @@ export type Ending = 'complete' | 'cancelled' | MeshError
 
 /** Takes a reply's body. Each method must not throw. */
 export interface BodySink {
+  /** Takes the next bytes. */
   data(chunk: Uint8Array): void
+  /** The body is complete. */
   end(trailers: ReplyHeaders): void
+  /** The body broke off. */
   error(error: Error): void
 }
 
@@ -31,7 +34,9 @@ export interface Reply {
   readonly attempt: Attempt
   /** Lets the body flow into a sink, what was read ahead first. */
   pipe(sink: BodySink): void
+  /** Stops the flow: what still comes is kept, and soon nothing more is read. */
   pause(): void
+  /** Lets it flow again. */
   resume(): void
   /** Lets go of a reply that nobody will read: a short body is drained so its socket is kept, a long one is cut. */
   discard(): void

@@ -24,6 +24,7 @@ export interface MatcherKind<Field extends string, Schema extends z.ZodType> {
   readonly field: Field
   /** What may be written under the field. Its output can be written in its place and means the same. */
   readonly schema: Schema
+  /** Compiles the condition. */
   make(config: z.output<Schema>): Matcher
 }
 

@@ -12,7 +12,7 @@ import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
-import { MeshDispatcher } from '../transport/dispatcher.ts'
+import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
@@ -80,11 +80,12 @@ export interface Mesh<
    */
   readonly fetch: (input: string | URL | Request, init?: FetchInit<CallPolicyInput>) => Promise<Response>
   /** The mesh as an undici dispatcher. */
-  readonly dispatcher: MeshDispatcher
+  readonly dispatcher: Dispatcher
   /** Resolves when every cluster has had its first endpoint set; rejects with the signal's reason. */
   ready(signal?: AbortSignal): Promise<void>
   /** Takes a new configuration over in one step. On any fault throws a `MeshConfigError`, and the old one stays. */
   update(config: MeshInput<R, B, M>): Changes
+  /** Everything about the mesh at this moment, as plain JSON. */
   status(): MeshStatus
   /** Without sending: which service, route, cluster and endpoints would be used, and why not the others. */
   explain(url: string | URL, init?: { readonly method?: string, readonly headers?: ConstructorParameters<typeof Headers>[0] }): Explanation
@@ -146,7 +147,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     this.#adopt(undefined, this.#snapshot)
     const call = (request: RequestHead, policy?: CallPolicy): Call => new Call(request, this.#runtime.clock, policy)
     this.dispatcher = new MeshDispatcher({
-      locate: (origin) => this.#locate(origin),
+      locate: (origin, method) => this.#locate(origin, method),
       call,
       send: (call) => this.#send(call),
       replayLimit: () => this.#snapshot.config.replayLimit,
@@ -177,7 +178,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 
   update(input: MeshInput<R, B, M>): Changes {
-    if (this.#closing) throw closed()
+    if (this.#closing) throw closed('update()')
     const before = this.#snapshot
     let after: Snapshot
     try {
@@ -193,13 +194,14 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     return changed
   }
 
-  #locate(origin: URL): 'mesh' | 'past' {
+  #locate(origin: URL, method: string): 'mesh' | 'past' {
     const host = normaliseHost(origin.hostname) ?? origin.hostname
     const port = Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80)
     if (findService(this.#snapshot, host, port)) return 'mesh'
-    if (this.#closing) throw closed()
+    const asked = `${method} ${host}:${port}`
+    if (this.#closing) throw closed(asked)
     if (this.#snapshot.mayLeave(host, port)) return 'past'
-    throw new MeshError('ENMESH_EGRESS_DENIED', `'${host}:${port}' is no service of this mesh, and its egress policy does not allow it. ` +
+    throw new MeshError('ENMESH_EGRESS_DENIED', `${asked}: the host is no service of this mesh, and its egress policy does not allow it. ` +
       'Add it to `services`, or to `egress.allow`.')
   }
 
@@ -223,7 +225,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
 
   #route(call: Call): Promise<Reply> {
     const { request, policy } = call
-    if (this.#closing) throw closed()
+    if (this.#closing) throw closedTo(call)
     this.#calls.add(call)
     const service = findService(this.#snapshot, request.host, request.port)
     if (!service) throw call.error('ENMESH_NO_ROUTE', `${call}: there is no service '${request.host}' any more. Add it to \`services\`.`)
@@ -295,7 +297,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       await new Promise<void>((resolve) => {
         this.#drained = resolve
         const cancel = this.#runtime.clock.after(config.drain, () => {
-          for (const call of [...this.#calls]) call.abort(closed())
+          for (const call of [...this.#calls]) call.abort(closedTo(call))
           resolve()
         })
         this.#drained = () => { cancel(); resolve() }
@@ -310,7 +312,11 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 }
 
-const closed = (): MeshError => new MeshError('ENMESH_CLOSED', 'This mesh is closed and sends nothing more. Make a new one with createMesh().')
+const closing = 'this mesh is closed and sends nothing more. Make a new one with createMesh().'
+
+const closed = (asked: string): MeshError => new MeshError('ENMESH_CLOSED', `${asked}: ${closing}`)
+
+const closedTo = (call: Call): MeshError => call.error('ENMESH_CLOSED', `${call}: ${closing}`)
 
 const readPolicy = (input: CallPolicyInput | undefined): CallPolicy | undefined => {
   if (input === undefined) return undefined

@@ -14,16 +14,23 @@ const endpointDetails = z.strictObject({
 }).refine(({ address, tls }) => tls === undefined || address?.tls === undefined || tls === address.tls, {
   path: ['tls'],
   error: "contradicts the address's scheme: leave one of the two out",
-}).transform(({ address, id, weight, tls, metadata }): EndpointSpec => ({
-  ...address,
-  ...(id !== undefined && { id }),
-  ...(weight !== undefined && { weight }),
-  ...(tls !== undefined && { tls }),
-  ...(metadata !== undefined && { metadata }),
-}))
+})
+
+// The transform stands outside the union: within, it would hide which field is at fault behind "Invalid input".
+const endpoint = z.union([endpointAddress, endpointDetails]).transform((written): EndpointSpec => {
+  if (typeof written.address === 'string') return written as EndpointSpec
+  const { address, id, weight, tls, metadata } = written as z.output<typeof endpointDetails>
+  return {
+    ...address,
+    ...(id !== undefined && { id }),
+    ...(weight !== undefined && { weight }),
+    ...(tls !== undefined && { tls }),
+    ...(metadata !== undefined && { metadata }),
+  }
+})
 
 /** A list of endpoints as a user writes it: texts, or objects where there is more to say. At least one, none twice. Parsed to `EndpointSpec`s. */
-export const endpointList = z.array(z.union([endpointAddress, endpointDetails])).min(1).superRefine((endpoints, ctx) => {
+export const endpointList = z.array(endpoint).min(1).superRefine((endpoints, ctx) => {
   const seen = new Map<string, number>()
   for (const [index, endpoint] of endpoints.entries()) {
     // What could not be read has its own fault already.

@@ -15,6 +15,7 @@ export class Channels {
     return this.#listeners.has(event) || channel(`enmesh:${event}`).hasSubscribers
   }
 
+  /** Tells everybody who listens. */
   publish(event: string, detail: object): void {
     for (const listener of this.#listeners.get(event) ?? []) {
       try {
@@ -37,6 +38,7 @@ export class Channels {
     }
   }
 
+  /** Removes all listeners. */
   clear(): void {
     this.#listeners.clear()
   }

@@ -9,11 +9,14 @@ import type { Send } from '../core/send.ts'
 import { Relay } from './relay.ts'
 import { readRequest } from './read-request.ts'
 
+/** undici's own type, for those above who may not import undici. */
+export type { Dispatcher } from 'undici'
+
 type Handler = UndiciDispatcher.DispatchHandler
 type Options = UndiciDispatcher.DispatchOptions
 
 /** Where a request goes: through the mesh as a call, or past it untouched. Throws what the mesh decides against it. */
-export type Locate = (origin: URL) => 'mesh' | 'past'
+export type Locate = (origin: URL, method: string) => 'mesh' | 'past'
 
 /** What the dispatcher needs of the mesh. */
 export interface Door {
@@ -56,7 +59,7 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     let relay: Relay | undefined
     try {
       const origin = originOf(options)
-      if (this.#door.locate(origin) === 'past') return this.#pass(options, handler)
+      if (this.#door.locate(origin, String(options.method).toUpperCase()) === 'past') return this.#pass(options, handler)
       const call = toCall(readRequest(options, origin, this.#door.replayLimit()))
       relay = new Relay(call, listener)
       relay.start()

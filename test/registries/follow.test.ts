@@ -1,0 +1,351 @@
+import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { describe, test } from 'node:test'
+import type { EndpointSpec } from '../../src/core/endpoint.ts'
+import { follow, type Following } from '../../src/registries/follow.ts'
+import { polling } from '../../src/registries/polling.ts'
+import type { Registry } from '../../src/registries/registry.ts'
+import { FakeRegistry, fakeRuntime, scriptedRandom, settle } from '../../src/testing/index.ts'
+
+/** Follows a registry and writes down what it hears. */
+const listen = (registry: Registry, random = scriptedRandom(0)) => {
+  const runtime = fakeRuntime(random)
+  const heard: string[] = []
+  const following: Following = follow(registry, {
+    runtime,
+    onSet: (specs) => { heard.push(`set ${specs.map(({ address }) => address).join(' ')}`.trim()) },
+    onFailure: (error, retryIn) => { heard.push(`${(error as Error).message}, again in ${retryIn}`) },
+    onRecovered: () => { heard.push('recovered') },
+  })
+  return { following, heard, clock: runtime.clock }
+}
+
+const down = new Error('down')
+const set = (...all: string[]): EndpointSpec[] => all.map((address) => ({ address }))
+
+describe('follow', () => {
+  test('hands on each set, the empty one too', async () => {
+    const fake = new FakeRegistry()
+    const { following, heard } = listen(fake.registry)
+    fake.push('a:1', 'b:1')
+    await following.first
+    fake.push()
+    await settle()
+    fake.push('c:1')
+    await settle()
+    assert.deepEqual(heard, ['set a:1 b:1', 'set', 'set c:1'])
+    assert.deepEqual(following.status(), { sets: 3, failures: 0, failuresInARow: 0, age: 0 })
+    following.close()
+  })
+
+  test('takes an end after a set for all there is to say', async () => {
+    const { following, heard, clock } = listen(async function* () { yield set('a:1') })
+    await following.first
+    await clock.advance(600_000)
+    assert.deepEqual(heard, ['set a:1'])
+    assert.equal(clock.pending, 0)
+    following.close()
+  })
+
+  test('takes an end without any set for a failure', async () => {
+    const fake = new FakeRegistry()
+    const { following, heard, clock } = listen(fake.registry)
+    fake.end()
+    await settle()
+    fake.push('a:1')
+    await clock.advance(250)
+    assert.deepEqual(heard, ['the registry ended without naming a set of endpoints, again in 250', 'set a:1', 'recovered'])
+    following.close()
+  })
+
+  test('doubles its back-off up to 30 s, and begins at 250 ms again after a set', async () => {
+    const fake = new FakeRegistry()
+    const { following, heard, clock } = listen(fake.registry)
+    fake.fail(down)
+    await settle()
+    await clock.advance(120_000)
+    const rests = heard.map((line) => Number(/\d+$/.exec(line)![0]))
+    assert.deepEqual(rests, [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
+    assert.equal(following.status().failuresInARow, 10)
+    fake.push('a:1')
+    await clock.advance(30_000)
+    fake.fail(down)
+    await settle()
+    assert.deepEqual(heard.slice(10), ['set a:1', 'recovered', 'down, again in 250'])
+    assert.deepEqual(following.status(), { sets: 1, failures: 11, failuresInARow: 1, lastError: 'down', age: 28_250 })
+    following.close()
+  })
+
+  test('draws each back-off between half of its bound and all of it', async () => {
+    const fake = new FakeRegistry()
+    const { following, heard, clock } = listen(fake.registry, scriptedRandom(0, 0.5, 0.75))
+    fake.fail(down)
+    await clock.advance(2_000)
+    assert.deepEqual(heard.slice(0, 3), ['down, again in 250', 'down, again in 375', 'down, again in 625'])
+    following.close()
+  })
+
+  test('keeps what there is while the registry fails: no set is reported', async () => {
+    const fake = new FakeRegistry()
+    const { following, heard, clock } = listen(fake.registry)
+    fake.push('a:1')
+    await following.first
+    fake.fail(down)
+    await clock.advance(3_600_000)
+    assert.equal(heard.filter((line) => line.startsWith('set')).length, 1)
+    assert.equal(following.age(), 3_600_000)
+    following.close()
+  })
+
+  test('reports recovery once, at the first set after failures', async () => {
+    const fake = new FakeRegistry()
+    const { following, heard, clock } = listen(fake.registry)
+    fake.fail(down)
+    await clock.advance(250)
+    fake.push('a:1')
+    await clock.advance(500)
+    fake.push('b:1')
+    await settle()
+    assert.deepEqual(heard, ['down, again in 250', 'down, again in 500', 'set a:1', 'recovered', 'set b:1'])
+    following.close()
+  })
+
+  test('survives a registry that cannot even start', async () => {
+    let starts = 0
+    const { following, heard, clock } = listen(() => { starts++; throw down })
+    await clock.advance(250)
+    assert.equal(starts, 2)
+    assert.deepEqual(heard, ['down, again in 250', 'down, again in 500'])
+    following.close()
+  })
+
+  test('takes a set that is refused for a failure, and lets go of the registry that said it', async () => {
+    const fake = new FakeRegistry()
+    const runtime = fakeRuntime(scriptedRandom(0))
+    const errors: unknown[] = []
+    let refuse = true
+    const following = follow(fake.registry, {
+      runtime,
+      onSet: () => { if (refuse) throw down },
+      onFailure: (error) => { errors.push(error) },
+      onRecovered: () => { errors.push('recovered') },
+    })
+    fake.push('a:1')
+    await settle()
+    assert.deepEqual([errors, fake.open, following.status().sets], [[down], 0, 0])
+    refuse = false
+    await runtime.clock.advance(250)
+    assert.deepEqual([errors, fake.open, fake.watches, following.status().sets], [[down, 'recovered'], 1, 2, 1])
+    following.close()
+  })
+
+  test('aborts the signal of a watch that failed, so that it lets go of what it holds', async () => {
+    const signals: AbortSignal[] = []
+    const { following, clock } = listen(async function* ({ signal }) {
+      signals.push(signal)
+      yield set('a:1')
+      throw down
+    })
+    await clock.advance(250)
+    assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true])
+    following.close()
+  })
+
+  test('wakes a registry that rests between two looks', async () => {
+    let looks = 0
+    const { following, clock } = listen(polling(async () => ({ endpoints: set(`a:${++looks}`), again: 10_000 })))
+    await following.first
+    await clock.advance(9_999)
+    assert.equal(looks, 1)
+    following.wake()
+    await settle()
+    assert.equal(looks, 2)
+    await clock.advance(9_999)
+    assert.equal(looks, 2)
+    await clock.advance(1)
+    assert.equal(looks, 3)
+    following.close()
+    assert.equal(clock.pending, 0)
+  })
+
+  test('a look asked for during a look is had once, after it', async () => {
+    const answers: (() => void)[] = []
+    const { following, clock } = listen(polling(async () => {
+      await new Promise<void>((resolve) => answers.push(resolve))
+      return { endpoints: set('a:1'), again: 10_000 }
+    }))
+    await settle()
+    following.wake()
+    following.wake()
+    answers[0]!()
+    await settle()
+    assert.equal(answers.length, 2)
+    answers[1]!()
+    await clock.advance(9_999)
+    assert.equal(answers.length, 2)
+    following.close()
+  })
+
+  test('a look asked for cuts a back-off short, and no more than one', async () => {
+    const fake = new FakeRegistry()
+    const { following, clock } = listen(fake.registry)
+    fake.fail(down)
+    await clock.advance(100_000)
+    const { watches } = fake
+    following.wake()
+    await settle()
+    assert.equal(fake.watches, watches + 1)
+    await clock.advance(14_999)
+    assert.equal(fake.watches, watches + 1)
+    following.close()
+  })
+
+  test('a look asked for before a failure does not cut the back-off after it', async () => {
+    let fail = (): void => {}
+    const { following, heard, clock } = listen(polling(() => new Promise((_, reject) => { fail = () => reject(down) })))
+    await settle()
+    following.wake()
+    fail()
+    await clock.advance(249)
+    assert.deepEqual(heard, ['down, again in 250'])
+    following.close()
+  })
+
+  test('tells its age and status before the first set', () => {
+    const { following } = listen(new FakeRegistry().registry)
+    assert.equal(following.age(), Number.POSITIVE_INFINITY)
+    assert.deepEqual(following.status(), { sets: 0, failures: 0, failuresInARow: 0 })
+    following.close()
+  })
+
+  test('works for no request: the registry does not see the async context of whoever followed it', async () => {
+    const context = new AsyncLocalStorage<string>()
+    const seen: unknown[] = []
+    const { following, clock } = context.run('a request', () => listen(polling(async () => {
+      seen.push(context.getStore())
+      return { endpoints: [], again: 1_000 }
+    })))
+    await clock.advance(1_000)
+    assert.deepEqual(seen, [undefined, undefined])
+    following.close()
+  })
+})
+
+describe('closing what follows', () => {
+  const silence = async (following: Following, heard: readonly string[], clock: ReturnType<typeof listen>['clock']): Promise<void> => {
+    const before = [...heard]
+    following.close()
+    following.close()
+    following.wake()
+    assert.equal(clock.pending, 0)
+    await clock.advance(3_600_000)
+    assert.deepEqual(heard, before)
+    assert.equal(clock.pending, 0)
+  }
+
+  test('before it has begun', async () => {
+    const fake = new FakeRegistry()
+    const { following, heard, clock } = listen(fake.registry)
+    fake.push('a:1')
+    await silence(following, heard, clock)
+    assert.equal(fake.open, 0)
+  })
+
+  test('during a rest', async () => {
+    const { following, heard, clock } = listen(polling(async () => ({ endpoints: set('a:1'), again: 1_000 })))
+    await following.first
+    await settle()
+    assert.equal(clock.pending, 1)
+    await silence(following, heard, clock)
+  })
+
+  test('during a back-off', async () => {
+    const fake = new FakeRegistry()
+    const { following, heard, clock } = listen(fake.registry)
+    fake.fail(down)
+    await settle()
+    assert.equal(clock.pending, 1)
+    await silence(following, heard, clock)
+    assert.deepEqual([fake.watches, fake.open], [1, 0])
+  })
+
+  test('from within the report of a failure', async () => {
+    const runtime = fakeRuntime()
+    const fake = new FakeRegistry()
+    const following = follow(fake.registry, { runtime, onSet: () => {}, onFailure: () => following.close(), onRecovered: () => {} })
+    fake.fail(down)
+    await runtime.clock.advance(600_000)
+    assert.deepEqual([fake.watches, fake.open, runtime.clock.pending], [1, 0, 0])
+  })
+
+  test('from within the report of a set', async () => {
+    const runtime = fakeRuntime()
+    const fake = new FakeRegistry()
+    const sets: unknown[] = []
+    const following = follow(fake.registry, {
+      runtime,
+      onSet: (specs) => { sets.push(specs); following.close() },
+      onFailure: (error) => { throw error },
+      onRecovered: () => {},
+    })
+    fake.push('a:1')
+    await settle()
+    fake.push('b:1')
+    await runtime.clock.advance(600_000)
+    assert.deepEqual([sets.length, fake.open, runtime.clock.pending], [1, 0, 0])
+  })
+
+  test('during a look that heeds no signal: its late set is dropped', async () => {
+    let answer = (): void => {}
+    const { following, heard, clock } = listen(polling(() => new Promise((resolve) => {
+      answer = () => resolve({ endpoints: set('a:1'), again: 1_000 })
+    })))
+    await settle()
+    following.close()
+    answer()
+    await clock.advance(10_000)
+    assert.deepEqual([heard, clock.pending], [[], 0])
+  })
+
+  test('during a look that fails late: nobody hears of it, not even the process', async (t) => {
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => { unhandled.push(reason) }
+    process.on('unhandledRejection', note)
+    t.after(() => { process.off('unhandledRejection', note) })
+    const { following, heard, clock } = listen(polling((signal) => new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error))
+    })))
+    await settle()
+    await silence(following, heard, clock)
+    assert.deepEqual(unhandled, [])
+  })
+
+  test('a registry that fails on its way out', async (t) => {
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => { unhandled.push(reason) }
+    process.on('unhandledRejection', note)
+    t.after(() => { process.off('unhandledRejection', note) })
+    const stubborn: Registry[] = [
+      async function* ({ wake }) {
+        try {
+          yield set('a:1')
+          await wake.wait(1_000)
+        } finally {
+          throw down
+        }
+      },
+      () => ({
+        [Symbol.asyncIterator]: () => ({
+          next: () => new Promise(() => {}),
+          return: () => { throw down },
+        }),
+      }),
+    ]
+    for (const registry of stubborn) {
+      const { following, heard, clock } = listen(registry)
+      await settle()
+      await silence(following, heard, clock)
+    }
+    assert.deepEqual(unhandled, [])
+  })
+})
