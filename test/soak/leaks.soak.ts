@@ -133,7 +133,8 @@ const busy = (mesh: Mesh): readonly string[] => {
     ...(calls > 0 ? [`calls: ${calls}`] : []),
     ...Object.entries(clusters).flatMap(([name, { active, pending, endpoints }]) => [
       ...(active + pending > 0 ? [`${name}: ${active} active, ${pending} pending`] : []),
-      ...endpoints.filter((endpoint) => endpoint.active > 0).map(({ address, active }) => `${name} at ${address}: ${active} active`),
+      ...endpoints.filter((endpoint) => endpoint.active > 0)
+        .map((endpoint) => `${name} at ${endpoint.address}: ${endpoint.active} active`),
     ]),
   ]
 }

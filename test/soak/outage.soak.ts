@@ -67,7 +67,8 @@ const rateOf = (t: TestContext, name: string, calls: readonly Call[]): void => {
   assert.ok(rate >= 500, `${name}: the load reached only ${rate.toFixed(0)} requests/s`)
 }
 
-const quantile = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
+const quantile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
 
 test('without a breaker the budget holds retries to a quarter of the requests while a service is down', async (t) => {
   await Promise.all(outages.map(async ([name, path, endpoints]) => {
