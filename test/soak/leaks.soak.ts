@@ -123,8 +123,8 @@ const load = async (mesh: Mesh, configs: Configs, longLived: AbortSignal): Promi
 }
 
 /** Waits until something holds, as long as that may rightly take. */
-const eventually = async (ms: number, holds: () => boolean): Promise<void> => {
-  for (const end = Date.now() + ms; !holds() && Date.now() < end;) await delay(20)
+const eventually = async (ms: number, holds: () => boolean | Promise<boolean>): Promise<void> => {
+  for (const end = Date.now() + ms; !await holds() && Date.now() < end;) await delay(20)
 }
 
 const busy = (mesh: Mesh): readonly string[] => {
@@ -172,7 +172,12 @@ test(`${requests} requests with failures, unread bodies, updates and aborts leav
   })
   assert.equal(getEventListeners(longLived, 'abort').length, 0, 'listeners on a signal that outlives its calls')
 
+  // Sockets that are idle when the mesh closes are its to end: younger than either side would give up by itself.
+  await Promise.all(Array.from({ length: 20 }, () => read('/ok')(mesh)))
+  assert.ok(await servers.openSockets() > 0, 'sockets open before close')
   await mesh.close()
+  await eventually(1_000, async () => await servers.openSockets() === 0)
+  assert.equal(await servers.openSockets(), 0, 'sockets open after close')
   assert.deepEqual(busy(mesh), [], 'what is in flight after close')
   assert.equal(clock.pending, 0, 'timers left after close')
   await servers.close()
