@@ -33,6 +33,8 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   #sink: BodySink | undefined
   #paused = false
   #queued = true
+  /** Whether a byte of an answer has come, be it of an unfinished head. */
+  #answering = false
   #over = false
   #reason: unknown
   #trailers: ReplyHeaders = {}
@@ -52,6 +54,10 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     this.#controller = controller
     this.attempt.sentAt = this.attempt.call.clock.now()
     this.#leaveQueue()
+  }
+
+  onResponseStarted(): void {
+    this.#answering = true
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders, statusText?: string): void {
@@ -88,7 +94,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     if (this.#over) return
     const { attempt } = this
     if (causedByCaller(attempt, cause)) return this.#fail(cause, false)
-    if (attempt.headAt === 0 && endedReusedSocket(cause)) {
+    if (!this.#answering && endedReusedSocket(cause)) {
       const { repeatable, request } = attempt.call
       if (repeatable && !attempt.resent && (request.body?.replayable ?? true)) {
         attempt.resent = true

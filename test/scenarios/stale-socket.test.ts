@@ -103,3 +103,29 @@ test('a POST that meets a closing socket fails with ENMESH_CONNECTION_RESET and 
   assert.equal(server.bodies.length, 500, 'every body arrives')
   assert.equal(new Set(server.bodies).size, 500, 'and none of them twice')
 })
+
+test('an endpoint that dies in the middle of a head is no stale socket: it is counted, and not sent to again in secret', async (t) => {
+  let requests = 0
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('data', () => {
+      requests++
+      socket.write('HTTP/1.1 200 OK\r\nconte', () => socket.destroy())
+    })
+  })
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  t.after(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  const mesh = createMesh({
+    services: { 'half.local': { cluster: 'half', retry: false } },
+    clusters: { half: { registry: { type: 'static', endpoints: [`127.0.0.1:${(server.address() as AddressInfo).port}`] } } },
+  })
+  await assert.rejects(mesh.fetch('http://half.local/'), { code: 'ENMESH_CONNECTION_RESET' })
+  assert.equal(requests, 1)
+  assert.equal(mesh.status().clusters['half']!.endpoints[0]!.failures, 1)
+  await mesh.close()
+})
