@@ -4,7 +4,7 @@ import { createMesh } from '../src/index.ts'
 export const service = 'http://pricing.shop.local'
 
 /**
- * A mesh with every default on, and on top what a real service has: a route with a condition, a split and a choice of endpoints.
+ * A mesh with every default on, and on top what a real service has: a route with a condition, a split, a choice of endpoints.
  * Everything that is on by default is written out, so that a changed default does not change what is measured.
  */
 export const openMesh = async ([first, second, third]: readonly number[]): Promise<ReturnType<typeof createMesh>> => {
@@ -14,7 +14,11 @@ export const openMesh = async ([first, second, third]: readonly number[]): Promi
       'pricing.shop.local': {
         routes: [
           { match: { path: { prefix: '/' }, headers: { 'x-tenant': 'acme' } }, to: 'pricing-v2' },
-          { match: { path: { prefix: '/price' }, method: 'GET' }, to: { 'pricing-v1': 90, 'pricing-v2': 10 }, retry: { attempts: 3 } },
+          {
+            match: { path: { prefix: '/price' }, method: 'GET' },
+            to: { 'pricing-v1': 90, 'pricing-v2': 10 },
+            retry: { attempts: 3 },
+          },
         ],
       },
     },

@@ -42,7 +42,8 @@ const written = ({ median, min, max }: Spread, digits: number): string =>
 const table = (lines: readonly (readonly string[])[]): string => {
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
   return lines
-    .map((line) => line.map((cell, column) => column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)).join('   '))
+    .map(([first, ...others]) =>
+      [first!.padEnd(widths[0]!), ...others.map((cell, index) => cell.padStart(widths[index + 1]!))].join('   '))
     .join('\n')
 }
 
@@ -56,7 +57,8 @@ export const print = (rows: Readonly<Record<string, Row>>): string => {
   ])
   const ratios = table([
     ['CPU against', ...compared],
-    ...Object.entries(rows).map(([mode, { cpuAgainst }]) => [mode, ...compared.map((baseline) => written(cpuAgainst[baseline]!, 2))]),
+    ...Object.entries(rows).map(([mode, { cpuAgainst }]) =>
+      [mode, ...compared.map((baseline) => written(cpuAgainst[baseline]!, 2))]),
   ])
   return `${absolute}\n\n${ratios}`
 }

@@ -36,8 +36,8 @@ const { values } = parseArgs({
 
 const positive = (name: 'in-flight' | 'requests' | 'rounds'): number => {
   const number = Number(values[name])
-  if (!Number.isSafeInteger(number) || number < 1) throw new RangeError(`--${name} takes a whole number above 0, not '${values[name]}'`)
-  return number
+  if (Number.isSafeInteger(number) && number > 0) return number
+  throw new RangeError(`--${name} takes a whole number above 0, not '${values[name]}'`)
 }
 
 const chosenModes = (): readonly ModeName[] => {
@@ -89,7 +89,8 @@ const run = async (): Promise<void> => {
     }
     const rows = summarize(rounds, modes)
     console.log(`${inFlight} in flight, ${requests} requests × ${count} rounds, small JSON; median (min–max)\n\n${print(rows)}`)
-    if (values.save) await save({ machine: machine(), inFlight, requests, warmUp, rounds: count, seed: Number(values.seed), modes: rows })
+    const load = { inFlight, requests, warmUp, rounds: count, seed: Number(values.seed) }
+    if (values.save) await save({ machine: machine(), load, modes: rows })
   } finally {
     upstream.disconnect()
   }

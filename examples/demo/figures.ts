@@ -18,7 +18,8 @@ export const share = (samples: readonly Sample[], version: string): number =>
   100 * served(samples, version) / Math.max(1, samples.filter(succeeded).length)
 
 /** Five standard deviations, in percentage points, of a share drawn so many times: chance exceeds them once in a million runs. */
-export const tolerance = (expected: number, draws: number): number => 5 * Math.sqrt(expected * (100 - expected) / Math.max(1, draws))
+export const tolerance = (expected: number, draws: number): number =>
+  5 * Math.sqrt(expected * (100 - expected) / Math.max(1, draws))
 
 /** Counts of why requests did not get all they asked for. */
 export const reasons = (samples: readonly Sample[]): string => {

@@ -70,7 +70,12 @@ export class Load {
     }
     const number = this.samples.length + 1
     const sample: Sample = {
-      kind: number % placeEvery === 0 ? 'place' : 'read', reference: String(number), sentAt: performance.now(), took: 0, status: 0, retries: 0,
+      kind: number % placeEvery === 0 ? 'place' : 'read',
+      reference: String(number),
+      sentAt: performance.now(),
+      took: 0,
+      status: 0,
+      retries: 0,
     }
     this.samples.push(sample)
     const request = this.#request(sample)

@@ -10,7 +10,10 @@ export const narrate = (event: ShopEvent, shop: Shop): string => {
     }
     case 'endpoint-probation': return `${who} puts ${shop.nameAt(event.detail.endpoint)} on probation: one request decides`
     case 'endpoint-returned': return `${who} takes ${shop.nameAt(event.detail.endpoint)} back`
-    case 'panic-entered': return `${who} has ${event.detail.available} of ${event.detail.total} left of ${event.detail.cluster}: uses them all`
+    case 'panic-entered': {
+      const { cluster, available, total } = event.detail
+      return `${who} has ${available} of ${total} left of ${cluster}: uses them all`
+    }
     case 'panic-left': return `${who} has ${event.detail.available} of ${event.detail.total} of ${event.detail.cluster} again`
     case 'breaker-opened': {
       const { cluster, failures, calls } = event.detail

@@ -84,12 +84,14 @@ export class Stage {
     this.#tellEvents()
     const { samples } = this
     const good = samples.filter(succeeded)
+    const bad = samples.filter((sample) => !succeeded(sample))
     const times = good.map(({ took }) => took)
+    const quantiles = `p50 ${ms(percentile(times, 50))}   p99 ${ms(percentile(times, 99))}`
     const retries = samples.reduce((sum, sample) => sum + sample.retries, 0)
     print(dim('  ─'))
-    print(`  requests ${samples.length}   succeeded ${good.length}   p50 ${ms(percentile(times, 50))}   p99 ${ms(percentile(times, 99))}   retries ${retries}`)
+    print(`  requests ${samples.length}   succeeded ${good.length}   ${quantiles}   retries ${retries}`)
     print(`  pricing  1.0.0 ${bar(share(samples, '1.0.0'))} 2.0.0   ${served(samples, '1.0.0')} : ${served(samples, '2.0.0')}`)
-    if (good.length < samples.length) print(`  not all they asked for: ${reasons(samples.filter((sample) => !succeeded(sample)))}`)
+    if (bad.length > 0) print(`  not all they asked for: ${reasons(bad)}`)
   }
 
   #tellEvents(): void {

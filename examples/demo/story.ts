@@ -7,7 +7,8 @@ import { ms, type Act, type Stage } from './stage.ts'
 const claimShare = (stage: Stage, samples: readonly Sample[], expected: number): void => {
   const found = share(samples, '2.0.0')
   const within = tolerance(expected, samples.filter(succeeded).length)
-  stage.claim(`2.0.0 gets ${expected} % of the requests, ± ${within.toFixed(1)}`, Math.abs(found - expected) <= within, `${found.toFixed(1)} %`)
+  stage.claim(`2.0.0 gets ${expected} % of the requests, ± ${within.toFixed(1)}`,
+    Math.abs(found - expected) <= within, `${found.toFixed(1)} %`)
 }
 
 const spoil = async (service: ServiceProcess, chaos: { mode: 'ok' | 'slow' | 'fail', delay?: number }): Promise<void> => {
@@ -56,14 +57,16 @@ const crash: Act = {
     const twice = shop.placed.length - new Set(shop.placed).size
     stage.claimNoReadLost()
     stage.claim(`the gateway ejected ${victim.name}, and took it back after probation`,
-      stage.seen('endpoint-ejected').some(isVictim) && stage.seen('endpoint-returned').some(isVictim) && again > 0, `${again} requests to it since`)
-    stage.claim('no order was placed twice', twice === 0, `${places.length} sent, ${placed} confirmed, ${places.length - placed} reported as failed`)
+      stage.seen('endpoint-ejected').some(isVictim) && stage.seen('endpoint-returned').some(isVictim) && again > 0,
+      `${again} requests to it since`)
+    stage.claim('no order was placed twice', twice === 0,
+      `${places.length} sent, ${placed} confirmed, ${places.length - placed} reported as failed`)
   },
 }
 
 const spoiled: Act = {
   title: 'A pricing instance turns slow, then fails, then recovers',
-  about: 'An attempt has 400 ms. Five that fail in a row eject the instance; when its time is over, one real request decides.',
+  about: 'An attempt has 750 ms. Five that fail in a row eject the instance; when its time is over, one real request decides.',
   async play(stage) {
     const { shop } = stage
     const victim = shop.pricingV1[1]!
@@ -71,8 +74,8 @@ const spoiled: Act = {
       stage.seen(event, since).filter(({ detail }) => detail.endpoint === victim.address).length
     await stage.watch(1_000)
     const slow = performance.now()
-    await spoil(victim, { mode: 'slow', delay: 1_000 })
-    stage.tell(`${victim.name} turns slow: each answer takes a second`)
+    await spoil(victim, { mode: 'slow', delay: 2_000 })
+    stage.tell(`${victim.name} turns slow: each answer takes two seconds`)
     await stage.watchUntil(() => times('endpoint-ejected', slow) >= 2, 8_000)
     const failing = performance.now()
     await spoil(victim, { mode: 'fail' })
@@ -84,11 +87,13 @@ const spoiled: Act = {
     await stage.watchUntil(() => times('endpoint-returned', healed) >= 2, 12_000)
     await stage.watch(500)
     await stage.report()
-    const [first, second] = [times('endpoint-ejected', slow) - times('endpoint-ejected', failing), times('endpoint-ejected', failing)]
+    const second = times('endpoint-ejected', failing)
+    const first = times('endpoint-ejected', slow) - second
+    const returned = times('endpoint-returned', healed)
     stage.claimNoReadLost()
     stage.claim('both order instances ejected it while it was slow, and did not take it back while it failed',
       first >= 2 && second >= 2, `ejected ${first} + ${second} times`)
-    stage.claim('both took it back once it was well', times('endpoint-returned', healed) === 2, `${times('endpoint-returned', healed)} of 2`)
+    stage.claim('both took it back once it was well', returned === 2, `${returned} of 2`)
   },
 }
 
@@ -107,15 +112,16 @@ const rollout: Act = {
     const between = stage.samples.filter(({ sentAt }) => sentAt > half.applied && sentAt < whole.asked)
     const after = stage.samples.filter(({ sentAt }) => sentAt > whole.applied)
     claimShare(stage, between, 50)
-    stage.claim('from the next request on, none goes to 1.0.0', after.length > 0 && served(after, '1.0.0') === 0,
-      `next request sent ${ms((after[0]?.sentAt ?? Number.NaN) - whole.applied)} later; ${served(after, '2.0.0')} to 2.0.0, ${served(after, '1.0.0')} to 1.0.0`)
+    const [old, young] = [served(after, '1.0.0'), served(after, '2.0.0')]
+    stage.claim('from the next request on, none goes to 1.0.0', young > 0 && old === 0,
+      `next request sent ${ms((after[0]?.sentAt ?? Number.NaN) - whole.applied)} later; ${young} to 2.0.0, ${old} to 1.0.0`)
     stage.claimNoReadLost()
   },
 }
 
 const outage: Act = {
   title: 'The whole of pricing goes down, and comes back',
-  about: 'With the weights at 50/50 again. The breakers open: order stops waiting for pricing and answers at once, without a price.',
+  about: 'The weights are at 50/50 again. Breakers open: order stops waiting for pricing and answers without a price, at once.',
   async play(stage) {
     const { shop } = stage
     const breakers = (event: 'breaker-opened' | 'breaker-closed', since?: number): ReadonlySet<string> =>
@@ -136,6 +142,7 @@ const outage: Act = {
     // A call whose first attempt failed just before the breaker opened has waited for its retry: that is no refusal at once.
     const refused = stage.samples.filter(({ because, attempts }) => because === 'ENMESH_CIRCUIT_OPEN' && attempts === 0)
       .map(({ waited = Infinity }) => waited)
+    const quantile = (percent: number): string => `p${percent} ${ms(percentile(refused, percent))}`
     const reads = stage.samples.filter(({ kind }) => kind === 'read')
     const unanswered = reads.filter(({ status }) => status !== 200).length
     const after = reads.filter(({ sentAt }) => sentAt > recovered)
@@ -143,9 +150,11 @@ const outage: Act = {
     stage.claim('two order instances, two versions: all four breakers opened, and closed again', opened === 4 && closed === 4,
       `${opened} opened, ${closed} closed, the last ${ms(recovered - back)} after pricing was started`)
     stage.claim('an open breaker refuses nine calls in ten in under 1 ms', refused.length > 100 && percentile(refused, 90) < 1,
-      `${refused.length} refused; in order p50 ${ms(percentile(refused, 50))}, p90 ${ms(percentile(refused, 90))}, p99 ${ms(percentile(refused, 99))}`)
-    stage.claim('the shop went on reading orders, without prices', unanswered === 0, `${unanswered} of ${reads.length} reads without an answer`)
-    stage.claim('then every read has its price again', after.length > 0 && after.every(succeeded), `${after.filter(succeeded).length} of ${after.length}`)
+      `${refused.length} refused; in order ${[50, 90, 99].map(quantile).join(', ')}`)
+    stage.claim('the shop went on reading orders, without prices', unanswered === 0,
+      `${unanswered} of ${reads.length} reads without an answer`)
+    stage.claim('then every read has its price again', after.length > 0 && after.every(succeeded),
+      `${after.filter(succeeded).length} of ${after.length}`)
   },
 }
 

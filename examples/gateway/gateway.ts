@@ -14,7 +14,7 @@ const { ORDER = '127.0.0.1:8081' } = process.env
 const mesh = createMesh({
   services: {
     // Retries are the default ones: a GET is tried again elsewhere, a POST only if it never left.
-    'order.shop.local': { routes: [{ to: 'order', timeout: '5s' }] },
+    'order.shop.local': { routes: [{ to: 'order', timeout: '8s' }] },
   },
   clusters: {
     order: {

@@ -23,9 +23,7 @@ const config = (weights: Record<string, number>): MeshInput => ({
     'pricing.shop.local': {
       routes: [{
         to: weights,
-        timeout: '2s',
-        attemptTimeout: '400ms',
-        retry: { attempts: 3, on: ['connect-failure', 'reset', 'gateway-error'] },
+        timeout: '5s', attemptTimeout: '750ms', retry: { attempts: 3, on: ['connect-failure', 'reset', 'gateway-error'] },
       }],
     },
   },
@@ -40,13 +38,14 @@ process.on('message', (weights: Record<string, number>) => { mesh.update(config(
 
 /** The price with the version that gave it, or why there is none; either way what it took to ask. */
 const priceOf = async (sku: string) => {
-  const asked = performance.now()
-  const waited = (): number => performance.now() - asked
+  const begun = performance.now()
+  const waited = (): number => performance.now() - begun
   try {
     const response = await mesh.fetch(`http://pricing.shop.local/price/${sku}`)
     const { attempts } = mesh.trail(response)!
     const { cents, version } = await response.json() as { cents?: number, version?: string }
-    return { cents, version, ...(!response.ok && { because: `HTTP ${response.status}` }), attempts: attempts.length, waited: waited() }
+    const asked = { attempts: attempts.length, waited: waited() }
+    return response.ok ? { cents, version, ...asked } : { because: `HTTP ${response.status}`, ...asked }
   } catch (error) {
     if (!(error instanceof MeshError)) throw error
     return { because: error.code, attempts: error.attempts.length, waited: waited() }
@@ -56,12 +55,14 @@ const priceOf = async (sku: string) => {
 const server = createServer(handling(async (request, response) => {
   const id = /^\/orders\/(\w+)$/.exec(request.url ?? '')?.[1]
   if (request.method === 'GET' && id) return answer(response, 200, { id, sku: `sku-${id}`, price: await priceOf(`sku-${id}`) })
-  if (request.method !== 'POST' || request.url !== '/orders') return answer(response, 404, { error: 'Try GET /orders/:id or POST /orders' })
+  if (request.method !== 'POST' || request.url !== '/orders') {
+    return answer(response, 404, { error: 'Try GET /orders/:id or POST /orders' })
+  }
 
   const order = await bodyOf<{ reference: string, sku: string }>(request)
   if (!order?.reference || !order.sku) return answer(response, 400, { error: 'An order needs a reference and a sku' })
   const price = await priceOf(order.sku)
-  if (price.because !== undefined) return answer(response, 503, { error: 'No price, no order', price })
+  if ('because' in price) return answer(response, 503, { error: 'No price, no order', price })
   console.log(`placed ${order.reference}`)
   answer(response, 201, { ...order, price })
 }))

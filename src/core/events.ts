@@ -28,3 +28,25 @@ export interface MeshEvents {
 export const publish = <E extends keyof MeshEvents>(runtime: Runtime, event: E, detail: MeshEvents[E]): void => {
   runtime.channels.publish(event, detail)
 }
+
+// Written as a record, so that the compiler misses none.
+const known: Readonly<Record<keyof MeshEvents, true>> = {
+  'endpoint-added': true,
+  'endpoint-removed': true,
+  'endpoint-ejected': true,
+  'endpoint-probation': true,
+  'endpoint-returned': true,
+  'panic-entered': true,
+  'panic-left': true,
+  'retry': true,
+  'breaker-opened': true,
+  'breaker-half-opened': true,
+  'breaker-closed': true,
+  'registry-failed': true,
+  'registry-recovered': true,
+  'config-applied': true,
+  'config-rejected': true,
+}
+
+/** The names of all events. */
+export const knownEvents: readonly string[] = Object.keys(known)

@@ -61,13 +61,20 @@ export const explain = (
   const shares = Object.entries(typeof route.config.to === 'string' ? { [route.config.to]: 1 } : route.config.to)
   const total = shares.reduce((sum, [, weight]) => sum + weight, 0)
   const sentTo = shares.filter(([, weight]) => weight > 0).map(([name]) => `'${name}'`).join(' or ')
+  const clusters = shares.map(([name, weight]) => explainCluster(snapshot.clusters.get(name)!, weight / total))
   return {
-    summary: `service '${service.name}', route '${route.name}', to ${sentTo}`,
+    summary: [`service '${service.name}', route '${route.name}', to ${sentTo}`, ...clusters.flatMap(refusal)].join('; '),
     service: service.name,
     route: route.name,
     routes,
-    clusters: shares.map(([name, weight]) => explainCluster(snapshot.clusters.get(name)!, weight / total)),
+    clusters,
   }
+}
+
+/** Why a cluster would refuse a call now, if so. */
+const refusal = ({ name, breaker, endpoints }: ClusterExplanation): readonly string[] => {
+  if (breaker === 'open') return [`the breaker of '${name}' is open, so it would be refused there`]
+  return endpoints.length === 0 ? [`'${name}' has no endpoint, so it would be refused there`] : []
 }
 
 const explainCluster = (cluster: Cluster, share: number): ClusterExplanation => {

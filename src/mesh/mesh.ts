@@ -3,7 +3,7 @@ import type { Cluster, ClusterStatus } from '../cluster/cluster.ts'
 import { clusterConfig } from '../cluster/config.ts'
 import { Call, type Attempt, type CallPolicy } from '../core/call.ts'
 import { MeshConfigError, MeshError, type AttemptRecord } from '../core/errors.ts'
-import { publish, type MeshEvents } from '../core/events.ts'
+import { knownEvents, publish, type MeshEvents } from '../core/events.ts'
 import type { AnyKind } from '../core/family.ts'
 import { normaliseHost } from '../core/host.ts'
 import type { AnyMatcherKind } from '../matchers/matcher.ts'
@@ -21,7 +21,7 @@ import {
   type RouteConfig,
 } from './config.ts'
 import { explain, type Explanation } from './explain.ts'
-import { parse } from './faults.ts'
+import { didYouMean, parse } from './faults.ts'
 import { build, changes, findService, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
 import type { OwnLayers } from './stack.ts'
 
@@ -118,7 +118,14 @@ export const createMesh = <
 >(
   config: MeshInput<R, B, M>,
   options: MeshOptions<R, B, M> = {},
-): Mesh<R, B, M> => new RunningMesh(config, options)
+): Mesh<R, B, M> => {
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
+  if (unknown !== undefined) throw new TypeError(`createMesh has no option '${unknown}': ${didYouMean(unknown, optionNames)}`)
+  return new RunningMesh(config, options)
+}
+
+const optionNames: readonly string[] = ['errors', 'layers', 'runtime', 'transport', 'registries', 'balancers', 'matchers'] satisfies (keyof MeshOptions)[]
+
 
 class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind> implements Mesh<R, B, M> {
   readonly fetch: Mesh['fetch']
@@ -208,7 +215,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     const host = normaliseHost(origin.hostname) ?? origin.hostname
     const port = Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80)
     if (findService(this.#snapshot, host, port)) return 'mesh'
-    const asked = `${method} ${host}:${port}`
+    const asked = `${method.toUpperCase()} ${host}:${port}`
     if (this.#closing) throw closed(asked)
     if (this.#snapshot.mayLeave(host, port)) return 'past'
     throw new MeshError('ENMESH_EGRESS_DENIED', `${asked}: the host is no service of this mesh, and its egress policy does not allow it. ` +
@@ -293,6 +300,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 
   on<E extends keyof MeshEvents>(event: E, listener: (detail: MeshEvents[E]) => void): () => void {
+    if (!knownEvents.includes(event)) throw new TypeError(`there is no event '${event}': ${didYouMean(event, knownEvents)}`)
     return this.#runtime.channels.on(event, listener as (detail: object) => void)
   }
 

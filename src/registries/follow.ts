@@ -91,10 +91,10 @@ class Follower implements Following {
     const run = new Run(this.#registry, this.#rests)
     this.#run = run
     for (;;) {
-      const { done, value } = await run.next() as IteratorResult<readonly EndpointSpec[], undefined>
+      const said = await run.next()
       if (this.#closed) return
-      if (done) break
-      this.#take(value)
+      if (said.done) break
+      this.#take(said.value)
     }
     if (this.#sets === 0) throw new Error('the registry ended without naming a set of endpoints')
   }
@@ -116,7 +116,8 @@ class Follower implements Following {
     this.#lastError = error instanceof Error ? error.message : String(error)
     const bound = Math.min(longestBackOff, shortestBackOff * 2 ** (this.#failuresInARow - 1))
     const retryIn = bound * (1 - this.#options.runtime.random() / 2)
-    // A look asked for before this failure has been answered by it.
+    // A look asked for before this failure has been answered by it, and what the failed watch waits for is over.
+    this.#rests.end(error)
     this.#rests = new Rests(this.#options.runtime.clock)
     const rested = this.#rests.wait(retryIn)
     this.#options.onFailure(error, retryIn)

@@ -10,8 +10,7 @@ const endpointDetails = z.strictObject({
   weight: z.number().positive().max(1_000_000).optional().describe('Its share of the traffic relative to the others, above 0; 1 by default.'),
   tls: z.boolean().optional().describe("Whether it is dialled with TLS; as the address's scheme says, or as its cluster does, by default."),
   metadata: z.record(z.string(), z.string()).optional().describe('What subsets and zones select by.'),
-// An address with a fault of its own is absent here.
-}).refine(({ address, tls }) => tls === undefined || address?.tls === undefined || tls === address.tls, {
+}).refine(({ address, tls }) => tls === undefined || address.tls === undefined || tls === address.tls, {
   path: ['tls'],
   error: "contradicts the address's scheme: leave one of the two out",
 })
@@ -33,7 +32,7 @@ const endpoint = z.union([endpointAddress, endpointDetails]).transform((written)
 export const endpointList = z.array(endpoint).min(1).superRefine((endpoints, ctx) => {
   const seen = new Map<string, number>()
   for (const [index, endpoint] of endpoints.entries()) {
-    // What could not be read has its own fault already.
+    // One that could not be read has its own fault already.
     if (typeof endpoint?.address !== 'string') continue
     const id = endpoint.id ?? endpoint.address
     const earlier = seen.get(id)

@@ -97,20 +97,20 @@ export const aRegistry = (name: string, make: () => Made): void => {
       assert.equal(followed.sets.length, 1)
       assert.equal(followed.clock.pending, 0)
     }))
-    test('a failure is survived under follow: what was there stays, and it comes back', limit, using(async ({ registry, expected, fail, heal }) => {
-      const followed = new Followed(registry)
+    test('a failure is survived under follow: what was there stays, and it comes back', limit, using(async (made) => {
+      const followed = new Followed(made.registry)
       await followed.following.first
-      if (fail) {
+      if (made.fail) {
         const failed = followed.failed.promise
-        await fail()
+        await made.fail()
         await settle()
         followed.following.wake()
         await failed
         assert.equal(followed.sets.length, 1)
-        await heal?.()
+        await made.heal?.()
         followed.following.wake()
         await followed.recovered.promise
-        assert.deepEqual(addresses(followed.sets.at(-1)!), [...expected].sort())
+        assert.deepEqual(addresses(followed.sets.at(-1)!), [...made.expected].sort())
       }
       followed.following.close()
       await settle()

@@ -35,6 +35,5 @@ export const classify = (attempt: Attempt, cause: Error): MeshError => {
   }
   const when = attempt.headAt > 0 ? 'while its body was coming' : 'before it answered'
   return call.error('ENMESH_CONNECTION_RESET', `${asked}: the connection broke ${when} (${found}). ` +
-    (call.repeatable ? 'The attempts allowed are used up; look at the endpoint.'
-      : 'It was not sent again because the request may have been carried out; allow that with `retry.methods` or an `Idempotency-Key`.'), cause)
+    'Look at the endpoint: it, or something on the way to it, closed the connection.', cause)
 }

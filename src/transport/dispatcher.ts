@@ -27,21 +27,24 @@ export interface Door {
   readonly close: () => Promise<void>
 }
 
-// Marks a request that has come through this dispatcher already, so that a global dispatcher built on it makes no circle.
+// Lists the dispatchers that let a request past them already, so that a global dispatcher built on one makes no circle.
 const passed = Symbol('enmesh.passed')
 
-const globalDispatcher = (handler: Handler): UndiciDispatcher | undefined => {
-  const version = typeof handler.onRequestStart === 'function' ? 2 : 1
-  return (globalThis as Record<symbol, unknown>)[Symbol.for(`undici.globalDispatcher.${version}`)] as UndiciDispatcher | undefined
-}
+/** The process's dispatcher for handlers of undici 8 (2) or of the older ones (1). */
+const globalDispatcher = (version: 1 | 2): UndiciDispatcher | undefined =>
+  (globalThis as Record<symbol, unknown>)[Symbol.for(`undici.globalDispatcher.${version}`)] as UndiciDispatcher | undefined
+
+const isModern = (handler: Handler): boolean => typeof handler.onRequestStart === 'function'
 
 /** Speaks to handlers of undici 8 and of the older ones inside Node 22 and 24 alike. */
 const modern = (handler: Handler): Handler =>
-  typeof handler.onRequestStart === 'function' ? handler : Dispatcher1Wrapper.wrapHandler(handler)
+  isModern(handler) ? handler : Dispatcher1Wrapper.wrapHandler(handler)
 
 /** The mesh as an undici dispatcher. */
 export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDispatcher) {
   readonly #door: Door
+  /** The process's dispatchers when this one was made. */
+  readonly #before = { 1: globalDispatcher(1), 2: globalDispatcher(2) }
   #own: UndiciDispatcher | undefined
 
   constructor(door: Door) {
@@ -59,7 +62,11 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     let relay: Relay | undefined
     try {
       const origin = originOf(options)
-      if (this.#door.locate(origin, String(options.method).toUpperCase()) === 'past') return this.#pass(options, handler)
+      const place = this.#door.locate(origin, options.method)
+      // A path that is a whole URL has a proxy go on to there: that place is judged too.
+      const beyond = options.path.startsWith('/') ? undefined : URL.parse(options.path)
+      if (beyond && beyond.host !== origin.host) this.#door.locate(beyond, options.method)
+      if (place === 'past') return this.#pass(options, handler)
       const call = toCall(readRequest(options, origin, this.#door.replayLimit()))
       relay = new Relay(call, listener)
       relay.start()
@@ -82,10 +89,13 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
   }
 
   /** Hosts that are no services go where they went before: to the process's own dispatcher, proxies and mocks included. */
-  #pass(options: Options & { dispatcher?: unknown, [passed]?: unknown }, handler: Handler): boolean {
-    const { dispatcher: _, ...rest } = options
-    const before = options[passed] === this ? undefined : globalDispatcher(handler)
-    if (before && before !== this) return before.dispatch({ ...rest, [passed]: this } as Options, handler)
+  #pass(options: Options & { dispatcher?: unknown, [passed]?: readonly unknown[] }, handler: Handler): boolean {
+    const { dispatcher: _, [passed]: seen = [], ...rest } = options
+    const version = isModern(handler) ? 2 : 1
+    const present = globalDispatcher(version)
+    // The mesh stands in the place of the process's dispatcher: then it is the one from before that the request is meant for.
+    const target = present === this || seen.includes(this) ? this.#before[version] : present
+    if (target) return target.dispatch({ ...rest, [passed]: [...seen, this] } as Options, handler)
     this.#own ??= new Agent({ allowH2: false })
     return this.#own.dispatch(rest, modern(handler))
   }

@@ -201,13 +201,15 @@ describe('follow', () => {
   })
 
   test('a look asked for before a failure does not cut the back-off after it', async () => {
-    let fail = (): void => {}
-    const { following, heard, clock } = listen(polling(() => new Promise((_, reject) => { fail = () => reject(down) })))
+    const fails: (() => void)[] = []
+    const { following, clock } = listen(polling(() => new Promise((_, reject) => fails.push(() => reject(down)))))
     await settle()
     following.wake()
-    fail()
+    fails[0]!()
     await clock.advance(249)
-    assert.deepEqual(heard, ['down, again in 250'])
+    assert.equal(fails.length, 1)
+    await clock.advance(1)
+    assert.equal(fails.length, 2)
     following.close()
   })
 
@@ -316,6 +318,41 @@ describe('closing what follows', () => {
       signal.addEventListener('abort', () => reject(signal.reason as Error))
     })))
     await settle()
+    await silence(following, heard, clock)
+    assert.deepEqual(unhandled, [])
+  })
+
+  test('during the silence of a registry: its signal is aborted', async () => {
+    const fake = new FakeRegistry()
+    const { following, heard, clock } = listen(fake.registry)
+    await settle()
+    assert.equal(fake.open, 1)
+    await silence(following, heard, clock)
+    assert.equal(fake.open, 0)
+  })
+
+  test('after a watch that failed with a rest still under way', async () => {
+    const { following, heard, clock } = listen(async function* ({ wake }) {
+      yield set('a:1')
+      void wake.wait(60_000)
+      throw down
+    })
+    await following.first
+    await settle()
+    assert.equal(clock.pending, 1)
+    await silence(following, heard, clock)
+  })
+
+  test('during a rest that the registry has gone on from', async (t) => {
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => { unhandled.push(reason) }
+    process.on('unhandledRejection', note)
+    t.after(() => { process.off('unhandledRejection', note) })
+    const { following, heard, clock } = listen(async function* ({ wake }) {
+      void wake.wait(1_000)
+      yield set('a:1')
+    })
+    await following.first
     await silence(following, heard, clock)
     assert.deepEqual(unhandled, [])
   })

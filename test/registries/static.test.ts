@@ -32,12 +32,14 @@ describe('a static list', () => {
     assert.match(faults(['a:1', 'b'])!.join(), /^endpoints\.1: 'b' has no port/)
     assert.match(faults([{ address: 'a:1', weight: 0 }])!.join(), /^endpoints\.0\.weight: /)
     assert.match(faults([{ address: 'b' }])!.join(), /^endpoints\.0\.address: 'b' has no port/)
+    assert.match(faults([{ address: 'b', tls: true }])!.join(), /^endpoints\.0\.address: 'b' has no port[^,]*, or a URL$/)
     assert.match(faults([{ address: 'http://b', tls: true }])!.join(), /^endpoints\.0\.tls: contradicts/)
     assert.match(faults([])!.join(), /^endpoints: /)
   })
 
   test('refuses an endpoint written twice', () => {
     assert.match(faults(['a:80', 'b:1', 'http://A'])!.join(), /^endpoints\.2: is endpoint 0 again \('a:80'\)/)
+    assert.equal(faults(['b', 'b'])!.length, 2)
     assert.equal(faults([{ address: 'a:80', id: 'one' }, { address: 'a:80', id: 'two' }]), undefined)
   })
 })

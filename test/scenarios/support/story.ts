@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
 import type { TestContext } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici'
 import { createMesh, type Mesh, type MeshEvents, type MeshInput, type MeshOptions } from '../../../src/index.ts'
 import type { Cancel, Clock } from '../../../src/runtime/clock.ts'
 import { systemRuntime, type Runtime } from '../../../src/runtime/runtime.ts'
@@ -129,13 +130,16 @@ export interface Story {
 }
 
 /**
- * Sets the stage of one test. When the test is over it proves that nothing is left behind: every in-flight count is 0
+ * Sets the stage of one test, with a global dispatcher of its own for what goes past the mesh. When the test is over it proves that nothing is left behind: every in-flight count is 0
  * before the meshes are closed, no timer of theirs is left after, and no handle of the process that was not there before.
  */
 export const story = (t: TestContext): Story => {
   const upstreams: Upstream[] = []
   const meshes: { readonly mesh: Mesh, readonly clock: CountingClock }[] = []
   const before = handles()
+  const globalBefore = getGlobalDispatcher()
+  const agent = new Agent()
+  setGlobalDispatcher(agent)
   t.after(async () => {
     try {
       for (const { mesh, clock } of meshes) {
@@ -146,7 +150,8 @@ export const story = (t: TestContext): Story => {
         assert.equal(clock.pending, 0, 'timers are left after close()')
       }
     } finally {
-      await Promise.all(meshes.map(({ mesh }) => mesh.close()))
+      setGlobalDispatcher(globalBefore)
+      await Promise.all([agent.destroy(), ...meshes.map(({ mesh }) => mesh.close())])
       await Promise.all(upstreams.map((upstream) => upstream.kill()))
     }
     const left = (): readonly string[] => Object.entries(handles())

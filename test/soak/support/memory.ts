@@ -2,11 +2,12 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
+/** Collects what nobody holds. */
+export const collectGarbage = runInNewContext('gc') as () => void
 
 /** Bytes on the heap once everything that nobody holds is gone. */
 export const heldMemory = (): number => {
-  collect()
+  collectGarbage()
   return process.memoryUsage().heapUsed
 }
 

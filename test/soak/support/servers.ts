@@ -5,6 +5,8 @@ import { createServer, type AddressInfo } from 'node:net'
 /** Addresses of unruly servers, and how to end them. */
 export interface Servers {
   readonly addresses: readonly string[]
+  /** How many sockets are open to them. */
+  openSockets(): Promise<number>
   close(): Promise<void>
 }
 
@@ -17,8 +19,13 @@ export const unrulyServers = async (count: number): Promise<Servers> => {
   ended.catch(() => {})
   return {
     addresses: ports.map((port) => `127.0.0.1:${port}`),
+    openSockets: async () => {
+      const answer = once(child, 'message')
+      child.send('sockets')
+      return (await answer as [number])[0]
+    },
     close: async () => {
-      child.disconnect()
+      if (child.connected) child.disconnect()
       await exit
     },
   }
