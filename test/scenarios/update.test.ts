@@ -70,7 +70,7 @@ test('a bad configuration is refused with its places, and the old one stays', as
   assert.throws(() => mesh.update(bad as unknown as MeshInput), (error: unknown) => {
     assert.ok(error instanceof MeshConfigError)
     assert.deepEqual(error.faults.map(({ path }) => path).sort(),
-      ['clusters.c.slowStart', 'services["other.test"]', 'services["svc.test"].routes[0].to.c'])
+      ['clusters.c.slowStart', 'services["other.test"].timeOut', 'services["svc.test"].routes[0].to.c'])
     return true
   })
   assert.ok((await rejected).error instanceof MeshConfigError)
