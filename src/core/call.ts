@@ -176,14 +176,22 @@ export class Call {
     for (const listener of this.#endListeners) listener(this, ending)
   }
 
-  /** An error about this call: names its service, its cluster and its attempts. One that still runs is written down as ended by it. */
-  error(code: MeshErrorCode, message: string, cause?: unknown): MeshError {
+  /**
+   * An error about this call: names its service, its cluster and its attempts; one that still runs is written down as ended by it.
+   * Its cause is by default what the last attempt failed with.
+   */
+  error(code: MeshErrorCode, message: string, cause: unknown = this.#lastFailure): MeshError {
     return new MeshError(code, message, {
       service: this.service || undefined,
       cluster: this.cluster?.name,
       attempts: this.attempts.map((attempt) => attempt.record(code)),
       cause,
     })
+  }
+
+  get #lastFailure(): unknown {
+    const failed = this.attempts.findLast(({ ending }) => typeof ending === 'object')
+    return failed?.ending
   }
 
   /** What was asked, for messages: the method and the service, never the query, which may hold secrets. */

@@ -189,9 +189,25 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     for (const [name, cluster] of after.clusters) cluster.adopt(after.parts.get(name)!)
     for (const [name, cluster] of before?.clusters ?? []) {
       if (after.clusters.get(name) === cluster) continue
-      const retired: Promise<void> = cluster.close().finally(() => this.#retiring.delete(retired))
+      const retired: Promise<void> = this.#settled().then(() => cluster.close()).finally(() => this.#retiring.delete(retired))
       this.#retiring.add(retired)
     }
+  }
+
+  /** Resolves when the calls now under way are over, at the latest when `drain` is: until then they may need what an update removed. */
+  #settled(): Promise<void> {
+    const calls = [...this.#calls]
+    if (calls.length === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const cancel = this.#runtime.clock.background(this.#snapshot.config.drain, resolve)
+      let left = calls.length
+      const ended = (): void => {
+        if (--left > 0) return
+        cancel()
+        resolve()
+      }
+      for (const call of calls) call.onEnd(ended)
+    })
   }
 
   update(input: MeshInput<R, B, M>): Changes {

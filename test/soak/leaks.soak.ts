@@ -87,13 +87,10 @@ const draw = (table: ReturnType<typeof deeds>, random: () => number): Deed => {
 
 const isExpected = (error: unknown): boolean => {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause === gaveUp || (cause instanceof MeshError && (expectedCodes.has(cause.code) || lostItsCluster(cause)))) return true
+    if (cause === gaveUp || (cause instanceof MeshError && expectedCodes.has(cause.code))) return true
   }
   return false
 }
-
-// An update took the cluster away between two attempts.
-const lostItsCluster = ({ code, attempts }: MeshError): boolean => code === 'ENMESH_NO_ENDPOINT' && attempts.length > 0
 
 /** What came of the calls: how many of each outcome, and errors that nobody asked for. */
 interface Outcomes { readonly counts: Map<string, number>, readonly unexpected: unknown[], readonly memory: number[] }
