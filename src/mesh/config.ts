@@ -43,7 +43,9 @@ export const routeShape = <M extends AnyMatcherKind>(matchers: Matchers<M>) =>
   routeConfig({ match: matchers.schema, retry: retryPolicy.prefault({}) })
 
 /** The whole configuration language, for the plug-ins at hand. */
-export const meshConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind>(families: Families<R, B, M>) => {
+export const meshConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind>(
+  families: Families<R, B, M>,
+) => {
   const route = routeShape(families.matchers)
   const { match: _match, to: _to, name: _name, priority: _priority, ...policy } = route.shape
   const service = z.union([

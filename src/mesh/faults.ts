@@ -175,11 +175,13 @@ const passedOver = (input: unknown): ConfigFault[] => {
   return faults
 }
 
+/** What was read, or every fault in it. */
+export type Parsed<Value> =
+  | { readonly value: Value, readonly faults: readonly [] }
+  | { readonly value?: undefined, readonly faults: readonly ConfigFault[] }
+
 /** Parses with clear words; every fault comes back with its place. */
-export const parse = <Schema extends z.ZodType>(
-  schema: Schema,
-  input: unknown,
-): { readonly value: z.output<Schema>, readonly faults: readonly [] } | { readonly value?: undefined, readonly faults: readonly ConfigFault[] } => {
+export const parse = <Schema extends z.ZodType>(schema: Schema, input: unknown): Parsed<z.output<Schema>> => {
   const result = schema.safeParse(input, { error: wording, reportInput: false })
   const found = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []))
   const places = new Set(found.map(({ path }) => path))

@@ -180,18 +180,25 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
       config: route,
       send: callStack(route, targetsOf(route, handles), own, runtime),
     }))
-    services.set(keyOf(host, port), { name, host, port, table: routeTable(compiled, matchers), routes: compiled })
+    services.set(keyOf(host, port), { name, host, port, table: tableOf(name, compiled, matchers), routes: compiled })
   }
   return { config, services, clusters, parts, mayLeave: egress(config.egress) }
 }
 
-const prepare = (cluster: Cluster, config: ClusterConfig): ClusterParts => {
+// Plug-ins of the user's own may refuse options that their shape lets through.
+const making = <Made>(place: Place, make: () => Made): Made => {
   try {
-    return cluster.prepare(config)
+    return make()
   } catch (error) {
-    throw new MeshConfigError([{ path: placeOf(['clusters', cluster.name]), message: (error as Error).message }])
+    throw new MeshConfigError([{ path: placeOf(place), message: error instanceof Error ? error.message : String(error) }])
   }
 }
+
+const prepare = (cluster: Cluster, config: ClusterConfig): ClusterParts =>
+  making(['clusters', cluster.name], () => cluster.prepare(config))
+
+const tableOf = (service: string, routes: readonly Route[], matchers: Surroundings['matchers']): RouteTable<Route> =>
+  making(['services', service], () => routeTable(routes, matchers))
 
 const targetsOf = ({ to }: RouteConfig, handles: ReadonlyMap<string, ClusterHandle>) =>
   Object.entries(typeof to === 'string' ? { [to]: 1 } : to).map(([name, weight]) => ({ cluster: handles.get(name)!, weight }))

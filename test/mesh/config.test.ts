@@ -329,6 +329,15 @@ test('a plug-in that cannot be made is a fault of its cluster', () => {
   )
 })
 
+test('a condition that cannot be made is a fault of its service', () => {
+  const broken = matcherKind('broken', z.boolean(), () => { throw new Error('has no table of tenants') })
+  const config = { services: { a: { routes: [{ to: 'b', match: { broken: true } }] } }, clusters: { b: { ...listed } } } as const
+  assert.throws(() => createMesh(config as never, { matchers: matchers.with(broken) }), (error: MeshConfigError) => {
+    assert.deepEqual(error.faults, [{ path: 'services.a', message: 'has no table of tenants' }])
+    return true
+  })
+})
+
 test('a policy of one call is checked like the configuration', async () => {
   const mesh = meshOf({ services: { a: ['b:1'] } })
   await assert.rejects(mesh.fetch('http://a/', { mesh: { timeout: 'soon', retry: { atempts: 1 } as object } }), (error: MeshConfigError) => {

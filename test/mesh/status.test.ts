@@ -7,7 +7,11 @@ import { listing, virtual } from './support.ts'
 const config = {
   services: { 's.local': { routes: [{ name: 'all', to: { s: 3, other: 1 }, retry: false }] } },
   clusters: {
-    s: { ...listing({ address: 'a:1', id: 'task-1', weight: 2, metadata: { zone: 'x' } }, 'b:1'), balancer: { type: 'round-robin' }, panic: 0 },
+    s: {
+      ...listing({ address: 'a:1', id: 'task-1', weight: 2, metadata: { zone: 'x' } }, 'b:1'),
+      balancer: { type: 'round-robin' },
+      panic: 0,
+    },
     other: { ...listing('c:1'), breaker: false },
   },
 } satisfies MeshInput
@@ -22,10 +26,10 @@ test('status is plain data: it comes out of JSON as it went in', async () => {
 })
 
 test('status shows each endpoint with what its registry said and what was learnt of it', async () => {
-  const { mesh, clock } = virtual(config, [{ status: 500, delay: 20 }, { delay: 40 }], { layers: {} })
+  const { mesh, clock } = virtual(config, [{ status: 500, delay: 20 }, { delay: 40 }])
   await mesh.ready()
   for (let i = 0; i < 2; i++) {
-    const fetched = mesh.fetch('http://s.local/', { mesh: { hashKey: 'x' } })
+    const fetched = mesh.fetch('http://s.local/')
     await clock.advance(100)
     await (await fetched).text()
   }
