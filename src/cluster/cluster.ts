@@ -52,6 +52,9 @@ export class Cluster {
   #panic = false
   #following: Following | undefined
   #known = false
+  #resolveReady: () => void = () => {}
+  /** Resolves when the first endpoint set is there, or none will come any more because the cluster is closed. */
+  readonly ready = new Promise<void>((resolve) => { this.#resolveReady = resolve })
   #cancelWarming: Cancel = () => {}
   readonly #draining = new Set<Promise<void>>()
 
@@ -94,8 +97,11 @@ export class Cluster {
   }
 
   #balancer(config: ClusterConfig): Balancer {
-    const balancer = this.#families.balancer(config.balancer)
-    return config.slowStart > 0 ? slowStart(config.slowStart, this.#runtime)(balancer) : balancer
+    const plain = this.#families.balancer(config.balancer)
+    const balancer = config.slowStart > 0 ? slowStart(config.slowStart, this.#runtime)(plain) : plain
+    // On trial: a picker that cannot be made fails here, where nothing has changed yet, and not half-way through an update.
+    balancer(this.#endpoints)
+    return balancer
   }
 
   /** Uses what was prepared, and lets go of what it replaces. */
@@ -140,6 +146,7 @@ export class Cluster {
     for (const endpoint of removed) this.#retire(endpoint)
     this.#known = true
     this.changed()
+    this.#resolveReady()
   }
 
   #welcome(endpoint: Endpoint): void {
@@ -218,11 +225,6 @@ export class Cluster {
       'Check that instances are registered, and what the registry is asked for.')
   }
 
-  /** Resolves when the first endpoint set is there. */
-  get ready(): Promise<void> {
-    return this.#following?.first ?? Promise.resolve()
-  }
-
   /** In words: whether and why an endpoint may be picked. */
   explain(endpoint: Endpoint): string {
     const state = this.#parts?.detection?.explain(endpoint) ?? 'available'
@@ -261,6 +263,7 @@ export class Cluster {
   /** Stops watching, lets what is under way end within the limit, and closes every connection. */
   async close(): Promise<void> {
     this.#following?.close()
+    this.#resolveReady()
     this.#cancelWarming()
     this.#parts?.breaker?.close()
     this.#parts?.detection?.close()

@@ -91,7 +91,7 @@ export interface Mesh<
   readonly fetch: (input: string | URL | Request, init?: FetchInit<CallPolicyInput>) => Promise<Response>
   /** The mesh as an undici dispatcher. */
   readonly dispatcher: Dispatcher
-  /** Resolves when every cluster has had its first endpoint set; rejects with the signal's reason. */
+  /** Resolves when every cluster has had its first endpoint set; rejects with the signal's reason, or ENMESH_CLOSED. */
   ready(signal?: AbortSignal): Promise<void>
   /** Takes a new configuration over in one step. On any fault throws a `MeshConfigError`, and the old one stays. */
   update(config: MeshInput<R, B, M>): Changes
@@ -276,8 +276,8 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
 
   async ready(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
-    const all = Promise.all([...this.#snapshot.clusters.values()].map((cluster) => cluster.ready))
-    if (!signal) return void await all
+    const all = this.#everySet()
+    if (!signal) return all
     let stop = (): void => {}
     const aborted = new Promise<never>((_, reject) => {
       const listener = (): void => reject(signal.reason as Error)
@@ -289,6 +289,11 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     } finally {
       stop()
     }
+  }
+
+  async #everySet(): Promise<void> {
+    await Promise.all([...this.#snapshot.clusters.values()].map((cluster) => cluster.ready))
+    if (this.#closing) throw closed('ready()')
   }
 
   status(): MeshStatus {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createMesh, MeshConfigError, MeshError, registries, type MeshInput } from '../../src/index.ts'
+import { z } from 'zod'
+import { balancers, createMesh, kind, MeshConfigError, MeshError, registries, type MeshInput } from '../../src/index.ts'
 import { FakeRegistry, fakeRuntime, scriptedUpstream, settle, type ScriptedAnswer } from '../../src/testing/index.ts'
 import { listing, outcomeOf, virtual } from './support.ts'
 
@@ -465,4 +466,43 @@ test('layers of your own stand around each call and each attempt', async () => {
   assert.equal((await fetched).status, 200)
   assert.deepEqual(seen, ['call to s', 'attempt 1', 'attempt 2'])
   await mesh.close()
+})
+
+describe('a cluster whose registry is silent', () => {
+  const silent = () => {
+    const fake = new FakeRegistry()
+    const runtime = fakeRuntime()
+    const config = { services: { a: { cluster: 'one', timeout: 0 } }, clusters: { one: { registry: { type: 'fake' } } } } as const
+    const mesh = createMesh(config, { runtime, registries: registries.with(fake.kind), transport: scriptedUpstream({}).send })
+    return { mesh, runtime }
+  }
+
+  test('ready rejects when the mesh is closed meanwhile', async () => {
+    const { mesh } = silent()
+    const ready = mesh.ready()
+    await mesh.close()
+    await assert.rejects(ready, { code: 'ENMESH_CLOSED' })
+  })
+
+  test('a call without a deadline ends when an update has removed the cluster and the drain is over', async () => {
+    const { mesh, runtime } = silent()
+    const outcome = mesh.fetch('http://a/').catch((error: unknown) => error)
+    await settle()
+    mesh.update({ services: {}, clusters: {} })
+    await runtime.clock.advance(10_000)
+    assert.equal((await outcome as MeshError).code, 'ENMESH_NO_ENDPOINT')
+    await mesh.close()
+  })
+})
+
+test('an update whose balancer cannot make a picker changes nothing', async () => {
+  const picky = kind('picky', z.strictObject({}), () => () => { throw new Error('no picker today') })
+  const own = createMesh({ services: { a: { cluster: 'one' } }, clusters: { one: listing('10.0.0.1:1') } }, { runtime: fakeRuntime(), balancers: balancers.with(picky) })
+  const before = JSON.stringify(own.status().config)
+  assert.throws(() => own.update({
+    services: { a: { cluster: 'one' }, b: ['10.0.0.9:1'] },
+    clusters: { one: { ...listing('10.0.0.1:1'), balancer: { type: 'picky' } } },
+  }), { code: 'ENMESH_CONFIG_INVALID' })
+  assert.equal(JSON.stringify(own.status().config), before)
+  await own.close()
 })
