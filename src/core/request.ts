@@ -6,6 +6,8 @@ export interface RequestBody {
   open(): string | Uint8Array | Blob | FormData | AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
   /** What the caller's source failed with, if it did: then no endpoint is to blame. */
   readonly error?: unknown
+  /** Stops whoever reads it, so that it stays replayable until it is opened again. */
+  hold(): void
   /** Lets go of the source when the call is over. */
   release(): void
 }

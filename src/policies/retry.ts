@@ -173,6 +173,8 @@ const tryUntilStopped = async (call: Call, rules: Rules, next: Send<Call>, runti
       throw explained(call, failure as MeshError, call.stopped)
     }
     call.reserve = reply
+    // What an attempt that was answered early still uploads would be missing from the next one.
+    if (hasBegun(call)) call.request.body?.hold()
     call.why = `retry after ${reply ? reply.status : (failure as MeshError).code}`
     if (runtime.channels.heard('retry')) publishRetry(call, delay, runtime)
   }

@@ -7,12 +7,18 @@ import type { Layer } from '../core/send.ts'
  * what balancers and limits go by. An attempt counts until its body ends; whoever sends it must end it.
  * (What waits for a socket is counted by the transport.)
  */
-export const trackLoad: Layer<Attempt> = (next) => (attempt) => {
+export const trackLoad: Layer<Attempt> = (next) => async (attempt) => {
   attempt.load.active++
   attempt.endpoint.active++
   attempt.endpoint.attempts++
   attempt.onEnd(settle)
-  return next(attempt)
+  try {
+    return await next(attempt)
+  } catch (error) {
+    // A layer that refused it, or a transport that could not begin, has ended nothing.
+    attempt.end('cancelled')
+    throw error
+  }
 }
 
 const settle = (attempt: Attempt, ending: Ending): void => {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { RequestBody } from '../core/request.ts'
 
 type Chunk = Uint8Array | string
@@ -17,6 +18,8 @@ export const requestBody = (body: BodyInput | null | undefined, replayLimit: num
     const view = body as ArrayBufferView
     return new HeldBody(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
   }
+  // A stream of the old kind can be read once, by its events only.
+  if ('pipe' in body && !isIterable(body)) return requestBody(new Readable().wrap(body as unknown as NodeJS.ReadableStream), replayLimit)
   if (body instanceof Blob || !isIterable(body) || body.constructor.name === 'FormData') return new HeldBody(body as Blob | FormData)
   return new StreamedBody(body, replayLimit)
 }
@@ -35,7 +38,11 @@ class HeldBody implements RequestBody {
   }
 
   release(): void {}
+  hold(): void {}
 }
+
+// The attempt that hears it is over already, or keeps a reply that has come; it breaks the connection.
+const takenOver = new Error('another attempt sends the body')
 
 const sizeOf = (chunk: Chunk): number => typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
 
@@ -57,19 +64,37 @@ class StreamedBody implements RequestBody {
   constructor(source: Source, limit: number) {
     this.#source = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
     this.#limit = limit
+    // Until an attempt reads it nobody else would hear of a stream's failure, and Node ends the process then.
+    const { on } = source as { on?: (event: string, listener: () => void) => void }
+    if (typeof on === 'function') on.call(source, 'error', () => {})
   }
 
   get replayable(): boolean {
     return this.#kept !== undefined
   }
 
-  async *open(): AsyncIterable<Chunk> {
-    const turn = ++this.#turn
+  open(): AsyncIterable<Chunk> {
+    // The turn is taken now and not at the first read, so the attempt before reads nothing more while this one connects.
+    const whole = this.#kept !== undefined
+    return this.#read(++this.#turn, whole)
+  }
+
+  hold(): void {
+    this.#turn++
+  }
+
+  async *#read(turn: number, whole: boolean): AsyncIterable<Chunk> {
+    // To go on from the middle would send the rest as if it were all.
+    if (!whole) throw this.#fail(new TypeError('the body was begun and cannot be had again'))
     for (let i = 0; this.#kept !== undefined && i < this.#kept.length; i++) yield this.#kept[i]!
-    while (!this.#done) {
+    for (;;) {
+      // To end quietly would make a whole request of half a body.
+      if (turn !== this.#turn) throw takenOver
+      if (this.error !== undefined) throw this.error as Error
+      if (this.#done) return
       this.#reading ??= this.#next()
       const result = await this.#reading
-      if (turn !== this.#turn) return
+      if (turn !== this.#turn) throw takenOver
       this.#reading = undefined
       if (result.done) {
         this.#done = true
@@ -82,12 +107,20 @@ class StreamedBody implements RequestBody {
 
   async #next(): Promise<IteratorResult<Chunk>> {
     try {
-      return await this.#source.next()
+      const result = await this.#source.next()
+      if (!result.done && typeof result.value !== 'string' && !ArrayBuffer.isView(result.value)) {
+        throw new TypeError('a request body must yield strings or bytes')
+      }
+      return result
     } catch (error) {
-      this.error = error
       this.#done = true
-      throw error
+      throw this.#fail(error)
     }
+  }
+
+  /** Remembers whose fault it is. undici takes no `undefined` for a failure. */
+  #fail(error: unknown): unknown {
+    return this.error = error ?? new TypeError('the source of the body failed without a reason')
   }
 
   #keep(chunk: Chunk): void {
@@ -98,9 +131,10 @@ class StreamedBody implements RequestBody {
 
   release(): void {
     this.#kept = undefined
+    this.#turn++
     if (this.#done) return
     this.#done = true
     // A source that fails while it is let go has nobody left to tell.
-    void Promise.resolve(this.#source.return?.()).catch(() => {})
+    void (async () => this.#source.return?.())().catch(() => {})
   }
 }

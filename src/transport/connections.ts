@@ -25,26 +25,33 @@ export const connectionConfig = z.strictObject({
 /** Parsed form of `connectionConfig`. */
 export type ConnectionConfig = z.output<typeof connectionConfig>
 
-// Set on an error that killed a socket which had answered something before: then it was an idle, reused one.
-const killedReused = Symbol('enmesh.killedReused')
-
-/** Whether the socket that an error ended had already answered an earlier request. */
-export const endedReusedSocket = (error: unknown): boolean => {
-  if (!(error instanceof Error)) return false
-  if (killedReused in error) return true
-  // undici describes the socket in errors of its own making.
-  const { socket } = error as { socket?: { bytesRead?: number } | null }
-  return (socket?.bytesRead ?? 0) > 0
+/** What a client has for a socket at present; it has one at a time. */
+export interface Line {
+  socket: Socket | undefined
 }
 
-const watchSocket = (socket: Socket): void => {
-  // Registered before undici's own listener, so the mark is there when the request hears of the error.
-  socket.on('error', (error) => {
-    if (socket.bytesRead > 0) Object.defineProperty(error, killedReused, { value: true })
-  })
+/** A handler that wants to know the line its request goes over. */
+interface OnLine {
+  line: Line | undefined
 }
 
-const connect = (config: ConnectionConfig, servername: string | undefined): buildConnector.connector => {
+/** Tells each handler the line before its request is written. */
+class LineClient extends Client {
+  readonly #line: Line
+
+  constructor(config: ConnectionConfig, { origin, servername }: Dialling) {
+    const line: Line = { socket: undefined }
+    super(origin, options(config, servername, line))
+    this.#line = line
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    (handler as unknown as OnLine).line = this.#line
+    return super.dispatch(options, handler)
+  }
+}
+
+const connect = (config: ConnectionConfig, servername: string | undefined, line?: Line): buildConnector.connector => {
   const tls = typeof config.tls === 'object' ? config.tls : {}
   const dial = connector({
     timeout: config.connectTimeout,
@@ -53,13 +60,13 @@ const connect = (config: ConnectionConfig, servername: string | undefined): buil
     ...(tls.ca !== undefined && { ca: tls.ca }),
   })
   return (options, callback) => dial(options, (...result) => {
-    if (result[1]) watchSocket(result[1])
+    if (line && result[1]) line.socket = result[1]
     callback(...result)
   })
 }
 
-const options = (config: ConnectionConfig, servername: string | undefined): Client.Options => ({
-  connect: connect(config, servername),
+const options = (config: ConnectionConfig, servername: string | undefined, line?: Line): Client.Options => ({
+  connect: connect(config, servername, line),
   keepAliveTimeout: config.keepAlive,
   pipelining: 1,
   allowH2: false,
@@ -78,17 +85,21 @@ export const dialling = (config: ConnectionConfig, endpoint: Endpoint, secure: b
   return { origin: `https://${endpoint.address}`, servername }
 }
 
+/** Tells pools of one configuration from those of another: a call that began under an old one may still need a pool after an update. */
+export const dialledBy = ({ connections, connectTimeout, keepAlive, tls }: ConnectionConfig): string =>
+  JSON.stringify([connections, connectTimeout, keepAlive, tls])
+
 /** The endpoint's own pool, made at its first request: a thousand idle endpoints cost nothing. */
-export const poolOf = (config: ConnectionConfig, endpoint: Endpoint, { origin, servername }: Dialling): Dispatcher => {
-  const key = servername ?? ''
+export const poolOf = (config: ConnectionConfig, kind: string, endpoint: Endpoint, way: Dialling): Dispatcher => {
+  const { origin, servername } = way
+  const key = servername === undefined ? kind : `${kind} ${servername}`
   let pool = endpoint.pools.get(key)
   if (!pool) {
-    pool = new Pool(origin, { ...options(config, servername), connections: config.connections })
+    pool = new Pool(origin, { connections: config.connections, allowH2: false, factory: () => new LineClient(config, way) })
     endpoint.pools.set(key, pool)
   }
   return pool
 }
 
 /** A connection of its own for one request, closed when that is over. */
-export const freshConnection = (config: ConnectionConfig, { origin, servername }: Dialling): Dispatcher =>
-  new Client(origin, options(config, servername))
+export const freshConnection = (config: ConnectionConfig, way: Dialling): Dispatcher => new LineClient(config, way)

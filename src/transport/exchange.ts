@@ -3,10 +3,13 @@ import { MeshError } from '../core/errors.ts'
 import type { Attempt } from '../core/call.ts'
 import type { BodySink, Ending, Reply, ReplyHeaders } from '../core/reply.ts'
 import { causedByCaller, classify } from './classify.ts'
-import { endedReusedSocket } from './connections.ts'
+import type { Line } from './connections.ts'
 
 /** Bytes of a reply read before anybody asks for them, so that a small reply frees its socket unread. */
 const readAhead = 64 * 1024
+
+/** Milliseconds that an unwanted reply may take to run out. */
+const drainTime = 1_000
 
 /** A request that may be written to a socket again: which connection to use the second time. */
 export interface Resend {
@@ -25,6 +28,11 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   headers: ReplyHeaders = {}
   rawHeaders: readonly (string | Buffer)[] = []
 
+  /** Set by the client that sends it. */
+  line: Line | undefined
+  /** Bytes that the socket had brought before this request was written to it. */
+  #readBefore = 0
+
   #settle!: { resolve: (reply: Reply) => void, reject: (reason: unknown) => void }
   readonly #resend: Resend
   #controller: Dispatcher.DispatchController | undefined
@@ -33,8 +41,6 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   #sink: BodySink | undefined
   #paused = false
   #queued = true
-  /** Whether a byte of an answer has come, be it of an unfinished head. */
-  #answering = false
   #over = false
   #reason: unknown
   #trailers: ReplyHeaders = {}
@@ -52,12 +58,9 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#over) return controller.abort(this.#reason as Error)
     this.#controller = controller
+    this.#readBefore = this.line?.socket?.bytesRead ?? 0
     this.attempt.sentAt = this.attempt.call.clock.now()
     this.#leaveQueue()
-  }
-
-  onResponseStarted(): void {
-    this.#answering = true
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders, statusText?: string): void {
@@ -94,7 +97,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     if (this.#over) return
     const { attempt } = this
     if (causedByCaller(attempt, cause)) return this.#fail(cause, false)
-    if (!this.#answering && endedReusedSocket(cause)) {
+    if (attempt.headAt === 0 && this.#diedIdle(cause)) {
       const { repeatable, request } = attempt.call
       if (repeatable && !attempt.resent && (request.body?.replayable ?? true)) {
         attempt.resent = true
@@ -104,6 +107,12 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
       attempt.stale = true
     }
     this.#fail(classify(attempt, cause), true)
+  }
+
+  /** Whether a socket that had answered before died before it brought a byte of this answer. */
+  #diedIdle(cause: Error): boolean {
+    const socket = this.line?.socket
+    return this.#readBefore > 0 && socket?.bytesRead === this.#readBefore && !(cause as { code?: string }).code?.endsWith('_TIMEOUT')
   }
 
   onRequestUpgrade(): void {
@@ -131,6 +140,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     // What fits into the read-ahead may come and keeps the socket; more is not worth waiting for.
     this.#sink = new Drain(this, readAhead - this.#buffered)
     this.#chunks = []
+    this.attempt.onEnd(this.attempt.call.clock.background(drainTime, () => this.abort(new TypeError('an unwanted reply was cut'))))
     this.#controller?.resume()
   }
 

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { normaliseHost } from '../core/host.ts'
 import { RequestHead } from '../core/request.ts'
 import { requestBody, type BodyInput } from './body.ts'
 
@@ -18,7 +19,7 @@ export const readRequest = (options: Options, origin: URL, replayLimit: number):
   body: requestBody(options.body as BodyInput | null | undefined, replayLimit),
 })
 
-const hostOf = (origin: URL): string => origin.hostname.toLowerCase().replace(/\.$/, '')
+const hostOf = (origin: URL): string => normaliseHost(origin.hostname) ?? origin.hostname
 
 const pathOf = ({ path, query }: Options): string => {
   const url = path.startsWith('/') ? undefined : new URL(path)
@@ -42,7 +43,7 @@ const readHeaders = (headers: Dispatcher.DispatchOptions['headers']): string[] =
   } else if (headers && Symbol.iterator in headers) {
     for (const [name, value] of headers as Iterable<[string, string]>) add(name, value)
   } else if (headers) {
-    for (const name in headers) add(name, headers[name])
+    for (const name of Object.keys(headers)) add(name, headers[name])
   }
   return list
 }

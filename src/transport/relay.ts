@@ -50,6 +50,8 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
 
   abort(reason: Error): void {
     this.#call.abort(reason)
+    // The call may be over while its last bytes still wait for a paused handler.
+    if (!this.#call.aborted) this.error(reason)
   }
 
   /** The head is in: the handler gets it, then the body as fast as it takes it. */

@@ -1,14 +1,21 @@
 import type { Dispatcher } from 'undici'
 import type { Attempt } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
-import { dialling, freshConnection, poolOf, type ConnectionConfig } from './connections.ts'
+import { dialledBy, dialling, freshConnection, poolOf, type ConnectionConfig } from './connections.ts'
 import { Exchange } from './exchange.ts'
 
 /** Sends attempts over HTTP/1.1 through the endpoint's own pool. */
-export const httpTransport = (config: ConnectionConfig): Send<Attempt> => (attempt) => {
+export const httpTransport = (config: ConnectionConfig): Send<Attempt> => {
+  const kind = dialledBy(config)
+  return (attempt) => sendOver(config, kind, attempt)
+}
+
+const sendOver = (config: ConnectionConfig, kind: string, attempt: Attempt): Promise<Reply> => {
   const { call, endpoint } = attempt
   const { request } = call
   const way = dialling(config, endpoint, request.scheme === 'https', request.host)
+  const pool = poolOf(config, kind, endpoint, way)
   const options = dispatchOptions(attempt)
   const exchange = new Exchange(attempt, (again) => {
     // A connection of its own cannot be stale a second time.
@@ -16,7 +23,8 @@ export const httpTransport = (config: ConnectionConfig): Send<Attempt> => (attem
     connection.dispatch(dispatchOptions(attempt), again)
     void connection.close().catch(() => {})
   })
-  poolOf(config, endpoint, way).dispatch(options, exchange)
+  // The call may have been given up while a layer of the user's held the attempt.
+  if (attempt.ending === undefined) pool.dispatch(options, exchange)
   return exchange.head
 }
 

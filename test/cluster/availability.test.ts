@@ -52,7 +52,7 @@ test('no endpoints at all are no panic', () => {
   assert.deepEqual(chosen(['retired']), [0, false])
 })
 
-const body = (replayable: boolean): RequestBody => ({ replayable, open: () => '', release() {} })
+const body = (replayable: boolean): RequestBody => ({ replayable, open: () => '', hold() {}, release() {} })
 
 const waiting = () => {
   const clock = new FakeClock()

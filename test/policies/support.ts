@@ -15,7 +15,7 @@ export interface Asked {
 }
 
 /** A body that can be had once, or again and again. */
-export const bodyThat = (replayable: boolean): RequestBody => ({ replayable, open: () => 'body', release: () => {} })
+export const bodyThat = (replayable: boolean): RequestBody => ({ replayable, open: () => 'body', hold: () => {}, release: () => {} })
 
 export const callFor = (clock: Clock, cluster: ClusterHandle, asked: Asked = {}): Call => {
   const { method = 'GET', path = '/', headers = [], body, policy } = asked
