@@ -55,18 +55,21 @@ const crash: Act = {
     stage.tell(`${victim.name} listens again`)
     await stage.watchUntil(() => stage.seen('endpoint-returned').some(isVictim), 15_000)
     const returned = performance.now()
+    const again = (): number =>
+      stage.samples.filter((sample) => sample.order === victim.address && sample.sentAt > returned).length
     await stage.watch(1_500)
+    await stage.watchUntil(() => again() > 0, 8_000)
     await stage.report()
-    const again = stage.samples.filter((sample) => sample.order === victim.address && sample.sentAt > returned).length
     const places = stage.samples.filter(({ kind }) => kind === 'place')
     const confirmed = places.filter(succeeded)
     const repeated = confirmed.filter(({ retries }) => retries > 0).length
-    const kept = Map.groupBy(shop.receipts.filter(({ id }) => !forgotten.has(id)), ({ reference }) => reference)
-    const twice = confirmed.filter(({ reference, id }) => kept.get(reference)?.some((receipt) => receipt.id !== id)).length
+    const kept = shop.receipts.filter(({ id }) => !forgotten.has(id))
+    const twice = confirmed.filter((order) =>
+      kept.some(({ reference, id }) => reference === order.reference && id !== order.id)).length
     stage.claimNothingLost()
     stage.claim(`the gateway ejected ${victim.name}, and took it back after probation`,
-      stage.seen('endpoint-ejected').some(isVictim) && stage.seen('endpoint-returned').some(isVictim) && again > 0,
-      `${again} requests to it since`)
+      stage.seen('endpoint-ejected').some(isVictim) && stage.seen('endpoint-returned').some(isVictim) && again() > 0,
+      `${again()} requests to it since`)
     stage.claim('every order is confirmed once, and none stands in the books under another id', twice === 0 &&
       new Set(confirmed.map(({ id }) => id)).size === places.length,
     `${places.length} sent, ${confirmed.length} confirmed, ${repeated} of them after a retry, ${twice} twice`)
@@ -151,7 +154,7 @@ const outage: Act = {
     const back = performance.now()
     await startAll(shop.pricing)
     stage.tell('all four listen again')
-    await stage.watchUntil(() => closed() === 4, 15_000)
+    await stage.watchUntil(() => closed() === 4, 20_000)
     const recovered = performance.now()
     await stage.watch(2_000)
     await stage.report()

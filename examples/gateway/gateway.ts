@@ -20,6 +20,8 @@ const mesh = createMesh({
   clusters: {
     order: {
       registry: { type: 'static', endpoints: ORDER.split(',') },
+      // Even shares, so that the meshes of both order instances see traffic; the default prefers the one that answers sooner.
+      balancer: { type: 'least-request' },
       // Shorter than the default of 10 s, so that a story of a minute shows it.
       outlier: { failures: 5, ejection: '3s' },
     },

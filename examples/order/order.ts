@@ -92,7 +92,8 @@ const server = createServer(handling(async (request, response) => {
   if (!order?.reference || !order.sku) return answer(response, 400, { error: 'An order needs a reference and a sku' })
   const key = request.headers['idempotency-key']
   const outcome = key === undefined ? await place(order) : await placeOnce(String(key), order)
-  answer(response, 'id' in outcome ? 201 : 503, outcome)
+  // 424 and not 503, which would say that this instance is unwell: callers would try the other, and eject both in vain.
+  answer(response, 'id' in outcome ? 201 : 424, outcome)
 }))
 
 serve('order', server, 8081, () => mesh.close())
