@@ -117,7 +117,7 @@ const rollout: Act = {
     await stage.watch(500)
     const half = await shift(stage, 50, 50)
     stage.tell('50/50 is applied')
-    await stage.watch(3_000)
+    await stage.watch(5_000)
     const whole = await shift(stage, 0, 100)
     stage.tell('0/100 is applied')
     await stage.watch(2_500)
