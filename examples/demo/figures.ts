@@ -17,7 +17,7 @@ export const served = (samples: readonly Sample[], version: string): number =>
 export const share = (samples: readonly Sample[], version: string): number =>
   100 * served(samples, version) / Math.max(1, samples.filter(succeeded).length)
 
-/** Five standard deviations, in percentage points, of a share drawn so many times: chance exceeds them once in a million runs. */
+/** Five standard deviations, in percentage points, of a share drawn so many times: chance exceeds them a few times in a million runs. */
 export const tolerance = (expected: number, draws: number): number =>
   5 * Math.sqrt(expected * (100 - expected) / Math.max(1, draws))
 

@@ -2,6 +2,8 @@
 export interface Sample {
   readonly kind: 'read' | 'place'
   readonly reference: string
+  /** What the shop calls the order it has placed. */
+  id?: string
   /** `performance.now()` when it was sent. */
   readonly sentAt: number
   /** Milliseconds to the end of the answer. */
@@ -23,7 +25,7 @@ export interface Sample {
 }
 
 const mostInFlight = 500
-const answerLimit = 10_000
+const answerLimit = 12_000
 const placeEvery = 20
 
 /**
@@ -36,7 +38,7 @@ export class Load {
   /** Requests not sent since too many were under way. */
   skipped = 0
   readonly #gateway: string
-  readonly #rate: number
+  #rate: number
   readonly #inFlight = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | undefined
 
@@ -45,12 +47,31 @@ export class Load {
     this.#rate = rate
   }
 
+  /** Requests per second. */
+  get rate(): number {
+    return this.#rate
+  }
+
   start(): void {
     const begun = performance.now()
     let sent = 0
     this.#timer = setInterval(() => {
-      for (const due = Math.floor((performance.now() - begun) * this.#rate / 1000); sent < due; sent++) this.#send()
+      for (const due = Math.floor((performance.now() - begun) * this.#rate / 1000); sent < due; sent++) {
+        this.#send(sent % placeEvery === 0 ? 'place' : 'read')
+      }
     }, 1000 / this.#rate)
+  }
+
+  /** Goes on with another rate; what is under way stays so. */
+  changeRate(rate: number): void {
+    clearInterval(this.#timer)
+    this.#rate = rate
+    this.start()
+  }
+
+  /** Places so many orders at once, on top of the steady load. */
+  placeAtOnce(count: number): void {
+    for (let placed = 0; placed < count; placed++) this.#send('place')
   }
 
   async stop(): Promise<void> {
@@ -63,15 +84,14 @@ export class Load {
     await Promise.all(this.#inFlight)
   }
 
-  #send(): void {
+  #send(kind: Sample['kind']): void {
     if (this.#inFlight.size >= mostInFlight) {
       this.skipped++
       return
     }
-    const number = this.samples.length + 1
     const sample: Sample = {
-      kind: number % placeEvery === 0 ? 'place' : 'read',
-      reference: String(number),
+      kind,
+      reference: String(this.samples.length + 1),
       sentAt: performance.now(),
       took: 0,
       status: 0,
@@ -93,9 +113,10 @@ export class Load {
       ...(kind === 'place' && { method: 'POST', body: JSON.stringify({ reference, sku: `sku-${reference}` }) }),
       signal: AbortSignal.timeout(answerLimit),
     })
-    const { price, code } = await response.json() as { price?: Price, code?: string }
+    const { id, price, code } = await response.json() as { id?: string, price?: Price, code?: string }
     sample.status = response.status
     sample.retries = Number(response.headers.get('x-order-attempts') ?? 1) - 1 + Math.max(0, (price?.attempts ?? 1) - 1)
+    if (id !== undefined) sample.id = id
     Object.assign(sample, {
       version: price?.version, because: code ?? price?.because, waited: price?.waited, attempts: price?.attempts,
       order: response.headers.get('x-order-endpoint') ?? undefined,

@@ -4,12 +4,15 @@ import { ServiceProcess, type ServiceListener } from './service-process.ts'
 /** An observation, with whose mesh it was and when. */
 export type ShopEvent = Observation & { readonly service: string; readonly at: number }
 
+/** An order that was placed: under which id, and by which service. */
+export interface Receipt { readonly reference: string; readonly id: string; readonly by: string }
+
 /** The shop: gateway ×1 → order ×2 → pricing 1.0.0 ×3 and 2.0.0 ×1, each a process on a free port. */
 export class Shop implements ServiceListener {
   /** What the meshes did, oldest first. */
   readonly events: ShopEvent[] = []
-  /** References of the orders that the order services say they have placed. */
-  readonly placed: string[] = []
+  /** The orders that the order services say they have placed. */
+  readonly receipts: Receipt[] = []
   /** Services that ended by themselves: always a fault. */
   readonly deaths: string[] = []
   readonly pricingV1: readonly ServiceProcess[] = ['a', 'b', 'c'].map((letter) =>
@@ -19,6 +22,11 @@ export class Shop implements ServiceListener {
   ]
   orders: readonly ServiceProcess[] = []
   gateway: ServiceProcess | undefined
+
+  /** References of the orders that were placed, as often as they were. */
+  get placed(): readonly string[] {
+    return this.receipts.map(({ reference }) => reference)
+  }
 
   get pricing(): readonly ServiceProcess[] {
     return [...this.pricingV1, ...this.pricingV2]
@@ -55,9 +63,9 @@ export class Shop implements ServiceListener {
     this.events.push({ ...observation, service: service.name, at: performance.now() })
   }
 
-  printed(_service: ServiceProcess, line: string): void {
-    const reference = /^placed (\S+)$/.exec(line)?.[1]
-    if (reference) this.placed.push(reference)
+  printed(service: ServiceProcess, line: string): void {
+    const [, reference, id] = /^placed (\S+) as (\S+)$/.exec(line) ?? []
+    if (reference && id) this.receipts.push({ reference, id, by: service.name })
   }
 
   died(_service: ServiceProcess, how: string): void {

@@ -71,10 +71,11 @@ export class Stage {
     print(`  ${holds ? green('✓') : red('✗')} ${claim}  ${dim(found)}`)
   }
 
-  /** Claims that every read in this act got its order with its price. */
-  claimNoReadLost(): void {
-    const lost = this.samples.filter((sample) => sample.kind === 'read' && !succeeded(sample))
-    this.claim('no read was lost', lost.length === 0, lost.length === 0 ? `0 of ${this.samples.length}` : reasons(lost))
+  /** Claims that every request in this act got all it asked for: a read its order with its price, an order its confirmation. */
+  claimNothingLost(): void {
+    const lost = this.samples.filter((sample) => !succeeded(sample))
+    this.claim('no request was lost, be it a read or an order', lost.length === 0,
+      `${lost.length} of ${this.samples.length}${lost.length > 0 ? `: ${reasons(lost)}` : ''}`)
   }
 
   /** Ends the act: waits until all its requests are answered, and prints its figures. What is claimed comes after. */

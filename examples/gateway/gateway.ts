@@ -4,6 +4,7 @@
  *
  *     ORDER=127.0.0.1:8081 node --conditions=enmesh:source examples/gateway/gateway.ts
  */
+import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { createMesh, MeshError } from 'enmesh'
@@ -13,12 +14,14 @@ const { ORDER = '127.0.0.1:8081' } = process.env
 
 const mesh = createMesh({
   services: {
-    // Retries are the default ones: a GET is tried again elsewhere, a POST only if it never left.
-    'order.shop.local': { routes: [{ to: 'order', timeout: '8s' }] },
+    // Retries are the default ones: a GET is tried again elsewhere, and so is a POST that carries an `Idempotency-Key`.
+    'order.shop.local': { routes: [{ to: 'order', timeout: '9s' }] },
   },
   clusters: {
     order: {
       registry: { type: 'static', endpoints: ORDER.split(',') },
+      // Even shares, so that the meshes of both order instances see traffic; the default prefers the one that answers sooner.
+      balancer: { type: 'least-request' },
       // Shorter than the default of 10 s, so that a story of a minute shows it.
       outlier: { failures: 5, ejection: '3s' },
     },
@@ -29,10 +32,14 @@ const mesh = createMesh({
 const server = createServer(handling(async (request, response) => {
   const { method = 'GET', url = '/' } = request
   if (!/^\/orders(\/\w+)?$/.test(url)) return answer(response, 404, { error: 'Try GET /orders/:id or POST /orders' })
+  // A caller that repeats an order itself brings the key along; for all others one lasts as long as their request.
+  const key = request.headers['idempotency-key'] ?? randomUUID()
   try {
     const order = await mesh.fetch(`http://order.shop.local${url}`, {
       method,
-      ...(method === 'POST' && { body: await text(request), headers: { 'content-type': 'application/json' } }),
+      ...(method === 'POST' && {
+        body: await text(request), headers: { 'content-type': 'application/json', 'idempotency-key': String(key) },
+      }),
     })
     const { endpoint, attempts } = mesh.trail(order)!
     const body = await order.json()

@@ -1,9 +1,11 @@
 /**
  * Order: reads and places orders, with prices from pricing, two versions of which share the traffic.
  * `GET /orders/:id` still answers when pricing is down, without a price; `POST /orders` then refuses.
+ * An order that comes again with the same `Idempotency-Key` is not placed again: it is answered with the same id.
  *
  *     PRICING_V1=127.0.0.1:8082 PRICING_V2=127.0.0.1:8083 node --conditions=enmesh:source examples/order/order.ts
  */
+import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { createMesh, MeshError, type MeshInput } from 'enmesh'
 import { answer, bodyOf, handling, serve } from '../service.ts'
@@ -13,9 +15,9 @@ const { PRICING_V1 = '127.0.0.1:8082', PRICING_V2 = '127.0.0.1:8083' } = process
 const version = (endpoints: string) => ({
   registry: { type: 'static', endpoints: endpoints.split(',') },
   balancer: { type: 'least-request' },
-  // Both shorter than one would run with, so that a story of a minute shows them: defaults are 10 s, and 10 s and 5 s.
+  // Shorter than one would run with, so that a story of a minute shows them: defaults are 10 s, and 20 calls, 10 s and 5 s.
   outlier: { failures: 5, ejection: '2s' },
-  breaker: { calls: 20, failures: 50, window: '2s', open: '2s' },
+  breaker: { calls: 10, failures: 50, window: '3s', open: '2s' },
 } as const)
 
 const config = (weights: Record<string, number>): MeshInput => ({
@@ -23,7 +25,7 @@ const config = (weights: Record<string, number>): MeshInput => ({
     'pricing.shop.local': {
       routes: [{
         to: weights,
-        timeout: '5s', attemptTimeout: '750ms', retry: { attempts: 3, on: ['connect-failure', 'reset', 'gateway-error'] },
+        timeout: '7s', attemptTimeout: '1500ms', retry: { attempts: 3, on: ['connect-failure', 'reset', 'gateway-error'] },
       }],
     },
   },
@@ -52,6 +54,33 @@ const priceOf = async (sku: string) => {
   }
 }
 
+interface Order { readonly reference: string; readonly sku: string }
+type Placed = Order & { readonly id: string; readonly price: object }
+type Refused = { readonly error: string; readonly price: object }
+
+const place = async ({ reference, sku }: Order): Promise<Placed | Refused> => {
+  const price = await priceOf(sku)
+  if ('because' in price) return { error: 'No price, no order', price }
+  const id = randomUUID()
+  console.log(`placed ${reference} as ${id}`)
+  return { id, reference, sku, price }
+}
+
+// By Idempotency-Key. In memory it is enough for a story: orders and keys are lost together. A real service keeps the key
+// in its database, in the transaction that places the order, so that all its instances know it; and forgets it after a day.
+const placing = new Map<string, Promise<Placed | Refused>>()
+
+/** Places an order unless its key has been here before. What was refused was not placed, and may be tried again. */
+const placeOnce = async (key: string, order: Order): Promise<Placed | Refused> => {
+  const known = placing.get(key)
+  if (known) return known
+  const outcome = place(order)
+  placing.set(key, outcome)
+  const isPlaced = await outcome.then((result) => 'id' in result, () => false)
+  if (!isPlaced) placing.delete(key)
+  return outcome
+}
+
 const server = createServer(handling(async (request, response) => {
   const id = /^\/orders\/(\w+)$/.exec(request.url ?? '')?.[1]
   if (request.method === 'GET' && id) return answer(response, 200, { id, sku: `sku-${id}`, price: await priceOf(`sku-${id}`) })
@@ -59,12 +88,12 @@ const server = createServer(handling(async (request, response) => {
     return answer(response, 404, { error: 'Try GET /orders/:id or POST /orders' })
   }
 
-  const order = await bodyOf<{ reference: string, sku: string }>(request)
+  const order = await bodyOf<Order>(request)
   if (!order?.reference || !order.sku) return answer(response, 400, { error: 'An order needs a reference and a sku' })
-  const price = await priceOf(order.sku)
-  if ('because' in price) return answer(response, 503, { error: 'No price, no order', price })
-  console.log(`placed ${order.reference}`)
-  answer(response, 201, { ...order, price })
+  const key = request.headers['idempotency-key']
+  const outcome = key === undefined ? await place(order) : await placeOnce(String(key), order)
+  // 424 and not 503, which would say that this instance is unwell: callers would try the other, and eject both in vain.
+  answer(response, 'id' in outcome ? 201 : 424, outcome)
 }))
 
 serve('order', server, 8081, () => mesh.close())
