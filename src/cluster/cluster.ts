@@ -54,6 +54,8 @@ export class Cluster {
   #following: Following | undefined
   #known = false
   #resolveReady: () => void = () => {}
+  /** Calls that wait for the first set. Those that give up take themselves out, so none piles up while a registry is silent. */
+  readonly #waiting = new Set<() => void>()
   /** Resolves when the first endpoint set is there, or none will come any more because the cluster is closed. */
   readonly ready = new Promise<void>((resolve) => { this.#resolveReady = resolve })
   #cancelWarming: Cancel = () => {}
@@ -149,7 +151,7 @@ export class Cluster {
     for (const endpoint of removed) this.#retire(endpoint)
     this.#known = true
     this.changed()
-    this.#resolveReady()
+    this.#arrive()
   }
 
   #welcome(endpoint: Endpoint): void {
@@ -209,15 +211,23 @@ export class Cluster {
     return (call) => this.#known ? go(call) : this.#firstSet(call).then(() => go(call))
   }
 
+  /** Lets go on whoever waits for the first set: it is there, or will never come. */
+  #arrive(): void {
+    this.#resolveReady()
+    for (const go of this.#waiting) go()
+    this.#waiting.clear()
+  }
+
   /** A call that is here before the first endpoint set waits for it, within its deadline. */
   #firstSet(call: Call): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting = { abort: reject }
-      call.track(waiting)
-      void this.ready.then(() => {
+      const go = (): void => {
         call.untrack(waiting)
         resolve()
-      })
+      }
+      const waiting = { abort: (reason: unknown) => { this.#waiting.delete(go); reject(reason) } }
+      this.#waiting.add(go)
+      call.track(waiting)
     })
   }
 
@@ -266,7 +276,7 @@ export class Cluster {
   /** Stops watching, lets what is under way end within the limit, and closes every connection. */
   async close(): Promise<void> {
     this.#following?.close()
-    this.#resolveReady()
+    this.#arrive()
     this.#cancelWarming()
     this.#parts?.breaker?.close()
     this.#parts?.detection?.close()

@@ -10,7 +10,7 @@ const dropped = new Set(['host', 'connection', 'keep-alive', 'transfer-encoding'
 
 /** Reads what undici's callers hand to `dispatch`. */
 export const readRequest = (options: Options, origin: URL, replayLimit: number): RequestHead => new RequestHead({
-  method: String(options.method).toUpperCase(),
+  method: methodOf(options),
   scheme: origin.protocol === 'https:' ? 'https' : 'http',
   host: hostOf(origin),
   port: Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80),
@@ -18,6 +18,14 @@ export const readRequest = (options: Options, origin: URL, replayLimit: number):
   headers: readHeaders(options.headers),
   body: requestBody(options.body as BodyInput | null | undefined, replayLimit),
 })
+
+const methodOf = ({ method, upgrade }: Options): string => {
+  if (typeof method !== 'string' || method === '') throw new TypeError("a request needs a method, such as 'GET'")
+  if (upgrade || method.toUpperCase() === 'CONNECT') {
+    throw new TypeError(`${upgrade ? `an upgrade to ${String(upgrade)}` : 'CONNECT'} cannot go through the mesh: dial the service without it`)
+  }
+  return method.toUpperCase()
+}
 
 const hostOf = (origin: URL): string => normaliseHost(origin.hostname) ?? origin.hostname
 
