@@ -129,3 +129,26 @@ test('an endpoint that dies in the middle of a head is no stale socket: it is co
   assert.equal(mesh.status().clusters['half']!.endpoints[0]!.failures, 1)
   await mesh.close()
 })
+
+for (const [what, bytes] of [['garbage', 'HELLO WORLD\r\n\r\n'], ['nothing', ''], ['half a head', 'HTTP/1.1 200 OK\r\nconte']] as const) {
+  test(`an endpoint that answers each new connection with ${what} fails each time, and no request is sent to it twice`, async (t) => {
+    let requests = 0
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        requests++
+        socket.end(bytes)
+      })
+    })
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    const mesh = createMesh({
+      services: { 'mute.local': { cluster: 'mute', retry: false } },
+      clusters: { mute: { registry: { type: 'static', endpoints: [`127.0.0.1:${(server.address() as AddressInfo).port}`] } } },
+    })
+    t.after(async () => { await mesh.close(); server.close() })
+    for (let asked = 1; asked <= 3; asked++) {
+      await assert.rejects(mesh.fetch('http://mute.local/'), { code: 'ENMESH_CONNECTION_RESET' })
+      assert.deepEqual([requests, mesh.status().clusters['mute']!.endpoints[0]!.failures], [asked, asked])
+    }
+  })
+}
