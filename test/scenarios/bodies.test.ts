@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
+import type { Readable } from 'node:stream'
 import { test, type TestContext } from 'node:test'
+import { request } from 'undici'
 import { createMesh, type Mesh } from '../../src/index.ts'
 import { fakeRuntime, type FakeClock } from '../../src/testing/index.ts'
 import { gate, next, rejection, story, turnsUntil } from './support/story.ts'
@@ -34,8 +36,11 @@ const storing = (stored: string[], ended: boolean): RequestListener => {
   }
 }
 
-const put = (mesh: Mesh, body: AsyncIterable<string>): Promise<Response> =>
-  mesh.fetch(url, { method: 'PUT', body: body as unknown as ReadableStream, duplex: 'half' } as RequestInit)
+// Not by fetch, which hears of a failing source itself and ends the call whatever the mesh does.
+const put = async (mesh: Mesh, body: AsyncIterable<string>): Promise<string> => {
+  const answer = await request(url, { dispatcher: mesh.dispatcher, method: 'PUT', body: body as Readable })
+  return answer.body.text()
+}
 
 for (const ended of [true, false]) {
   const busy = ended ? 'a 503 that has ended' : 'a 503 that is still coming'
@@ -58,7 +63,7 @@ for (const ended of [true, false]) {
     await retried
     waits.open()
     await clock.advance(2_000)
-    assert.equal(await (await response).text(), 'stored')
+    assert.equal(await response, 'stored')
     assert.deepEqual(stored, [parts.join('')])
     assert.equal(server.requests.length, 2)
   })
@@ -80,7 +85,7 @@ for (const ended of [true, false]) {
     await retried
     waits.open()
     await clock.advance(2_000)
-    assert.equal((await error as Error).cause ?? await error, broken)
+    assert.equal(await error, broken)
     await turnsUntil(() => mesh.status().calls === 0, 'the call is over')
     assert.deepEqual(stored, [])
     assert.deepEqual(mesh.status().clusters['svc.test']!.endpoints.map(({ active, failures }) => [active, failures]), [[0, 1]],
