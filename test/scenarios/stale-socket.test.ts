@@ -156,7 +156,9 @@ for (const [what, bytes] of [['garbage', 'HELLO WORLD\r\n\r\n'], ['nothing', '']
 for (const [what, bytes] of [['garbage', 'HELLO WORLD\r\n\r\n'], ['half a head', 'HTTP/1.1 200 OK\r\nconte']] as const) {
   test(`a used socket that brings ${what} and dies was not stale: it is counted, and not sent to again in secret`, async (t) => {
     let requests = 0
+    let sockets = 0
     const server = createServer((socket) => {
+      sockets++
       socket.on('error', () => {})
       socket.on('data', () => {
         if (++requests === 1) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nkeep-alive: timeout=60\r\n\r\nok')
@@ -166,11 +168,11 @@ for (const [what, bytes] of [['garbage', 'HELLO WORLD\r\n\r\n'], ['half a head',
     await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
     const mesh = createMesh({
       services: { 'mute.local': { cluster: 'mute', retry: false } },
-      clusters: { mute: { registry: { type: 'static', endpoints: [`127.0.0.1:${(server.address() as AddressInfo).port}`] } } },
+      clusters: { mute: { registry: { type: 'static', endpoints: [`127.0.0.1:${(server.address() as AddressInfo).port}`] }, connections: 1 } },
     })
     t.after(async () => { await mesh.close(); server.close() })
     assert.equal(await (await mesh.fetch('http://mute.local/')).text(), 'ok')
     await assert.rejects(mesh.fetch('http://mute.local/'), { code: 'ENMESH_CONNECTION_RESET' })
-    assert.deepEqual([requests, mesh.status().clusters['mute']!.endpoints[0]!.failures], [2, 1])
+    assert.deepEqual([sockets, requests, mesh.status().clusters['mute']!.endpoints[0]!.failures], [1, 2, 1])
   })
 }
