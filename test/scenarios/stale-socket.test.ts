@@ -129,3 +129,50 @@ test('an endpoint that dies in the middle of a head is no stale socket: it is co
   assert.equal(mesh.status().clusters['half']!.endpoints[0]!.failures, 1)
   await mesh.close()
 })
+
+for (const [what, bytes] of [['garbage', 'HELLO WORLD\r\n\r\n'], ['nothing', ''], ['half a head', 'HTTP/1.1 200 OK\r\nconte']] as const) {
+  test(`an endpoint that answers each new connection with ${what} fails each time, and no request is sent to it twice`, async (t) => {
+    let requests = 0
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        requests++
+        socket.end(bytes)
+      })
+    })
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    const mesh = createMesh({
+      services: { 'mute.local': { cluster: 'mute', retry: false } },
+      clusters: { mute: { registry: { type: 'static', endpoints: [`127.0.0.1:${(server.address() as AddressInfo).port}`] } } },
+    })
+    t.after(async () => { await mesh.close(); server.close() })
+    for (let asked = 1; asked <= 3; asked++) {
+      await assert.rejects(mesh.fetch('http://mute.local/'), { code: 'ENMESH_CONNECTION_RESET' })
+      assert.deepEqual([requests, mesh.status().clusters['mute']!.endpoints[0]!.failures], [asked, asked])
+    }
+  })
+}
+
+for (const [what, bytes] of [['garbage', 'HELLO WORLD\r\n\r\n'], ['half a head', 'HTTP/1.1 200 OK\r\nconte']] as const) {
+  test(`a used socket that brings ${what} and dies was not stale: it is counted, and not sent to again in secret`, async (t) => {
+    let requests = 0
+    let sockets = 0
+    const server = createServer((socket) => {
+      sockets++
+      socket.on('error', () => {})
+      socket.on('data', () => {
+        if (++requests === 1) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nkeep-alive: timeout=60\r\n\r\nok')
+        else socket.end(bytes)
+      })
+    })
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    const mesh = createMesh({
+      services: { 'mute.local': { cluster: 'mute', retry: false } },
+      clusters: { mute: { registry: { type: 'static', endpoints: [`127.0.0.1:${(server.address() as AddressInfo).port}`] }, connections: 1 } },
+    })
+    t.after(async () => { await mesh.close(); server.close() })
+    assert.equal(await (await mesh.fetch('http://mute.local/')).text(), 'ok')
+    await assert.rejects(mesh.fetch('http://mute.local/'), { code: 'ENMESH_CONNECTION_RESET' })
+    assert.deepEqual([sockets, requests, mesh.status().clusters['mute']!.endpoints[0]!.failures], [1, 2, 1])
+  })
+}

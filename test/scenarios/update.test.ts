@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import type { RequestListener, ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { kind, MeshConfigError, MeshError, registries, type ClusterStatus, type Mesh, type MeshInput, type Registry } from '../../src/index.ts'
-import { load, next, rejection, story } from './support/story.ts'
+import { createMesh, kind, MeshConfigError, MeshError, registries, type ClusterStatus, type Mesh, type MeshInput, type Registry } from '../../src/index.ts'
+import { fakeRuntime } from '../../src/testing/index.ts'
+import { load, next, rejection, story, turnsUntil } from './support/story.ts'
 import { says } from './support/upstream.ts'
 
 const url = 'http://svc.test/'
@@ -211,6 +212,32 @@ test('changed dialling makes new connections, and lets the old ones finish', asy
   assert.equal(server.accepted, 2)
   for (const response of open) response.end('ended')
   assert.deepEqual([await first.text(), await second.text()], ['begun ended', 'begun ended'])
+})
+
+test('a call that waits in back-off over an update leaves the new limit of connections to the calls after it', async (t) => {
+  const stage = story(t)
+  const open: ServerResponse[] = []
+  const server = await stage.upstream((request, response) => {
+    request.resume()
+    response.writeHead(503, { 'retry-after': '1' }).end()
+    server.answer = says('at last')
+  })
+  const runtime = fakeRuntime()
+  const limited = (connections: number): MeshInput =>
+    ({ services: { 'svc.test': { cluster: 'c' } }, clusters: { c: { ...fixed(server.address), connections } as never } })
+  const mesh = createMesh(limited(1), { runtime })
+  t.after(() => mesh.close())
+  const retried = next(mesh, 'retry')
+  const older = textOf(mesh)
+  await retried
+  mesh.update(limited(50))
+  await runtime.clock.advance(2_000)
+  assert.equal(await older, 'at last')
+  server.answer = leavesOpen(open)
+  const later = Promise.all(Array.from({ length: 20 }, () => textOf(mesh)))
+  await turnsUntil(() => open.length === 20, 'all are with the server at once')
+  for (const response of open) response.end()
+  await later
 })
 
 test('an update under load loses nothing', async (t) => {
