@@ -7,6 +7,3 @@ import { roundRobin } from './round-robin.ts'
 
 /** The balancers that come with the mesh; `balancers.with(kind)` adds one. */
 export const balancers = family<Balancer>()(roundRobin, random, leastRequest, peakEwma)
-
-/** The table of balancers that come with the mesh. */
-export type Balancers = typeof balancers

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Balancer, Picker } from '../balancers/balancer.ts'
-import type { Call } from '../core/call.ts'
-import type { Attempt } from '../core/call.ts'
+import type { Attempt, Call } from '../core/call.ts'
 import type { Endpoint, Load } from '../core/endpoint.ts'
 import { publish } from '../core/events.ts'
 import type { Reply } from '../core/reply.ts'
@@ -130,14 +129,10 @@ export class Cluster {
 
   #follow(registry: Registry): void {
     this.#following?.close()
-    let retryIn = 0
     this.#following = follow(registry, {
       runtime: this.#runtime,
       onSet: (specs) => this.#replace(specs),
-      onFailure: (error, delay) => {
-        retryIn = delay
-        publish(this.#runtime, 'registry-failed', { cluster: this.name, error, retryIn })
-      },
+      onFailure: (error, retryIn) => publish(this.#runtime, 'registry-failed', { cluster: this.name, error, retryIn }),
       onRecovered: () => publish(this.#runtime, 'registry-recovered', { cluster: this.name }),
     })
   }

@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import type { Balancer } from '../balancers/balancer.ts'
-import { duration } from '../config/duration.ts'
-import { percent } from '../config/percent.ts'
 import type { AnyKind, Family } from '../core/family.ts'
 import { budgetConfig } from '../policies/budget.ts'
 import { circuitBreakerConfig } from '../policies/circuit-breaker.ts'
 import { concurrencyLimitConfig } from '../policies/concurrency-limit.ts'
 import type { Registry } from '../registries/registry.ts'
 import { connectionConfig } from '../transport/connections.ts'
+import { panicThresholdConfig } from './availability.ts'
 import { outlierConfig } from './outlier.ts'
+import { slowStartConfig } from './slow-start.ts'
 
 /** The shape of one cluster, for the registries and balancers at hand. */
 export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balancer>>(
@@ -23,10 +23,8 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
     .describe('When to stop calling the cluster altogether; false switches it off.'),
   outlier: z.union([z.literal(false), outlierConfig], { error: 'must be false, or options such as { failures: 5 }' }).prefault({})
     .describe('When to take a single endpoint out; false switches it off.'),
-  panic: percent.default(50)
-    .describe('When fewer endpoints than this share are available, all are used.'),
-  slowStart: duration.default(0)
-    .describe('How long a new or returned endpoint takes to get its full share; 0 is off.'),
+  panic: panicThresholdConfig,
+  slowStart: slowStartConfig.default(0),
   budget: budgetConfig.prefault({})
     .describe('How much retries and hedges together may add to the load of the cluster.'),
 })

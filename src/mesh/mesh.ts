@@ -126,7 +126,6 @@ export const createMesh = <
 
 const optionNames: readonly string[] = ['errors', 'layers', 'runtime', 'transport', 'registries', 'balancers', 'matchers'] satisfies (keyof MeshOptions)[]
 
-
 class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind> implements Mesh<R, B, M> {
   readonly fetch: Mesh['fetch']
   readonly dispatcher: MeshDispatcher
@@ -334,7 +333,6 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     await Promise.resolve()
     if (this.#calls.size > 0) {
       await new Promise<void>((resolve) => {
-        this.#drained = resolve
         const cancel = this.#runtime.clock.after(config.drain, () => {
           for (const call of [...this.#calls]) call.abort(closedTo(call))
           resolve()
