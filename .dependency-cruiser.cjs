@@ -100,7 +100,7 @@ module.exports = {
       comment: 'A user\'s install brings no devDependencies.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '(^|/)node_modules/@types/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm-peer'], pathNot: '(^|/)node_modules/@types/' },
     },
     {
       name: 'nothing-unresolved',

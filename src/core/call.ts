@@ -1,8 +1,10 @@
+import type { Context, Span } from '@opentelemetry/api'
 import type { Clock } from '../runtime/clock.ts'
 import type { Endpoint, Load } from './endpoint.ts'
 import { MeshError, type AttemptRecord, type MeshErrorCode } from './errors.ts'
+import type { Passport } from './passport.ts'
 import type { Ending, Reply } from './reply.ts'
-import type { RequestHead } from './request.ts'
+import type { HeaderList, RequestHead } from './request.ts'
 import type { Send } from './send.ts'
 
 /** The cluster of a call, as far as policies around it need to know it. */
@@ -66,6 +68,8 @@ export class Call {
   /** What is sent; a route that rewrites puts a changed head in its place before the first attempt. */
   request: RequestHead
   readonly policy: CallPolicy | undefined
+  /** Of the inbound request that it is made for. */
+  readonly passport: Passport | undefined
   readonly clock: Clock
   readonly startedAt: number
   /** When it was rejected or its body was over (clock's now); 0 before. */
@@ -76,6 +80,11 @@ export class Call {
   idleTimeout = 300_000
   /** Milliseconds until the head of an attempt's answer must be in; 0 is none. */
   attemptTimeout = 0
+  /** Names it in the logs of both sides; empty where request ids are off. */
+  requestId = ''
+  /** OpenTelemetry's context of the caller, and the span around the call where there is one. Kept by `tracing/`. */
+  context: Context | undefined = undefined
+  span: Span | undefined = undefined
   /** Name of the service that was dialled. */
   service = ''
   /** Name of the route that matched. */
@@ -102,9 +111,10 @@ export class Call {
   readonly #running: Abortable[] = []
   readonly #endListeners: ((call: Call, ending: Ending) => void)[] = []
 
-  constructor(request: RequestHead, clock: Clock, policy?: CallPolicy) {
+  constructor(request: RequestHead, clock: Clock, policy?: CallPolicy, passport?: Passport) {
     this.request = request
     this.policy = policy
+    this.passport = passport
     this.clock = clock
     this.startedAt = clock.now()
     this.repeatable = request.idempotent
@@ -210,6 +220,10 @@ export class Attempt implements Abortable {
   readonly call: Call
   readonly endpoint: Endpoint
   readonly load: Load
+  /** What is sent: the request's own fields, until a layer that adds to them puts another list in their place. `Host` is the transport's. */
+  headers: HeaderList
+  /** OpenTelemetry's span of this attempt. Kept by `tracing/`. */
+  span: Span | undefined = undefined
   /** 1 for the first. */
   readonly number: number
   readonly why: string
@@ -235,6 +249,7 @@ export class Attempt implements Abortable {
     this.call = call
     this.endpoint = endpoint
     this.load = load
+    this.headers = call.request.headers
     this.number = call.attempts.length + 1
     this.why = call.why
     this.startedAt = call.clock.now()

@@ -13,6 +13,7 @@ import { registries } from '../registries/index.ts'
 import type { Registry } from '../registries/registry.ts'
 import { endpointList } from '../registries/static.ts'
 import { prefixToReplace, routeConfig } from '../route/config.ts'
+import { telemetryConfig } from '../tracing/config.ts'
 
 /** Splits a service's name into host and, where it has one, port. */
 export const serviceAddress = (name: string): { readonly host: string, readonly port: number | undefined } | undefined => {
@@ -57,6 +58,7 @@ export const meshConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balanc
     services: z.record(serviceName, service).default({}).describe('What callers dial, by host.'),
     clusters: z.record(names, clusterConfig(families.registries, families.balancers)).default({}).describe('Where calls go, by name.'),
     egress: egressConfig.default('allow').describe('What happens to hosts that are no services: allow, deny, or a list.'),
+    telemetry: telemetryConfig.prefault({}).describe('What OpenTelemetry is told, and what is sent along with each request to a service.'),
     replayLimit: z.int().min(0).default(64 * 1024)
       .describe('Bytes of a streamed request body that are kept for another attempt; a longer one is sent once.'),
     drain: duration.default(10_000).describe('How long close() lets calls under way end before it aborts them.'),

@@ -7,6 +7,7 @@ import { knownEvents, publish, type MeshEvents } from '../core/events.ts'
 import type { AnyKind } from '../core/family.ts'
 import { normaliseHost } from '../core/host.ts'
 import type { AnyMatcherKind } from '../matchers/matcher.ts'
+import { currentPassport } from '../core/passport.ts'
 import type { Reply } from '../core/reply.ts'
 import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
@@ -36,8 +37,8 @@ export interface MeshOptions<
   readonly errors?: 'mesh' | 'fetch'
   /** Layers of your own, around calls and around attempts. */
   readonly layers?: OwnLayers
-  /** Time, chance and where to report to; the machine's own by default. */
-  readonly runtime?: Runtime
+  /** Time, chance and where to report to; what is left out is the machine's own. */
+  readonly runtime?: Partial<Runtime>
   /** Takes the place of the network, in tests. */
   readonly transport?: Send<Attempt>
 }
@@ -47,6 +48,8 @@ export interface Trail {
   readonly service: string
   readonly route: string
   readonly cluster: string | undefined
+  /** The `x-request-id` that its attempts carried; absent where request ids are off. */
+  readonly requestId?: string
   /** Address of the endpoint that answered or failed last. */
   readonly endpoint: string | undefined
   readonly attempts: readonly AttemptRecord[]
@@ -142,7 +145,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
 
   constructor(input: MeshInput<R, B, M>, options: MeshOptions<R, B, M>) {
     const families = { ...builtIn, ...options } as unknown as Families<R, B, M>
-    this.#runtime = options.runtime ?? systemRuntime()
+    this.#runtime = { ...systemRuntime(), ...options.runtime }
     this.#schema = meshConfig(families)
     const route = routeShape(families.matchers)
     this.#shorthand = {
@@ -161,7 +164,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     }
     this.#snapshot = this.#build(input, new Map())
     this.#adopt(undefined, this.#snapshot)
-    const call = (request: RequestHead, policy?: CallPolicy): Call => new Call(request, this.#runtime.clock, policy)
+    const call = (request: RequestHead, policy?: CallPolicy): Call => new Call(request, this.#runtime.clock, policy, currentPassport())
     this.dispatcher = new MeshDispatcher({
       locate: (origin, method) => this.#locate(origin, method),
       call,
@@ -366,6 +369,7 @@ const trailOf = (call: Call): Trail => ({
   service: call.service,
   route: call.route,
   cluster: call.cluster?.name,
+  ...(call.requestId !== '' && { requestId: call.requestId }),
   endpoint: call.attempts.at(-1)?.endpoint.address,
   attempts: call.attempts.map((attempt) => attempt.record()),
   ...(call.endedAt > 0 && { took: Math.round((call.endedAt - call.startedAt) * 1000) / 1000 }),

@@ -166,7 +166,7 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
     const part = prepare(cluster, clusterConfig)
     clusters.set(name, cluster)
     parts.set(name, part)
-    const send = attemptStack(part, own, transport(part.config))
+    const send = attemptStack(part, config.telemetry, own, transport(part.config))
     handles.set(name, { name, budget: part.budget, send: clusterStack(cluster, part, send) })
   }
 
@@ -178,7 +178,7 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
       match: route.match,
       priority: route.priority,
       config: route,
-      send: callStack(route, targetsOf(route, handles), own, runtime),
+      send: callStack(route, targetsOf(route, handles), config.telemetry, own, runtime),
     }))
     services.set(keyOf(host, port), { name, host, port, table: tableOf(name, compiled, matchers), routes: compiled })
   }
@@ -215,7 +215,7 @@ export const changes = (before: Snapshot | undefined, after: Snapshot): Changes 
   const flat = (snapshot: Snapshot | undefined): Map<string, unknown> => new Map<string, unknown>([
     ...[...snapshot?.services.values() ?? []].map(({ name, routes }) => [`services.${name}`, routes.map(({ config }) => config)] as const),
     ...[...snapshot?.parts ?? []].map(([name, { config }]) => [`clusters.${name}`, config] as const),
-    ...(['egress', 'replayLimit', 'drain'] as const).map((key) => [key, snapshot?.config[key]] as const),
+    ...(['egress', 'telemetry', 'replayLimit', 'drain'] as const).map((key) => [key, snapshot?.config[key]] as const),
   ])
   const old = flat(before)
   const now = flat(after)

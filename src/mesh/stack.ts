@@ -11,6 +11,10 @@ import { observeOutliers } from '../cluster/outlier.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { matchedPrefix, rewrite } from '../route/rewrite.ts'
 import { split, type Target } from '../route/split.ts'
+import type { TelemetryConfig } from '../tracing/config.ts'
+import { propagate } from '../tracing/propagate.ts'
+import { requestId } from '../tracing/request-id.ts'
+import { attemptSpan, callSpan } from '../tracing/spans.ts'
 import type { RouteConfig } from './config.ts'
 
 /** Layers of the user's own, in the two places where they can stand. */
@@ -27,7 +31,11 @@ export interface OwnLayers {
  */
 
 /** Around a call: what the caller asked for. */
-export const callStack = (route: RouteConfig, targets: readonly Target[], own: OwnLayers, runtime: Runtime): Send<Call> => stack<Call>([
+export const callStack = (
+  route: RouteConfig, targets: readonly Target[], telemetry: TelemetryConfig, own: OwnLayers, runtime: Runtime,
+): Send<Call> => stack<Call>([
+  telemetry.requestId ? requestId(runtime.ids) : undefined,   // before anything can fail: what fails has a name already
+  telemetry.tracing ? callSpan : undefined,      // outermost: times everything that the caller waits for
   deadline(route.timeout),                       // bounds waiting, all attempts and the body together
   ...own.call ?? [],                             // once per call, and never beyond the deadline
   route.rewrite && rewrite(route.rewrite, matchedPrefix(route.match)),   // before anything is sent: every attempt sends the same
@@ -42,10 +50,14 @@ export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts
 ], cluster.pickAndSend(send))
 
 /** Around an attempt: what we do at one endpoint. */
-export const attemptStack = ({ breaker, detection }: ClusterParts, own: OwnLayers, transport: Send<Attempt>): Send<Attempt> => stack<Attempt>([
+export const attemptStack = (
+  { breaker, detection }: ClusterParts, telemetry: TelemetryConfig, own: OwnLayers, transport: Send<Attempt>,
+): Send<Attempt> => stack<Attempt>([
+  telemetry.tracing ? attemptSpan : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
   trackLoad,                                     // outside the timeout: an attempt that timed out was load too
   breaker && observeBreaker(breaker),            // outside the timeout: sees it as a failure of the cluster
   detection && observeOutliers(detection),       // outside the timeout: sees it as a failure of this endpoint
   attemptTimeout,                                // of the call's route: bounds what is below
-  ...own.attempt ?? [],                          // next to the wire: once for each try
+  ...own.attempt ?? [],                          // once for each try; what they write in headers is sent
+  propagate(telemetry),                          // innermost: each attempt carries its own span id and the time that is left now
 ], transport)

@@ -4,6 +4,7 @@ import type { Layer } from '../core/send.ts'
 /**
  * Bounds everything a call may take, from its start to the end of its body: waiting, all attempts and the wait between.
  * `defaultMs` is the route's timeout in milliseconds, which a call may replace by its own; 0 is no deadline.
+ * A call made for an inbound request never outlives that one's deadline, whatever its own timeout.
  * When it passes, the call is aborted with ENMESH_DEADLINE_EXCEEDED.
  *
  * There is no race here: whatever waits on behalf of a call registers with `call.track` (or waits by `call.pause`) and
@@ -11,20 +12,30 @@ import type { Layer } from '../core/send.ts'
  */
 export const deadline = (defaultMs: number): Layer<Call> => (next) => (call) => {
   const timeout = call.policy?.timeout ?? defaultMs
-  if (timeout > 0) arm(call, timeout)
+  const own = timeout > 0 ? call.startedAt + timeout : Number.POSITIVE_INFINITY
+  const inherited = call.passport?.deadline ?? Number.POSITIVE_INFINITY
+  call.deadline = Math.min(own, inherited)
+  if (call.deadline === Number.POSITIVE_INFINITY) return next(call)
+  const exceeded = inherited < own ? inheritedExceeded : ownExceeded
+  // Whoever asked has given up already: nothing is sent.
+  if (call.remaining <= 0) return Promise.reject(exceeded(call))
+  call.onEnd(call.clock.after(call.remaining, () => call.abort(exceeded(call))))
   return next(call)
 }
 
-const arm = (call: Call, timeout: number): void => {
-  call.deadline = call.startedAt + timeout
-  call.onEnd(call.clock.after(Math.max(0, call.remaining), () => call.abort(exceeded(call, timeout))))
-}
-
-const exceeded = (call: Call, timeout: number): Error => call.error(
+const ownExceeded = (call: Call): Error => call.error(
   'ENMESH_DEADLINE_EXCEEDED',
-  `${call} took longer than its timeout of ${timeout} ms: ${progress(call)}. ` +
+  `${call} took longer than its timeout of ${milliseconds(call.deadline - call.startedAt)} ms: ${progress(call)}. ` +
   "Look at what was slow, or raise 'timeout' on the route or 'mesh.timeout' for this call (0 is none).",
 )
+
+const inheritedExceeded = (call: Call): Error => call.error(
+  'ENMESH_DEADLINE_EXCEEDED',
+  `${call} had ${milliseconds(Math.max(0, call.deadline - call.startedAt))} ms left of the deadline of the inbound request that it was made for: ` +
+  `${progress(call)}. Look at what took the time before it and since, or have the caller wait longer.`,
+)
+
+const milliseconds = (ms: number): number => Math.round(ms * 1000) / 1000
 
 const progress = (call: Call): string => {
   const count = call.attempts.length

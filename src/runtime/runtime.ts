@@ -9,8 +9,10 @@ import { systemRandom, type Random } from './random.ts'
 export interface Runtime {
   readonly clock: Clock
   readonly random: Random
+  /** Chance that only names things (requests, traces), apart from the one that decides: so a script of decisions is not used up by names. */
+  readonly ids: Random
   readonly channels: Channels
 }
 
 /** The machine's clock and chance, with channels of its own. */
-export const systemRuntime = (): Runtime => ({ clock: systemClock, random: systemRandom, channels: new Channels() })
+export const systemRuntime = (): Runtime => ({ clock: systemClock, random: systemRandom, ids: systemRandom, channels: new Channels() })

@@ -6,4 +6,4 @@ import { seededRandom } from './random.ts'
 
 /** A runtime on virtual time with chance from a seed. */
 export const fakeRuntime = (random: Random = seededRandom(1)): Runtime & { readonly clock: FakeClock } =>
-  ({ clock: new FakeClock(), random, channels: new Channels() })
+  ({ clock: new FakeClock(), random, ids: seededRandom(2), channels: new Channels() })

@@ -28,12 +28,12 @@ const sendOver = (config: ConnectionConfig, kind: string, attempt: Attempt): Pro
   return exchange.head
 }
 
-const dispatchOptions = ({ call }: Attempt): Dispatcher.DispatchOptions => {
+const dispatchOptions = ({ call, headers }: Attempt): Dispatcher.DispatchOptions => {
   const { request } = call
   return {
     path: request.path,
     method: request.method,
-    headers: ['host', request.hostHeader ?? request.authority, ...request.headers],
+    headers: ['host', request.hostHeader ?? request.authority, ...headers],
     body: (request.body?.open() ?? null) as Dispatcher.DispatchOptions['body'] & null,
     headersTimeout: call.idleTimeout,
     bodyTimeout: call.idleTimeout,

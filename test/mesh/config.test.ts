@@ -419,7 +419,9 @@ test('the other forms of egress and of durations are accepted', async () => {
 
 test('an empty configuration is one, with the defaults of the mesh', async () => {
   const mesh = meshOf({})
-  assert.deepEqual(mesh.status().config, { services: {}, clusters: {}, egress: 'allow', replayLimit: 65_536, drain: 10_000 })
+  const metrics = { duration: 'auto', requests: true, connections: true, mesh: true }
+  const telemetry = { tracing: true, metrics, requestId: true, deadline: true }
+  assert.deepEqual(mesh.status().config, { services: {}, clusters: {}, egress: 'allow', telemetry, replayLimit: 65_536, drain: 10_000 })
   await mesh.close()
 })
 

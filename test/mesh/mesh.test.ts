@@ -75,7 +75,8 @@ test('the trail tells where a call went and what each attempt took', async () =>
   const response = await fetched
   assert.equal(mesh.trail(response)?.took, undefined)
   await clock.advance(1_000)
-  const { attempts, ...trail } = mesh.trail(response)!
+  const { attempts, requestId, ...trail } = mesh.trail(response)!
+  assert.match(requestId!, /^[0-9a-f-]{36}$/)
   assert.deepEqual(trail, { service: 'order', route: 'all', cluster: 'order', endpoint: attempts[1]!.endpoint, took: 200, redirects: [] })
   const [first, second] = attempts
   const common = { queued: 0, ending: 'complete' }

@@ -350,7 +350,8 @@ test('the trail tells what happened to a call, whether it was answered or failed
   })
   const response = await mesh.fetch('http://svc.test/')
   await response.text()
-  const { attempts, took, ...trail } = mesh.trail(response)!
+  const { attempts, took, requestId, ...trail } = mesh.trail(response)!
+  assert.equal(requestId, server.requests.at(-1)?.headers['x-request-id'])
   assert.deepEqual(trail, { service: 'svc.test', route: 'main', cluster: 'c', endpoint: server.address, stopped: 'attempts', redirects: [] })
   assert.ok(took! > 0)
   assert.deepEqual(attempts.map(({ number, endpoint, why, status, ending }) => ({ number, endpoint, why, status, ending })), [

@@ -1,0 +1,1 @@
+export { currentPassport, type Passport } from '../core/passport.ts'
