@@ -23,7 +23,7 @@ export const classify = (attempt: Attempt, cause: Error, line: Line | undefined)
   const asked = `${call} at ${endpoint.address}`
   const fresh = attempt.headAt === 0 && (line?.socket?.bytesRead ?? 0) === 0
   const tls = tlsFailure({ code, cause, handshake: line?.handshake, fresh, now: call.clock.wall() })
-  if (tls) return call.error('ENMESH_TLS', `${asked}: the TLS connection could not be made (${code}): ${tls.found}. ${tls.todo}.`, cause)
+  if (tls) return call.error('ENMESH_TLS', `${asked}: the TLS connection could not be made (${code || cause.name}): ${tls.found}. ${tls.todo}.`, cause)
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
     return call.error('ENMESH_ATTEMPT_TIMEOUT', `${asked}: the endpoint sent nothing for the route's \`idleTimeout\` (${found}). ` +
       'Raise `idleTimeout` if silence of this length is meant.', cause)

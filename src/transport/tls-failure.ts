@@ -28,7 +28,7 @@ const closed = /^(UND_ERR_SOCKET|ECONNRESET|EPIPE|ECONNABORTED)$/
 /** What to say of a failure where it is one of TLS; `undefined` where it isn't. */
 export const tlsFailure = (failed: Failed): Failure | undefined => {
   const { code, cause, handshake, fresh } = failed
-  if (!handshake) return answersInTls(code, cause) ? inTheClear : undefined
+  if (!handshake) return answersInTls(cause) ? inTheClear : undefined
   // With TLS 1.3 the endpoint judges our certificate only after we began to send, and it may just hang up.
   if (handshake.unanswered && fresh && closed.test(code)) return clientCertificate(handshake, 'closed the connection before it answered')
   if (!tlsCode.test(code)) return undefined
@@ -47,9 +47,9 @@ export const tlsFailure = (failed: Failed): Failure | undefined => {
 
 const inTheClear: Failure = { found: 'the endpoint answered a plain request with TLS', todo: 'Set `tls: true` for the cluster' }
 
-const answersInTls = (code: string, cause: Error): boolean =>
-  // What could not be parsed, as undici keeps it: a record of TLS begins with its type, an alert or a handshake, and a 3.
-  code.startsWith('HPE_') && /^[\x15\x16]\x03/.test((cause as { data?: string }).data ?? '')
+// What could not be parsed, as undici keeps it: a record of TLS begins with its type, an alert or a handshake, and a 3.
+const answersInTls = (cause: Error): boolean =>
+  cause.name === 'HTTPParserError' && /^[\x15\x16]\x03/.test((cause as { data?: string }).data ?? '')
 
 // OpenSSL's texts carry the memory and the source files of whoever built it.
 const firstLine = (cause: Error): string => {
@@ -94,7 +94,7 @@ const notYetValid = ({ now }: Failed, { certificate }: Handshake): Failure => {
 const untrusted = (code: string, { certificate, options }: Handshake): Failure => {
   const last = chainOf(certificate).at(-1)
   const whose = options.ca === undefined ? "the machine's authorities" : '`tls.ca` of the cluster'
-  const found = code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? `the endpoint's certificate${last ? ` (${holder(last)})` : ''} is signed by itself, and ${whose} do not have it`
+  const found = code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? `the endpoint's certificate${last ? ` (${holder(last)})` : ''} is signed by itself, and not among ${whose}`
     : `the endpoint's certificate leads to the issuer ${last ? issuerOf(last) : 'unknown'}, which is not among ${whose}`
   return {
     found,
