@@ -226,17 +226,18 @@ describe('TLS to the endpoints of a cluster', { skip }, () => {
     assert.equal((await seen(mesh)).client, 'client')
   })
 
-  test('`servername` is asked for and checked, whatever host header goes with the request', async (t) => {
+  test('`servername` is asked for and checked, whatever host header a route writes', async (t) => {
     const stage = story(t)
     const upstream = await stage.upstream(whoAmI, server)
-    const mesh = stage.mesh(one(upstream.address, { ca: root, servername: 'other.test' }))
+    const routes = [{ match: { path: { prefix: '/a' } }, to: 'c', rewrite: { host: 'a.example' } }, { to: 'c' }]
+    const mesh = stage.mesh({ ...one(upstream.address, { ca: root, servername: 'other.test' }), services: { 'svc.test': { routes } } })
     const ports = new Set<number>()
-    for (const host of ['svc.test', 'a.example', 'b.example']) {
-      const { body } = await request(url, { dispatcher: mesh.dispatcher, headers: { host } })
-      const { servername, port } = await body.json() as Seen
+    for (const path of ['a', 'b', 'a']) {
+      const { servername, port } = await seen(mesh, `https://svc.test/${path}`)
       assert.equal(servername, 'other.test')
       ports.add(port)
     }
+    assert.deepEqual(upstream.requests.map(({ headers }) => headers.host), ['a.example', 'svc.test', 'a.example'])
     assert.equal(ports.size, 1, 'a host header of its own is no reason for a new connection')
   })
 
