@@ -12,6 +12,7 @@ import { parseEndpointAddress } from '../registries/address.ts'
 import type { Registry } from '../registries/registry.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { readTls, type ReadTls } from '../transport/tls.ts'
 import { available } from './availability.ts'
 import type { ClusterConfig } from './config.ts'
 import { membership } from './membership.ts'
@@ -26,7 +27,10 @@ export interface ClusterFamilies {
 
 /** What one configuration of a cluster consists of. What a new one does not change is carried over, with all it has learnt. */
 export interface ClusterParts {
+  /** What is in effect, without keys and passphrases. */
   readonly config: ClusterConfig
+  /** Authorities, certificate and key to dial with, where the configuration names any. */
+  readonly secureContext: ReadTls['context']
   readonly registry: Registry
   readonly balancer: Balancer
   readonly budget: RetryBudget
@@ -82,12 +86,14 @@ export class Cluster {
     return this.#parts
   }
 
-  /** Gets ready for a configuration without using it yet. May throw; then nothing has changed. */
+  /** Gets ready for a configuration without using it yet, and reads the files that it names. May throw; then nothing has changed. */
   prepare(config: ClusterConfig): ClusterParts {
     const old = this.#parts
     const same = (part: keyof ClusterConfig): boolean => old !== undefined && isDeepStrictEqual(old.config[part], config[part])
+    const { shown, context } = readTls(config.tls)
     return {
-      config,
+      config: { ...config, tls: shown },
+      secureContext: context,
       registry: same('registry') ? old!.registry : this.#families.registry(config.registry),
       balancer: same('balancer') && same('slowStart') ? old!.balancer : this.#balancer(config),
       budget: same('budget') ? old!.budget : retryBudget(config.budget, this.#runtime.clock),
@@ -309,7 +315,7 @@ export interface ClusterStatus {
   /** Retries that the budget would allow now. */
   readonly budget: number
   readonly endpoints: readonly EndpointStatus[]
-  /** The effective configuration, every default written out. */
+  /** The effective configuration, every default written out; keys and passphrases are left out. */
   readonly config: ClusterConfig
 }
 

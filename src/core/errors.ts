@@ -71,6 +71,24 @@ export interface ConfigFault {
   readonly message: string
 }
 
+/** One fault in options, found when they were put to use. */
+export interface OptionFault {
+  /** The place inside the options. */
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+/** Thrown by what puts options to use, which does not know their place in the configuration; a `MeshConfigError` is made of it. */
+export class OptionsError extends TypeError {
+  readonly faults: readonly OptionFault[]
+
+  constructor(faults: readonly OptionFault[]) {
+    super(faults.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('\n'))
+    this.name = 'OptionsError'
+    this.faults = faults
+  }
+}
+
 /** Thrown for a configuration that cannot be used: every fault with its place. */
 export class MeshConfigError extends MeshError {
   readonly faults: readonly ConfigFault[]

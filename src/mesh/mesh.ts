@@ -72,7 +72,7 @@ export interface RouteStatus {
 
 /** Everything about a mesh at one moment, as plain data. */
 export interface MeshStatus {
-  /** The effective configuration with every default written out. */
+  /** The effective configuration with every default written out; keys and passphrases are left out. */
   readonly config: MeshConfig
   readonly services: Readonly<Record<string, { readonly routes: readonly RouteStatus[] }>>
   readonly clusters: Readonly<Record<string, ClusterStatus>>

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { Cluster, type ClusterFamilies, type ClusterParts } from '../cluster/cluster.ts'
 import type { clusterConfig, ClusterConfig } from '../cluster/config.ts'
 import type { Attempt, Call, ClusterHandle } from '../core/call.ts'
-import { MeshConfigError, type ConfigFault } from '../core/errors.ts'
+import { MeshConfigError, OptionsError, type ConfigFault } from '../core/errors.ts'
 import type { Send } from '../core/send.ts'
 import type { Matcher } from '../matchers/matcher.ts'
 import { egress } from '../policies/egress.ts'
@@ -33,6 +33,7 @@ export interface Service {
 
 /** One configuration, compiled and immutable. A call reads it once and keeps that view to its end. */
 export interface Snapshot {
+  /** What is in effect, without keys and passphrases. */
   readonly config: MeshConfig
   readonly services: ReadonlyMap<string, Service>
   readonly clusters: ReadonlyMap<string, Cluster>
@@ -48,7 +49,7 @@ export interface Surroundings {
   readonly families: ClusterFamilies
   readonly matchers: { make(match: NonNullable<RouteConfig['match']>): readonly Matcher[] }
   readonly own: OwnLayers
-  readonly transport: (config: ConnectionConfig) => Send<Attempt>
+  readonly transport: (config: ConnectionConfig, secureContext: ClusterParts['secureContext']) => Send<Attempt>
 }
 
 /** Every service written out as routes, and the clusters of those that list endpoints. */
@@ -166,7 +167,7 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
     const part = prepare(cluster, clusterConfig)
     clusters.set(name, cluster)
     parts.set(name, part)
-    const send = attemptStack(part, config.telemetry, own, transport(part.config))
+    const send = attemptStack(part, config.telemetry, own, transport(part.config, part.secureContext))
     handles.set(name, { name, budget: part.budget, send: clusterStack(cluster, part, send) })
   }
 
@@ -182,14 +183,22 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
     }))
     services.set(keyOf(host, port), { name, host, port, table: tableOf(name, compiled, matchers), routes: compiled })
   }
-  return { config, services, clusters, parts, mayLeave: egress(config.egress) }
+  return { config: inEffect(config, parts), services, clusters, parts, mayLeave: egress(config.egress) }
 }
 
-// Plug-ins of the user's own may refuse options that their shape lets through.
+const inEffect = (config: MeshConfig, parts: Snapshot['parts']): MeshConfig => ({
+  ...config,
+  clusters: Object.fromEntries(Object.keys(config.clusters).map((name) => [name, parts.get(name)!.config])) as MeshConfig['clusters'],
+})
+
+// What cannot be told by their shape: plug-ins of the user's own may refuse options, and files may not be what they should.
 const making = <Made>(place: Place, make: () => Made): Made => {
   try {
     return make()
   } catch (error) {
+    if (error instanceof OptionsError) {
+      throw new MeshConfigError(error.faults.map(({ path, message }) => ({ path: placeOf([...place, ...path]), message })))
+    }
     throw new MeshConfigError([{ path: placeOf(place), message: error instanceof Error ? error.message : String(error) }])
   }
 }

@@ -1,7 +1,7 @@
 import type { Attempt } from '../core/call.ts'
 import type { MeshError } from '../core/errors.ts'
-
-const tlsCode = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|EPROTO|ERR_OSSL|HOSTNAME_MISMATCH|INVALID_PURPOSE)/
+import type { Line } from './connections.ts'
+import { cutHandshake, tlsFailure } from './tls-failure.ts'
 
 const codeOf = (cause: unknown): string => {
   const { code } = cause as { code?: unknown }
@@ -16,24 +16,24 @@ export const causedByCaller = ({ call }: Attempt, cause: Error): boolean =>
   unsendable.test(codeOf(cause)) || (call.request.body?.error !== undefined && call.request.body.error === cause)
 
 /** Names a failure on the wire: what was asked, what was found, what to do. */
-export const classify = (attempt: Attempt, cause: Error): MeshError => {
+export const classify = (attempt: Attempt, cause: Error, line: Line | undefined): MeshError => {
   const { call, endpoint } = attempt
   const code = codeOf(cause)
   const found = `${code ? `${code}, ` : ''}${cause.message || 'no reason given'}`
   const asked = `${call} at ${endpoint.address}`
-  if (tlsCode.test(code)) {
-    return call.error('ENMESH_TLS', `${asked}: the TLS connection could not be made (${found}). ` +
-      'Check the certificate of the endpoint, and `tls.ca` and `tls.servername` of the cluster.', cause)
-  }
+  const fresh = attempt.headAt === 0 && (line?.socket?.bytesRead ?? 0) === 0
+  const tls = tlsFailure({ code, cause, handshake: line?.handshake, fresh, now: call.clock.wall() })
+  if (tls) return call.error('ENMESH_TLS', `${asked}: the TLS connection could not be made (${code || cause.name}): ${tls.found}. ${tls.todo}.`, cause)
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
     return call.error('ENMESH_ATTEMPT_TIMEOUT', `${asked}: the endpoint sent nothing for the route's \`idleTimeout\` (${found}). ` +
       'Raise `idleTimeout` if silence of this length is meant.', cause)
   }
   if (attempt.sentAt === 0) {
     return call.error('ENMESH_CONNECT_FAILED', `${asked}: no connection could be made (${found}). ` +
-      'The request was not sent. Check that the endpoint runs and that its registry is right.', cause)
+      `The request was not sent. ${line?.handshake && code === 'ECONNRESET' ? cutHandshake : 'Check that the endpoint runs and that its registry is right.'}`, cause)
   }
   const when = attempt.headAt > 0 ? 'while its body was coming' : 'before it answered'
+  const hint = fresh && line?.handshake === undefined ? ' If it speaks TLS, set `tls: true` for the cluster.' : ''
   return call.error('ENMESH_CONNECTION_RESET', `${asked}: the connection broke ${when} (${found}). ` +
-    'Look at the endpoint: it, or something on the way to it, closed the connection.', cause)
+    `Look at the endpoint: it, or something on the way to it, closed the connection.${hint}`, cause)
 }

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
 import type { buildConnector, Dispatcher } from 'undici'
 import Client from 'undici/lib/dispatcher/client.js'
 import Pool from 'undici/lib/dispatcher/pool.js'
@@ -6,6 +8,7 @@ import connector from 'undici/lib/core/connect.js'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import { optionsOf, tlsConfig, tlsConnector, type Handshake } from './tls.ts'
 
 /** How the endpoints of a cluster are dialled. */
 export const connectionConfig = z.strictObject({
@@ -15,11 +18,8 @@ export const connectionConfig = z.strictObject({
     .describe('Longest time for a socket, TLS included, to be established.'),
   keepAlive: duration.default(4_000)
     .describe('How long an idle socket is kept. Keep it shorter than the servers do.'),
-  tls: z.union([z.boolean(), z.strictObject({
-    ca: z.union([z.string(), z.array(z.string())]).optional().describe('Authorities to trust, as PEM text, in place of the machine\'s own.'),
-    servername: z.string().min(1).optional().describe('Name that the certificate must carry; the service\'s name by default.'),
-  })]).default(false)
-    .describe('Whether the endpoints speak TLS. Certificates are always verified.'),
+  tls: tlsConfig.default(false)
+    .describe('Whether the endpoints speak TLS, and whom to trust. Certificates are verified unless `verify` is false.'),
 })
 
 /** Parsed form of `connectionConfig`. */
@@ -28,6 +28,8 @@ export type ConnectionConfig = z.output<typeof connectionConfig>
 /** What a client has for a socket at present; it has one at a time. */
 export interface Line {
   socket: Socket | undefined
+  /** The latest handshake; `undefined` where TLS is not spoken. */
+  handshake: Handshake | undefined
 }
 
 /** A handler that wants to know the line its request goes over. */
@@ -39,9 +41,10 @@ interface OnLine {
 class LineClient extends Client {
   readonly #line: Line
 
-  constructor(config: ConnectionConfig, { origin, servername }: Dialling) {
-    const line: Line = { socket: undefined }
-    super(origin, options(config, servername, line))
+  constructor(connecting: Connecting, { origin, servername }: Dialling) {
+    const { keepAlive } = connecting.config
+    const line: Line = { socket: undefined, handshake: undefined }
+    super(origin, { connect: connect(connecting, servername, line), keepAliveTimeout: keepAlive, pipelining: 1, allowH2: false })
     this.#line = line
   }
 
@@ -51,26 +54,31 @@ class LineClient extends Client {
   }
 }
 
-const connect = (config: ConnectionConfig, servername: string | undefined, line?: Line): buildConnector.connector => {
-  const tls = typeof config.tls === 'object' ? config.tls : {}
-  const dial = connector({
-    timeout: config.connectTimeout,
-    allowH2: false,
-    ...(servername !== undefined && { servername }),
-    ...(tls.ca !== undefined && { ca: tls.ca }),
-  })
+const connect = ({ config, context }: Connecting, servername: string | undefined, line: Line): buildConnector.connector => {
+  const timeout = config.connectTimeout
+  const dial = servername === undefined ? connector({ timeout, allowH2: false })
+    : tlsConnector({ config: config.tls, context, servername, timeout, onHandshake: (handshake) => { line.handshake = handshake } })
   return (options, callback) => dial(options, (...result) => {
-    if (line && result[1]) line.socket = result[1]
+    if (result[1]) line.socket = result[1]
     callback(...result)
   })
 }
 
-const options = (config: ConnectionConfig, servername: string | undefined, line?: Line): Client.Options => ({
-  connect: connect(config, servername, line),
-  keepAliveTimeout: config.keepAlive,
-  pipelining: 1,
-  allowH2: false,
-})
+/** How connections of one configuration are made. */
+export interface Connecting {
+  readonly config: ConnectionConfig
+  /** The authorities, certificate and key that its `tls` names. */
+  readonly context: SecureContext | undefined
+  /** Tells pools of this configuration from those of another: a call that began under an old one may still need a pool after an update. */
+  readonly kind: string
+}
+
+/** Makes ready to dial; the configuration's `tls` as `readTls` shows it. */
+export const connecting = (config: ConnectionConfig, context: SecureContext | undefined): Connecting => {
+  const { connections, connectTimeout, keepAlive, tls } = config
+  const kind = createHash('sha256').update(JSON.stringify([connections, connectTimeout, keepAlive, tls])).digest('base64')
+  return { config, context, kind }
+}
 
 /** What decides whether a socket may carry a request: TLS or not, and the name its certificate was checked for. */
 interface Dialling {
@@ -81,25 +89,21 @@ interface Dialling {
 /** How an endpoint is dialled for a request to a host. */
 export const dialling = (config: ConnectionConfig, endpoint: Endpoint, secure: boolean, host: string): Dialling => {
   if (!secure && !endpoint.tls && config.tls === false) return { origin: `http://${endpoint.address}`, servername: undefined }
-  const servername = (typeof config.tls === 'object' ? config.tls.servername : undefined) ?? host
-  return { origin: `https://${endpoint.address}`, servername }
+  return { origin: `https://${endpoint.address}`, servername: optionsOf(config.tls).servername ?? host }
 }
 
-/** Tells pools of one configuration from those of another: a call that began under an old one may still need a pool after an update. */
-export const dialledBy = ({ connections, connectTimeout, keepAlive, tls }: ConnectionConfig): string =>
-  JSON.stringify([connections, connectTimeout, keepAlive, tls])
-
 /** The endpoint's own pool, made at its first request: a thousand idle endpoints cost nothing. */
-export const poolOf = (config: ConnectionConfig, kind: string, endpoint: Endpoint, way: Dialling): Dispatcher => {
+export const poolOf = (connecting: Connecting, endpoint: Endpoint, way: Dialling): Dispatcher => {
+  const { config, kind } = connecting
   const { origin, servername } = way
   const key = servername === undefined ? kind : `${kind} ${servername}`
   let pool = endpoint.pools.get(key)
   if (!pool) {
-    pool = new Pool(origin, { connections: config.connections, allowH2: false, factory: () => new LineClient(config, way) })
+    pool = new Pool(origin, { connections: config.connections, allowH2: false, factory: () => new LineClient(connecting, way) })
     endpoint.pools.set(key, pool)
   }
   return pool
 }
 
 /** A connection of its own for one request, closed when that is over. */
-export const freshConnection = (config: ConnectionConfig, way: Dialling): Dispatcher => new LineClient(config, way)
+export const freshConnection = (connecting: Connecting, way: Dialling): Dispatcher => new LineClient(connecting, way)

@@ -106,7 +106,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
       }
       attempt.stale = true
     }
-    this.#fail(classify(attempt, cause), true)
+    this.#fail(classify(attempt, cause, this.line), true)
   }
 
   /** Whether a socket that had answered before died before it brought a byte of this answer. */

@@ -1,26 +1,27 @@
+import type { SecureContext } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import type { Attempt } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
-import { dialledBy, dialling, freshConnection, poolOf, type ConnectionConfig } from './connections.ts'
+import { connecting, dialling, freshConnection, poolOf, type Connecting, type ConnectionConfig } from './connections.ts'
 import { Exchange } from './exchange.ts'
 
-/** Sends attempts over HTTP/1.1 through the endpoint's own pool. */
-export const httpTransport = (config: ConnectionConfig): Send<Attempt> => {
-  const kind = dialledBy(config)
-  return (attempt) => sendOver(config, kind, attempt)
+/** Sends attempts over HTTP/1.1 through the endpoint's own pool. `context` holds what `readTls` made of the configuration's `tls`. */
+export const httpTransport = (config: ConnectionConfig, context: SecureContext | undefined): Send<Attempt> => {
+  const ready = connecting(config, context)
+  return (attempt) => sendOver(ready, attempt)
 }
 
-const sendOver = (config: ConnectionConfig, kind: string, attempt: Attempt): Promise<Reply> => {
+const sendOver = (ready: Connecting, attempt: Attempt): Promise<Reply> => {
   const { call, endpoint } = attempt
   const { request } = call
-  const way = dialling(config, endpoint, request.scheme === 'https', request.host)
-  const pool = poolOf(config, kind, endpoint, way)
-  const options = dispatchOptions(attempt)
+  const way = dialling(ready.config, endpoint, request.scheme === 'https', request.host)
+  const pool = poolOf(ready, endpoint, way)
+  const options = dispatchOptions(attempt, way.servername)
   const exchange = new Exchange(attempt, (again) => {
     // A connection of its own cannot be stale a second time.
-    const connection = freshConnection(config, way)
-    connection.dispatch(dispatchOptions(attempt), again)
+    const connection = freshConnection(ready, way)
+    connection.dispatch(dispatchOptions(attempt, way.servername), again)
     void connection.close().catch(() => {})
   })
   // The call may have been given up while a layer of the user's held the attempt.
@@ -28,7 +29,7 @@ const sendOver = (config: ConnectionConfig, kind: string, attempt: Attempt): Pro
   return exchange.head
 }
 
-const dispatchOptions = ({ call, headers }: Attempt): Dispatcher.DispatchOptions => {
+const dispatchOptions = ({ call, headers }: Attempt, servername: string | undefined): Dispatcher.DispatchOptions & { servername: string | null } => {
   const { request } = call
   return {
     path: request.path,
@@ -37,5 +38,7 @@ const dispatchOptions = ({ call, headers }: Attempt): Dispatcher.DispatchOptions
     body: (request.body?.open() ?? null) as Dispatcher.DispatchOptions['body'] & null,
     headersTimeout: call.idleTimeout,
     bodyTimeout: call.idleTimeout,
+    // All that goes over a pool was dialled for one name, so undici need not reconnect for another host header.
+    servername: servername ?? null,
   }
 }

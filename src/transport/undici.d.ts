@@ -25,6 +25,14 @@ declare module 'undici/lib/core/connect.js' {
   import { buildConnector } from 'undici'
   export default buildConnector
 }
+declare module 'undici/lib/core/util.js' {
+  import type { Socket } from 'node:net'
+  const util: {
+    /** Destroys the socket with a ConnectTimeoutError in so many milliseconds (0 is never); the result calls it off. */
+    setupConnectTimeout(socket: WeakRef<Socket>, options: { timeout: number, hostname: string, port: string }): () => void
+  }
+  export default util
+}
 declare module 'undici/lib/api/index.js' {
   import type { Dispatcher } from 'undici'
   const api: Pick<Dispatcher, 'request' | 'stream' | 'pipeline' | 'upgrade' | 'connect'>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import type { TestContext } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici'
@@ -124,7 +125,7 @@ export const rejection = async (promise: Promise<unknown>): Promise<unknown> => 
 
 export interface Story {
   /** Starts a server that lives as long as the test. */
-  readonly upstream: (answer: RequestListener, tls?: { readonly key: string, readonly cert: string }) => Promise<Upstream>
+  readonly upstream: (answer: RequestListener, tls?: ServerOptions) => Promise<Upstream>
   /** Makes a mesh that lives as long as the test, on real time and seeded chance. */
   readonly mesh: (config: MeshInput, options?: Omit<MeshOptions, 'runtime'> & { readonly random?: Runtime['random'] }) => Mesh
 }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 /** A real HTTP server on a free port of the loopback, which notes what arrives. */
@@ -14,7 +14,7 @@ export class Upstream {
   readonly #server: Server
   readonly #waiting = new Set<() => void>()
 
-  constructor(answer: RequestListener, tls?: { readonly key: string, readonly cert: string }) {
+  constructor(answer: RequestListener, tls?: ServerOptions) {
     this.answer = answer
     const listener: RequestListener = (request, response) => {
       this.requests.push(request)

@@ -1,0 +1,151 @@
+import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
+import { nameOf, type Handshake } from './tls.ts'
+
+/** A failure of TLS in words. */
+export interface Failure {
+  readonly found: string
+  readonly todo: string
+}
+
+/** What failed on a connection. */
+export interface Failed {
+  /** Node's or undici's word for it; may be empty. */
+  readonly code: string
+  readonly cause: Error
+  /** The connection's handshake; `undefined` where TLS was not spoken. */
+  readonly handshake: Handshake | undefined
+  /** Whether no byte of an answer ever came over the connection. */
+  readonly fresh: boolean
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+const tlsCode = /^(ERR_TLS|ERR_SSL|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|EPROTO|ERR_OSSL|HOSTNAME_MISMATCH|INVALID_|PATH_LENGTH)/
+const unknownIssuer = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/
+const noTls = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE|UNKNOWN_PROTOCOL|HTTP_REQUEST)$/
+const closed = /^(UND_ERR_SOCKET|ECONNRESET|EPIPE|ECONNABORTED)$/
+
+/** What to say of a failure where it is one of TLS; `undefined` where it isn't. */
+export const tlsFailure = (failed: Failed): Failure | undefined => {
+  const { code, cause, handshake, fresh } = failed
+  if (!handshake) return answersInTls(cause) ? inTheClear : undefined
+  // With TLS 1.3 the endpoint judges our certificate only after we began to send, and it may just hang up.
+  if (handshake.unanswered && fresh && closed.test(code)) return clientCertificate(handshake, 'closed the connection before it answered')
+  if (!tlsCode.test(code)) return undefined
+  if (code === 'CERT_HAS_EXPIRED') return expired(failed, handshake)
+  if (code === 'CERT_NOT_YET_VALID') return notYetValid(failed, handshake)
+  if (unknownIssuer.test(code)) return untrusted(code, handshake)
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return wrongName(cause, handshake)
+  if (noTls.test(code)) {
+    return { found: 'what the endpoint answered is no TLS', todo: 'If this port speaks plain HTTP, leave `tls` of the cluster out and dial http://; otherwise check the port' }
+  }
+  return alerted(cause, handshake) ?? {
+    found: firstLine(cause),
+    todo: 'Check the certificate of the endpoint, and `tls.ca` and `tls.servername` of the cluster',
+  }
+}
+
+const inTheClear: Failure = { found: 'the endpoint answered a plain request with TLS', todo: 'Set `tls: true` for the cluster' }
+
+// What could not be parsed, as undici keeps it: a record of TLS begins with its type, an alert or a handshake, and a 3.
+const answersInTls = (cause: Error): boolean =>
+  cause.name === 'HTTPParserError' && /^[\x15\x16]\x03/.test((cause as { data?: string }).data ?? '')
+
+// OpenSSL's texts carry the memory and the source files of whoever built it.
+const firstLine = (cause: Error): string => {
+  const { reason } = cause as { reason?: unknown }
+  return nameOf(typeof reason === 'string' && reason !== '' ? reason : cause.message || 'no reason given')
+}
+
+const date = (written: string): string => {
+  const time = Date.parse(written)
+  return Number.isNaN(time) ? nameOf(written) : new Date(time).toISOString()
+}
+
+const holder = ({ subject }: PeerCertificate): string => {
+  const { CN, O } = subject as { CN?: string | string[], O?: string | string[] } | undefined ?? {}
+  return `'${nameOf(String(CN ?? O ?? 'without a name'))}'`
+}
+
+const chainOf = (certificate: DetailedPeerCertificate | undefined): readonly DetailedPeerCertificate[] => {
+  const chain: DetailedPeerCertificate[] = []
+  // The last one names itself as its issuer.
+  for (let one = certificate; one && !chain.includes(one); one = one.issuerCertificate as DetailedPeerCertificate | undefined) chain.push(one)
+  return chain
+}
+
+const expired = ({ now }: Failed, { certificate }: Handshake): Failure => {
+  const old = chainOf(certificate).find(({ valid_to: end }) => Date.parse(end) < now)
+  return {
+    found: old ? `the endpoint's certificate chain has ${holder(old)}, which expired at ${date(old.valid_to)}` : "a certificate of the endpoint's chain has expired",
+    todo: "Renew that certificate at the endpoint; if it is valid still, correct this machine's clock",
+  }
+}
+
+const notYetValid = ({ now }: Failed, { certificate }: Handshake): Failure => {
+  const early = chainOf(certificate).find(({ valid_from: start }) => Date.parse(start) > now)
+  return {
+    found: early ? `the endpoint's certificate chain has ${holder(early)}, which is valid only from ${date(early.valid_from)} on`
+      : "a certificate of the endpoint's chain is not valid yet",
+    todo: "Correct this machine's clock if it is slow; otherwise give the endpoint a certificate that is valid now",
+  }
+}
+
+const untrusted = (code: string, { certificate, options }: Handshake): Failure => {
+  const last = chainOf(certificate).at(-1)
+  const whose = options.ca === undefined ? "the machine's authorities" : '`tls.ca` of the cluster'
+  const found = code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? `the endpoint's certificate${last ? ` (${holder(last)})` : ''} is signed by itself, and not among ${whose}`
+    : `the endpoint's certificate leads to the issuer ${last ? issuerOf(last) : 'unknown'}, which is not among ${whose}`
+  return {
+    found,
+    todo: 'Put the authority that issued it into `tls.ca` of the cluster; if it is there, have the endpoint send its intermediate certificates too',
+  }
+}
+
+const issuerOf = ({ issuer }: DetailedPeerCertificate): string => holder({ subject: issuer } as PeerCertificate)
+
+const wrongName = (cause: Error, { servername }: Handshake): Failure => {
+  const { cert } = cause as { cert?: PeerCertificate }
+  const names = cert?.subjectaltname ?? (cert?.subject as { CN?: string } | undefined)?.CN ?? 'no name at all'
+  return {
+    found: `the endpoint's certificate should be for '${servername}', and is for ${nameOf(names)}`,
+    todo: 'Set `tls.servername` of the cluster to a name that it carries, or have it issued for this one',
+  }
+}
+
+/** What the endpoint said in its alert (RFC 8446, section 6.2), by number: words of OpenSSL differ between versions. */
+const alerted = (cause: Error, handshake: Handshake): Failure | undefined => {
+  const number = Number(/SSL alert number (\d+)/.exec(cause.message)?.[1])
+  const said = `refused the handshake (alert ${number}, ${firstLine(cause)})`
+  switch (number) {
+    case 42: case 43: case 44: case 45: case 46: case 48: case 49: case 51: case 116: return clientCertificate(handshake, said)
+    case 40: return {
+      found: `the endpoint ${said}: it ${handshake.options.cert === undefined ? 'may ask for a client certificate, which the cluster has not' : 'may not accept `tls.cert` of the cluster'}, ` +
+        'or share no cipher with this Node',
+      todo: `If it asks for a client certificate, ${giveOne(handshake)}`,
+    }
+    case 70: return { found: `the endpoint ${said}`, todo: 'Let the endpoint speak TLS 1.2 or 1.3' }
+    case 112: return { found: `the endpoint ${said}: it does not know '${handshake.servername}'`, todo: 'Set `tls.servername` of the cluster to a name that it serves' }
+    case 120: return {
+      found: `the endpoint ${said}: it speaks none of the protocols offered, ${handshake.options.alpn.join(', ')}`,
+      todo: 'Let the endpoint speak HTTP/1.1, or set `tls.alpn` of the cluster to what it calls it',
+    }
+    default: return undefined
+  }
+}
+
+const giveOne = ({ options }: Handshake): string => options.cert === undefined
+  ? 'set `tls.cert` and `tls.key` of the cluster'
+  : 'have the endpoint trust the issuer of `tls.cert`; see that it is valid, meant for clients, and followed by its intermediates'
+
+const clientCertificate = (handshake: Handshake, did: string): Failure => ({
+  found: handshake.options.cert === undefined ? `the endpoint asks for a client certificate, the cluster has none, and it ${did}`
+    : `the endpoint asks for a client certificate, was shown \`tls.cert\` of the cluster, and ${did}`,
+  todo: capital(giveOne(handshake)),
+})
+
+const capital = (sentence: string): string => sentence[0]!.toUpperCase() + sentence.slice(1)
+
+/** What to do where a connection was cut during the handshake, which may or may not be a matter of TLS. */
+export const cutHandshake = 'It was cut during the TLS handshake: check that the endpoint runs, speaks TLS on this port, ' +
+  'and accepts the name (`tls.servername`) and the client certificate (`tls.cert`) of the cluster.'
