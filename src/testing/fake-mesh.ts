@@ -96,7 +96,7 @@ interface Fake {
 }
 
 const fakeOf = (name: string, service: FakeService): Fake => {
-  const { answer, ...policy } = typeof service === 'object' && 'answer' in service ? service : { answer: service }
+  const { answer, ...policy } = service instanceof Object && 'answer' in service ? service : { answer: service }
   const answers: readonly unknown[] = Array.isArray(answer) ? answer : [answer]
   if (answers.length === 0 || !answers.every((one) => typeof one === 'function')) {
     throw new TypeError(`fakeMesh cannot use the service '${name}': write a function of a Request, a list of them, or { answer: function, … }`)

@@ -184,7 +184,7 @@ class Connection implements Dispatcher.DispatchController {
       if (this.#over) return
       const { done, value } = await this.#spoken(() => reader.read())
       if (done || this.#over) return
-      if (!(value instanceof Uint8Array)) throw this.#misuse('whose body does not consist of bytes: encode it, or pass text to new Response()')
+      if (!(value instanceof Uint8Array)) throw this.#misuse('a Response whose body does not consist of bytes: encode it, or pass text to new Response()')
       this.#exchange.onResponseData(this, value)
     }
   }
