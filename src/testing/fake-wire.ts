@@ -139,6 +139,7 @@ class Connection implements Dispatcher.DispatchController {
       received.push(new ReceivedRequest(place, request, this.#upload!.whole))
       await this.#bring(await this.#spoken(async () => answerOf(place)(request, place)))
     } catch (error) {
+      if (!isRefusal(error)) await this.#uploaded()
       this.#break(error)
     }
   }
@@ -173,9 +174,13 @@ class Connection implements Dispatcher.DispatchController {
     this.#exchange.onResponseStart(this, status, grouped(response.headers), response.statusText)
     if (reader && method !== 'HEAD') await this.#bringBody(reader)
     if (this.#over) return
-    // A socket would have carried by now what the caller had ready, whether or not the service reads it.
-    await this.#upload!.arrived(this.#attempt.call.request.header('content-length') !== undefined)
+    await this.#uploaded()
     this.#exchange.onResponseEnd(this, {})
+  }
+
+  /** A socket would have carried by the end what the caller had ready, whether or not the service reads it. */
+  async #uploaded(): Promise<void> {
+    await this.#upload?.arrived(this.#attempt.call.request.header('content-length') !== undefined)
   }
 
   async #bringBody(reader: ReadableStreamDefaultReader<unknown>): Promise<void> {
@@ -220,7 +225,7 @@ class Connection implements Dispatcher.DispatchController {
     const { call, endpoint } = this.#attempt
     if (error instanceof Misuse) return this.#exchange.abort(error)
     if (error instanceof MeshError) {
-      if (error.code === 'ENMESH_CONNECT_FAILED') this.#attempt.sentAt = 0
+      if (isRefusal(error)) this.#attempt.sentAt = 0
       return this.#exchange.abort(call.error(error.code, `${call} at ${endpoint.address}: ${error.message}`, error))
     }
     this.#exchange.onResponseError(this, error instanceof Error ? error : new Error(String(error)))
@@ -230,6 +235,9 @@ class Connection implements Dispatcher.DispatchController {
     return this.#attempt.ending !== undefined
   }
 }
+
+/** Whether the connection was never there, so nothing was sent. */
+const isRefusal = (error: unknown): boolean => error instanceof MeshError && error.code === 'ENMESH_CONNECT_FAILED'
 
 /** A mistake in a test: reaches the caller as it is, and is never tried again. */
 class Misuse extends TypeError {}

@@ -226,6 +226,7 @@ describe('a service of a fake mesh that fails', () => {
     assert.equal(code, 'ENMESH_CONNECTION_RESET')
     assert.match(message, /out of tea/)
     assert.equal(attempts.length, 1, 'a POST that may have arrived is not sent again')
+    assert.equal(await mesh.requests()[0]!.text(), 'tea', 'what was sent before is there')
   })
 
   test('breaks it by rejecting, with whatever it likes, or with Response.error()', async (t) => {

@@ -4,13 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { root, runNode } from '../support/child.ts'
-
-/** What came of the tests of a file: their names, and those that failed with what they failed with. */
-interface Outcome {
-  readonly code: number | null
-  readonly names: readonly string[]
-  readonly failures: ReadonlyMap<string, string>
-}
+import { resultsOf, type Results } from '../support/tap.ts'
 
 interface Report {
   readonly testResults: readonly { readonly assertionResults: readonly {
@@ -18,7 +12,7 @@ interface Report {
   }[] }[]
 }
 
-const underVitest = async (file: string): Promise<Outcome> => {
+const underVitest = async (file: string): Promise<Results> => {
   const folder = mkdtempSync(join(tmpdir(), 'enmesh-vitest-'))
   try {
     const report = join(folder, 'report.json')
@@ -38,16 +32,7 @@ const underVitest = async (file: string): Promise<Outcome> => {
   }
 }
 
-const underNode = async (file: string): Promise<Outcome> => {
-  const { code, output } = await runNode(['--test-reporter=tap', `test/testing/vitest/${file}.node.ts`])
-  // Each test within a suite with what is said of it, up to the next one.
-  const results = [...output.matchAll(/^ {4}(not ok|ok) \d+ - (.*)\n([\s\S]*?)(?=^ {0,4}(?:not ok|ok) )/gm)]
-  return {
-    code,
-    names: results.map(([, , title]) => title!),
-    failures: new Map(results.filter(([, word]) => word === 'not ok').map(([, , title, detail]) => [title!, detail!])),
-  }
-}
+const underNode = (file: string): Promise<Results> => resultsOf(`test/testing/vitest/${file}.node.ts`)
 
 const runners = { 'node:test': underNode, 'Vitest': underVitest }
 
