@@ -167,18 +167,28 @@ describe('what a service of a fake mesh answers', () => {
     assert.deepEqual([response.headers.get('x-a'), await response.text(), cancelled], ['1', '', true])
   })
 
-  test('is read no further than a real one would be while nobody takes it', async (t) => {
+  test('is read no further than a real one would be while nobody takes it, and to its end once somebody does', async (t) => {
     let pulled = 0
     const mesh = one(t, () => new Response(new ReadableStream({
       pull: (controller) => {
-        pulled++
-        controller.enqueue(new Uint8Array(16 * 1024))
+        if (pulled++ < 100) controller.enqueue(new Uint8Array(16 * 1024))
+        else controller.close()
       },
     })))
     const response = await mesh.fetch(url)
     for (let turn = 0; turn < 100; turn++) await nextTurn()
     assert.ok(pulled < 20, `${pulled} chunks were read`)
-    await response.body!.cancel()
+    assert.equal((await response.bytes()).byteLength, 100 * 16 * 1024)
+  })
+
+  test('is cancelled where the caller cancels it', async (t) => {
+    let cancelled = false
+    const mesh = one(t, () => new Response(new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(16 * 1024)),
+      cancel: () => { cancelled = true },
+    })))
+    await (await mesh.fetch(url)).body!.cancel()
+    await turns(() => cancelled)
   })
 
   test('may be left unread', async (t) => {
