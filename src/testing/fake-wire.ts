@@ -134,8 +134,7 @@ class Connection implements Dispatcher.DispatchController {
   async carry(answerOf: (attempt: FakeAttempt) => FakeAnswer, received: ReceivedRequest[]): Promise<void> {
     try {
       this.#exchange.onRequestStart(this)
-      const arrived = this.#arrive()
-      const { request, place } = arrived
+      const { request, place } = this.#arrive()
       received.push(new ReceivedRequest(place, request, this.#upload!.whole))
       await this.#bring(await this.#spoken(async () => answerOf(place)(request, place)))
     } catch (error) {
@@ -147,7 +146,7 @@ class Connection implements Dispatcher.DispatchController {
   #arrive(): { readonly request: Request, readonly place: FakeAttempt } {
     const { call, endpoint, number } = this.#attempt
     const { method, scheme, hostHeader, authority, path, headers, body } = call.request
-    this.#upload = new Upload(body, (error) => this.#break(error))
+    this.#upload = new Upload(body, (error) => this.#exchange.onResponseError(this, error as Error))
     try {
       const request = new Request(`${scheme}://${hostHeader ?? authority}${path}`, {
         method,
