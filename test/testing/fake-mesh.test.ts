@@ -120,7 +120,7 @@ describe('what a service of a fake mesh gets', () => {
   })
 
   test('breaks off when the source of the body fails, and the caller gets that failure as it is', async (t) => {
-    for (const failure of [new Error('the disk is gone'), new MeshError('ENMESH_CONNECTION_RESET', 'another mesh')]) {
+    for (const failure of [new Error('the disk is gone'), new MeshError('ENMESH_TLS', 'of another mesh')]) {
       const mesh = one(t, async (request) => new Response(await request.text().catch(() => 'it broke off')))
       const source = async function* (): AsyncGenerator<Buffer> {
         yield Buffer.from('half')
