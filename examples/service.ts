@@ -1,31 +1,41 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
 
-/** Answers with JSON. */
-export const answer = (response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void => {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers })
-  response.end(JSON.stringify(body))
-}
+/** What a service does, without the sockets: a test calls it as it is. */
+export type Handler = (request: Request) => Response | Promise<Response>
 
 /** The JSON of a request; `undefined` where there is none. */
-export const bodyOf = async <T>(request: IncomingMessage): Promise<T | undefined> => {
+export const bodyOf = async <T>(request: Request): Promise<T | undefined> => {
   try {
-    return JSON.parse(await text(request)) as T
+    return await request.json() as T
   } catch {
     return undefined
   }
 }
 
-/** Makes a listener of an async handler: what it throws is a 500, and a line on stderr. */
-export const handling = (handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): RequestListener =>
-  (request, response) => {
-    handle(request, response).catch((error: unknown) => {
-      console.error(error)
-      if (response.headersSent) response.destroy()
-      else answer(response, 500, { error: 'internal error' })
-    })
-  }
+/** Makes a listener of a handler: what it throws is a 500, and a line on stderr. */
+export const listener = (handle: Handler): RequestListener => (request, response) => {
+  answer(request, response, handle).catch((error: unknown) => {
+    console.error(error)
+    if (response.headersSent) response.destroy()
+    else response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":"internal error"}')
+  })
+}
+
+const answer = async (request: IncomingMessage, response: ServerResponse, handle: Handler): Promise<void> => {
+  const { method = 'GET', url = '/' } = request
+  const { status, headers, body } = await handle(new Request(`http://localhost${url}`, {
+    method,
+    headers: Object.entries(request.headersDistinct).flatMap(([name, values = []]) => values.map((value): [string, string] => [name, value])),
+    body: method === 'GET' || method === 'HEAD' ? null : Readable.toWeb(request) as ReadableStream<Uint8Array>,
+    duplex: 'half',
+  }))
+  response.writeHead(status, Object.fromEntries(headers))
+  for await (const chunk of body ?? []) response.write(chunk)
+  response.end()
+}
 
 /**
  * Listens on `PORT` (0 for a free one) and prints the address; a parent process is told the port.

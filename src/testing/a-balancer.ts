@@ -1,6 +1,5 @@
 import type { z } from 'zod'
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
 import type { Balancer, Picker } from '../balancers/balancer.ts'
 import { Call } from '../core/call.ts'
 import { Endpoint } from '../core/endpoint.ts'
@@ -9,6 +8,7 @@ import { RequestHead } from '../core/request.ts'
 import { FakeClock } from './fake-clock.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 import { seededRandom } from './random.ts'
+import { limit, nodeRunner, type Runner } from './runner.ts'
 
 /** Makes endpoints without a history: `10.0.0.1:80` and on, or with these weights. */
 export const fakeEndpoints = (count: number, weights: readonly number[] = []): Endpoint[] =>
@@ -28,39 +28,40 @@ export const fakeCall = (tried: readonly Endpoint[] = [], hashKey = 'key', clock
 const sizes = [1, 2, 3, 1_000]
 
 /**
- * What every balancer must do, as tests for `node:test`.
+ * What every balancer must do, as tests.
  * `options` is what a user would write beside `type`.
+ * The runner is `node:test` by default; under Vitest pass `{ describe, test }` of `vitest`.
  */
-export const aBalancer = (kind: AnyKind<Balancer>, options: object = {}): void => {
+export const aBalancer = (kind: AnyKind<Balancer>, options: object = {}, { describe, test }: Runner = nodeRunner()): void => {
   const make = (seed = 1): Balancer => kind.make((kind.config as z.ZodObject).parse(options), fakeRuntime(seededRandom(seed)))
   describe(`${kind.type} ${JSON.stringify(options)} is a balancer:`, () => {
-    test('it finds nothing in an empty set', () => {
+    test('it finds nothing in an empty set', limit, () => {
       const pick = make()([])
       assert.equal(pick(fakeCall()), undefined)
       assert.equal(pick(fakeCall(fakeEndpoints(1))), undefined)
     })
-    test('it picks the only endpoint, tried or not', () => {
+    test('it picks the only endpoint, tried or not', limit, () => {
       const [only] = fakeEndpoints(1)
       const pick = make()([only!])
       assert.equal(pick(fakeCall()), only)
       assert.equal(pick(fakeCall([only!])), only)
     })
     for (const size of sizes) {
-      test(`it picks members of a set of ${size}`, () => {
+      test(`it picks members of a set of ${size}`, limit, () => {
         const endpoints = fakeEndpoints(size)
         const members = new Set(endpoints)
         const pick = make()(endpoints)
         for (let turn = 0; turn < 200; turn++) assert.ok(members.has(pick(fakeCall([], `key ${turn}`))!))
       })
     }
-    test('it never picks a tried endpoint while another is there', () => {
+    test('it never picks a tried endpoint while another is there', limit, () => {
       for (const size of [2, 3, 10]) {
         const endpoints = fakeEndpoints(size)
         const pick = make()(endpoints)
         for (let turn = 0; turn < 200; turn++) avoidsTried(pick, endpoints, turn)
       }
     })
-    test('it never picks a tried endpoint when the others look worse', () => {
+    test('it never picks a tried endpoint when the others look worse', limit, () => {
       const endpoints = fakeEndpoints(3)
       const pick = make()(endpoints)
       for (const endpoint of endpoints) endpoint.latency.observe(5_000, 1_000)
@@ -70,7 +71,7 @@ export const aBalancer = (kind: AnyKind<Balancer>, options: object = {}): void =
       best.latency.observe(0, 1_000_000)
       for (let turn = 0; turn < 200; turn++) assert.notEqual(pick(fakeCall([best], `key ${turn}`)), best)
     })
-    test('it picks again from all once all are tried, or when those tried are gone', () => {
+    test('it picks again from all once all are tried, or when those tried are gone', limit, () => {
       const endpoints = fakeEndpoints(3)
       const pick = make()(endpoints)
       for (let turn = 0; turn < 50; turn++) {
@@ -78,21 +79,21 @@ export const aBalancer = (kind: AnyKind<Balancer>, options: object = {}): void =
         assert.ok(endpoints.includes(pick(fakeCall([new Endpoint({ address: 'gone.local:80' })], `key ${turn}`))!))
       }
     })
-    test('it reaches every endpoint', () => {
+    test('it reaches every endpoint', limit, () => {
       const endpoints = fakeEndpoints(10)
       const pick = make()(endpoints)
       const seen = new Set<Endpoint | undefined>()
       for (let turn = 0; turn < 2_000; turn++) seen.add(pick(fakeCall([], `key ${turn}`)))
       assert.equal(seen.size, endpoints.length)
     })
-    test('a second attempt reaches every other endpoint', () => {
+    test('a second attempt reaches every other endpoint', limit, () => {
       const endpoints = fakeEndpoints(5)
       const pick = make()(endpoints)
       const seen = new Set<Endpoint | undefined>()
       for (let turn = 0; turn < 2_000; turn++) seen.add(pick(fakeCall([endpoints[0]!], `key ${turn}`)))
       assert.equal(seen.size, endpoints.length - 1)
     })
-    test('two pickers share nothing: what one does leaves the other as it was', () => {
+    test('two pickers share nothing: what one does leaves the other as it was', limit, () => {
       const endpoints = fakeEndpoints(7)
       const picks = (between: () => void): (string | undefined)[] => {
         const pick = make(3)(endpoints)
@@ -105,7 +106,7 @@ export const aBalancer = (kind: AnyKind<Balancer>, options: object = {}): void =
       const neighbour = make(4)(fakeEndpoints(7))
       assert.deepEqual(picks(() => { neighbour(fakeCall()) }), alone)
     })
-    test('prepared for another set, it picks from that one, and leaves the set it was given alone', () => {
+    test('prepared for another set, it picks from that one, and leaves the set it was given alone', limit, () => {
       const balancer = make()
       const endpoints = fakeEndpoints(5)
       balancer(endpoints)(fakeCall())

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import type { z } from 'zod'
 import { RequestHead, type RequestFields } from '../core/request.ts'
 import { matcherTable, type MatcherKind } from '../matchers/matcher.ts'
+import { limit, nodeRunner, type Runner } from './runner.ts'
 
 /** What a kind promises for one way of writing its field. */
 export interface MatcherExample<Input> {
@@ -55,10 +55,14 @@ const withUnknownKey = (config: unknown): readonly unknown[] => isPlainObject(co
     ]
   : []
 
-/** Conformance suite of a matcher kind, for `node:test`: what the route table counts on, and what the examples say. */
+/**
+ * What every matcher must do, as tests: what the route table counts on, and what the examples say.
+ * The runner is `node:test` by default; under Vitest pass `{ describe, test }` of `vitest`.
+ */
 export const aMatcher = <Field extends string, Schema extends z.ZodType>(
   kind: MatcherKind<Field, Schema>,
   examples: MatcherExamples<z.input<Schema>>,
+  { describe, test }: Runner = nodeRunner(),
 ): void => {
   const { schema } = matcherTable(kind)
   const parsed = (config: unknown): unknown => (schema.parse({ [kind.field]: config }) as Record<string, unknown>)[kind.field]
@@ -66,7 +70,7 @@ export const aMatcher = <Field extends string, Schema extends z.ZodType>(
   const refused = (config: unknown): boolean => !schema.safeParse({ [kind.field]: config }).success
 
   describe(`matcher '${kind.field}'`, () => {
-    it('has examples', () => {
+    test('has examples', limit, () => {
       assert.ok(examples.good.length > 0 && examples.bad.length > 0)
       for (const { matches, refuses } of examples.good) assert.ok(matches.length > 0 && refuses.length > 0)
     })
@@ -74,20 +78,20 @@ export const aMatcher = <Field extends string, Schema extends z.ZodType>(
     for (const { config, matches, refuses, conditions } of examples.good) {
       const words = JSON.stringify(config)
 
-      it(`${words} matches what it should and nothing else`, () => {
+      test(`${words} matches what it should and nothing else`, limit, () => {
         const matcher = make(config)
         for (const request of matches) assert.ok(matcher.matches(request), `should match: ${written(request)}`)
         for (const request of refuses) assert.ok(!matcher.matches(request), `should refuse: ${written(request)}`)
       })
 
-      it(`${words} gives the same answer again, whatever it was asked between`, () => {
+      test(`${words} gives the same answer again, whatever it was asked between`, limit, () => {
         const matcher = make(config)
         const requests = [...matches, ...refuses, ...junk]
         const first = requests.map((request) => matcher.matches(request))
         assert.deepEqual(requests.toReversed().map((request) => matcher.matches(request)).reverse(), first)
       })
 
-      it(`${words} says in words why it refuses, without values of headers or of the query`, () => {
+      test(`${words} says in words why it refuses, without values of headers or of the query`, limit, () => {
         const matcher = make(config)
         for (const request of refuses) assert.match(matcher.explain(request), /\S/)
         const secret = 'not-for-anybody'
@@ -95,7 +99,7 @@ export const aMatcher = <Field extends string, Schema extends z.ZodType>(
         assert.ok(!matcher.explain(asked).includes(secret))
       })
 
-      it(`${words} answers junk with yes or no`, () => {
+      test(`${words} answers junk with yes or no`, limit, () => {
         const matcher = make(config)
         for (const request of junk) {
           assert.equal(typeof matcher.matches(request), 'boolean')
@@ -103,30 +107,30 @@ export const aMatcher = <Field extends string, Schema extends z.ZodType>(
         }
       })
 
-      it(`${words} states its conditions and its rank as numbers that can be compared`, () => {
+      test(`${words} states its conditions and its rank as numbers that can be compared`, limit, () => {
         const matcher = make(config)
         assert.equal(matcher.conditions, conditions)
         assert.ok((matcher.rank ?? 0) >= 0)
       })
 
-      it(`${words} means the same when its parsed form is parsed again`, () => {
+      test(`${words} means the same when its parsed form is parsed again`, limit, () => {
         assert.deepEqual(parsed(parsed(config)), parsed(config))
       })
 
-      it(`${words} with an unknown key is refused, at any depth`, () => {
+      test(`${words} with an unknown key is refused, at any depth`, limit, () => {
         for (const variant of withUnknownKey(config)) assert.ok(refused(variant), JSON.stringify(variant))
       })
     }
 
-    it('refuses the bad examples', () => {
+    test('refuses the bad examples', limit, () => {
       for (const config of examples.bad) assert.ok(refused(config), JSON.stringify(config))
     })
 
-    it('refuses a field beside its own', () => {
+    test('refuses a field beside its own', limit, () => {
       assert.equal(schema.safeParse({ [kind.field]: examples.good[0]?.config, 'no-such-field': 1 }).success, false)
     })
 
-    it('refuses values of the wrong type without throwing', () => {
+    test('refuses values of the wrong type without throwing', limit, () => {
       for (const config of [null, true, Number.NaN, Symbol('odd'), () => 1, [[]], { a: { b: [] } }, new Map(), 1n]) {
         assert.ok(refused(config), typeof config)
       }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { parseEndpointAddress } from '../registries/address.ts'
 import { follow } from '../registries/follow.ts'
@@ -7,6 +6,7 @@ import type { Registry } from '../registries/registry.ts'
 import { deferred, type Deferred } from './deferred.ts'
 import { settle, type FakeClock } from './fake-clock.ts'
 import { fakeRuntime } from './fake-runtime.ts'
+import { limit, nodeRunner, type Runner } from './runner.ts'
 
 /** A registry with what its tests need to know and to do. */
 export interface RegistryUnderTest {
@@ -24,13 +24,12 @@ export interface RegistryUnderTest {
 type Made = RegistryUnderTest | Promise<RegistryUnderTest>
 type Answer = IteratorResult<readonly EndpointSpec[], unknown> | 'thrown'
 
-const limit = { timeout: 10_000 }
-
 /**
- * What every registry must do, as tests for `node:test`; `make` is called for each anew.
+ * What every registry must do, as tests; `make` is called for each anew.
  * Real sockets are fine. Time is virtual: rests between two looks end by being woken.
+ * The runner is `node:test` by default; under Vitest pass `{ describe, test }` of `vitest`.
  */
-export const aRegistry = (name: string, make: () => Made): void => {
+export const aRegistry = (name: string, make: () => Made, { describe, test }: Runner = nodeRunner()): void => {
   const using = (run: (made: RegistryUnderTest) => Promise<void>) => async (): Promise<void> => {
     const made = await make()
     try {

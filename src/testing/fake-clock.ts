@@ -41,7 +41,10 @@ export class FakeClock implements Clock {
     return [...this.#timers].filter((timer) => !timer.background).length
   }
 
-  /** Moves time on, running what falls due in order and letting promises settle between. */
+  /**
+   * Moves time on, running what falls due in order and letting promises settle between.
+   * May be called while it moves already: both times pass, and time never goes back.
+   */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     await settle()
@@ -51,7 +54,7 @@ export class FakeClock implements Clock {
       next.task()
       await settle()
     }
-    this.#now = end
+    this.#now = Math.max(this.#now, end)
   }
 
   #next(end: number): Timer | undefined {

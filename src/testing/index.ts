@@ -1,3 +1,5 @@
+export { connectFails, fakeMesh, neverAnswers, type FakeMesh, type FakeMeshOptions, type FakePolicy, type FakeService } from './fake-mesh.ts'
+export { type FakeAnswer, type FakeAttempt, type ReceivedRequest } from './fake-wire.ts'
 export { FakeClock, settle } from './fake-clock.ts'
 export { scriptedRandom, seededRandom } from './random.ts'
 export { fakeRuntime } from './fake-runtime.ts'
@@ -6,3 +8,4 @@ export { aMatcher, aRequest, type MatcherExample, type MatcherExamples } from '.
 export { FakeRegistry, type FakeEndpoint } from './fake-registry.ts'
 export { aRegistry, type RegistryUnderTest } from './a-registry.ts'
 export { aBalancer, fakeCall, fakeEndpoints } from './a-balancer.ts'
+export type { Runner } from './runner.ts'

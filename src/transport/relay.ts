@@ -81,7 +81,10 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
   error(error: Error): void {
     if (this.#over) return
     this.#over = true
-    this.#handler.onResponseError?.(this, error)
+    const tell = (): void => this.#handler.onResponseError?.(this, error)
+    // The platform's fetch misses an error that comes in the same turn as the head, and its body would never end.
+    if (this.#reply) process.nextTick(tell)
+    else tell()
   }
 
   /** Runs one of the handler's methods; what it throws ends the call. */

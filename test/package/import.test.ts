@@ -24,6 +24,10 @@ test('importing enmesh changes nothing global', { skip: !existsSync(door) && 'sr
   assert.deepEqual(await globalsChangedBy(door.href), [])
 })
 
+test('importing enmesh/testing changes nothing global either', async () => {
+  assert.deepEqual(await globalsChangedBy(new URL('../../src/testing/index.ts', import.meta.url).href), [])
+})
+
 test('the witness is silent about an import that changes nothing', async () => {
   assert.deepEqual(await globalsChangedBy('node:path'), [])
 })

@@ -1,0 +1,3 @@
+import { brokenPlugIns } from './plug-ins.ts'
+
+brokenPlugIns()

@@ -1,0 +1,3 @@
+import { goodPlugIns } from './plug-ins.ts'
+
+goodPlugIns()

@@ -1,0 +1,4 @@
+import { describe, test } from 'vitest'
+import { goodPlugIns } from './plug-ins.ts'
+
+goodPlugIns({ describe, test })
