@@ -144,8 +144,8 @@ class Connection implements Dispatcher.DispatchController {
   }
 
   #arrive(): { readonly request: Request, readonly place: FakeAttempt } {
-    const { call, endpoint, number } = this.#attempt
-    const { method, scheme, hostHeader, authority, path, headers, body } = call.request
+    const { call, endpoint, number, headers } = this.#attempt
+    const { method, scheme, hostHeader, authority, path, body } = call.request
     this.#upload = new Upload(body, (error) => this.#exchange.onResponseError(this, error as Error))
     try {
       const request = new Request(`${scheme}://${hostHeader ?? authority}${path}`, {
