@@ -6,8 +6,16 @@ import { keepContext } from './keep-context.ts'
 import { NodeInbound, type Framework, type NodeRequest, type NodeResponse } from './node-inbound.ts'
 import { checkOptions, type PassportOptions } from './options.ts'
 
+/** A request that was let in. */
+interface Admission {
+  readonly passport: Passport
+  readonly span: ServerSpan | undefined
+  /** Says the route that took it. */
+  route?: (() => string | undefined) | undefined
+}
+
 // Of all hooks: a request that passes several, one inside the other, keeps its first passport.
-const admitted = new WeakMap<object, Passport>()
+const admitted = new WeakMap<object, Admission>()
 
 const nothing: ReadHeader = () => undefined
 
@@ -23,7 +31,7 @@ export class Entrance {
   }
 
   /** Makes the passport of a request, and its span where it is due. */
-  open(request: InboundRequest): { readonly passport: Passport, readonly span: ServerSpan | undefined } {
+  open(request: InboundRequest): Admission {
     const read = this.#restarts ? nothing : request.header
     const passport = readPassport(read, this.#runtime)
     return { passport, span: startServerSpan(request, read, passport) }
@@ -32,18 +40,23 @@ export class Entrance {
   /** Runs what handles one of Node's requests, with its passport; its response says the request id, whatever it will be. */
   admit<T>(request: NodeRequest, response: NodeResponse, task: () => T, framework: Framework = {}): T {
     const known = admitted.get(request)
-    if (known) return carry(known, task)
-    const { passport, span } = this.open(new NodeInbound(request, framework))
-    admitted.set(request, passport)
+    if (known) {
+      // An inner hook may know the route where the outer one does not.
+      if (known.span) known.route ??= framework.followRoute?.()
+      return carry(known.passport, task)
+    }
+    const admission = this.open(new NodeInbound(request, framework))
+    const { passport, span } = admission
+    admitted.set(request, admission)
     if (!response.headersSent) response.setHeader('x-request-id', passport.requestId)
     const handle = (): T => {
       keepContext(passport, request, response)
       return task()
     }
     if (!span) return carry(passport, handle)
-    const route = framework.followRoute?.()
+    admission.route = framework.followRoute?.()
     // A client that hangs up brings `close` alone.
-    const end = (): void => span.end(response.headersSent ? response.statusCode : undefined, route?.())
+    const end = (): void => span.end(response.headersSent ? response.statusCode : undefined, admission.route?.())
     response.once('finish', end).once('close', end)
     return carry(passport, () => span.run(handle))
   }

@@ -11,20 +11,18 @@ export interface Routed {
  * and takes `baseUrl` with it, and `baseUrl` has values in it where a mount path has parameters, of which a trace would make a route each.
  */
 export const followRoute = (request: Routed): (() => string | undefined) => {
-  let base = request.baseUrl ?? ''
-  let { route } = request
+  let { baseUrl, route } = request
+  // By what each prefix is the pattern; the empty one is where routers begin, and Express may say `undefined` for it.
+  const patterns = new Map([['', ''], [baseUrl ?? '', patternOf(baseUrl ?? '', request.params)]])
   let found: string | undefined
-  const patterns = new Map([[base, patternOf(base, request.params)]])
   Object.defineProperties(request, {
     baseUrl: {
-      get: () => base,
-      // By now the parameters are those of the mount path; they will be others inside.
-      set: (next: string) => {
-        if (next.length > base.length && next.startsWith(base)) {
-          patterns.set(next, patterns.get(base)! + patternOf(next.slice(base.length), request.params))
-        }
-        base = next
-        if (!patterns.has(next)) patterns.set(next, next)
+      get: () => baseUrl,
+      set: (next: string | undefined) => {
+        const outer = baseUrl ?? ''
+        // On the way in the parameters are those of the mount path; they will be others inside.
+        if (next?.startsWith(outer) && next !== outer) patterns.set(next, patterns.get(outer) + patternOf(next.slice(outer.length), request.params))
+        baseUrl = next
       },
       configurable: true, enumerable: true,
     },
@@ -32,14 +30,17 @@ export const followRoute = (request: Routed): (() => string | undefined) => {
       get: () => route,
       set: (next: Routed['route']) => {
         route = next
-        // Patterns that are regular expressions, or several, are no names.
-        found = typeof next?.path === 'string' ? (patterns.get(base)! + next.path).replace(/(?<=.)\/$/, '') : undefined
+        // Paths that are regular expressions, or several, are no names.
+        found = typeof next?.path === 'string' ? withoutEnd(`${patterns.get(baseUrl ?? '') ?? ''}${next.path}`) : undefined
       },
       configurable: true, enumerable: true,
     },
   })
   return () => found
 }
+
+/** `/orders/` of a router's own `/` is `/orders`. */
+const withoutEnd = (pattern: string): string => pattern.length > 1 && pattern.endsWith('/') ? pattern.slice(0, -1) : pattern
 
 /** A part of a path with the values of parameters replaced by their names. */
 const patternOf = (path: string, params: unknown): string => {

@@ -13,6 +13,7 @@ export interface FastifyRequest {
 
 /** What the plugin adds to a Fastify instance. */
 export interface FastifyHooks {
+  /** Has a hook run for each request. */
   addHook(
     name: 'onRequest', hook: (request: FastifyRequest, reply: { readonly raw: NodeResponse }, done: () => void) => void,
   ): unknown

@@ -9,15 +9,17 @@ export interface HonoContext {
   readonly req: {
     readonly method: string
     readonly url: string
-    readonly raw: { readonly headers: { keys(): Iterable<string> } }
+    readonly raw: { readonly headers: Pick<Headers, 'keys'> }
     /** Pattern of the route that runs. */
     readonly routePath?: string
+    /** Reads a header field. */
     header(name: string): string | undefined
   }
   /** With `@hono/node-server`: Node's own request and response. */
   readonly env: unknown
   readonly finalized: boolean
   readonly res: { readonly status: number }
+  /** Writes a header field of the response. */
   header(name: string, value: string): void
 }
 
@@ -51,9 +53,9 @@ const routeOf = ({ req: { routePath } }: HonoContext): string | undefined =>
   routePath === undefined || /^\/?\*$/.test(routePath) ? undefined : routePath
 
 const inbound = ({ req }: HonoContext): InboundRequest => {
-  const { pathname, protocol } = new URL(req.url)
+  const { pathname, protocol, host } = new URL(req.url)
   return {
-    method: req.method, target: pathname, scheme: protocol.slice(0, -1), version: undefined, client: undefined, peer: undefined,
+    method: req.method, target: pathname, scheme: protocol.slice(0, -1), authority: host, version: undefined, client: undefined, peer: undefined,
     names: () => [...req.raw.headers.keys()], header: (name) => req.header(name),
   }
 }

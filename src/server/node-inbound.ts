@@ -15,6 +15,7 @@ export interface NodeRequest extends EventEmitter {
 export interface NodeResponse extends EventEmitter {
   readonly statusCode: number
   readonly headersSent: boolean
+  /** Writes a header field, as long as the head is not out. */
   setHeader(name: string, value: string): unknown
 }
 
@@ -49,6 +50,10 @@ export class NodeInbound implements InboundRequest {
 
   get scheme(): string {
     return this.#framework.scheme ?? ('encrypted' in this.#request.socket ? 'https' : 'http')
+  }
+
+  get authority(): string | undefined {
+    return this.header('host') ?? this.header(':authority')
   }
 
   get version(): string {

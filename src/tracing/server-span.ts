@@ -19,6 +19,8 @@ export interface InboundRequest {
   /** As on the request line; the query is left out of spans, since it may hold secrets. */
   readonly target: string
   readonly scheme: string
+  /** Host, and port, that it was sent to, as it says itself. */
+  readonly authority: string | undefined
   /** Version of HTTP, such as `1.1`; `undefined` where it can't be known. */
   readonly version: string | undefined
   /** Address of whoever sent it, behind the proxies that the framework was told to trust. */
@@ -97,7 +99,7 @@ const extract = (request: InboundRequest, read: ReadHeader): Context => {
 
 const attributesOf = (request: InboundRequest, passport: Passport): Attributes => {
   const method = knownMethod(request.method)
-  const server = readHost(request.header('host') ?? request.header(':authority'), request.scheme)
+  const server = readHost(request.authority, request.scheme)
   const agent = request.header('user-agent')
   return {
     'http.request.method': method,

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 
 const door = new URL('../../src/index.ts', import.meta.url)
+const serverDoor = new URL('../../src/server/index.ts', import.meta.url)
 const probe = new URL('../../.ci/smoke/globals.cjs', import.meta.url)
 
 // In a process of its own: this one has loaded too much to be a witness.
@@ -22,6 +23,10 @@ const globalsChangedBy = async (specifier: string): Promise<unknown> => {
 
 test('importing enmesh changes nothing global', { skip: !existsSync(door) && 'src/index.ts is not there yet' }, async () => {
   assert.deepEqual(await globalsChangedBy(door.href), [])
+})
+
+test('importing enmesh/server changes nothing global', async () => {
+  assert.deepEqual(await globalsChangedBy(serverDoor.href), [])
 })
 
 test('the witness is silent about an import that changes nothing', async () => {
