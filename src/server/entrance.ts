@@ -14,8 +14,9 @@ interface Admission {
   route?: (() => string | undefined) | undefined
 }
 
-// Of all hooks: a request that passes several, one inside the other, keeps its first passport.
-const admitted = new WeakMap<object, Admission>()
+// On the request itself, for all hooks: one that passes several, one inside the other, keeps its first passport.
+// A WeakMap would say the same; collecting its entries takes the whole hook from 0.9 to 1.8 µs.
+const admitted = Symbol('enmesh.admitted')
 
 const nothing: ReadHeader = () => undefined
 
@@ -38,8 +39,8 @@ export class Entrance {
   }
 
   /** Runs what handles one of Node's requests, with its passport; its response says the request id, whatever it will be. */
-  admit<T>(request: NodeRequest, response: NodeResponse, task: () => T, framework: Framework = {}): T {
-    const known = admitted.get(request)
+  admit<T>(request: NodeRequest & { [admitted]?: Admission }, response: NodeResponse, task: () => T, framework: Framework = {}): T {
+    const known = request[admitted]
     if (known) {
       // An inner hook may know the route where the outer one does not.
       if (known.span) known.route ??= framework.followRoute?.()
@@ -47,7 +48,7 @@ export class Entrance {
     }
     const admission = this.open(new NodeInbound(request, framework))
     const { passport, span } = admission
-    admitted.set(request, admission)
+    request[admitted] = admission
     if (!response.headersSent) response.setHeader('x-request-id', passport.requestId)
     const handle = (): T => {
       keepContext(passport, request, response)
