@@ -82,6 +82,20 @@ module.exports = {
       to: { path: '^(node:)?http$', dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'opentelemetry-in-tracing-only',
+      comment: 'One folder speaks to OpenTelemetry; a call carries its context without knowing what is in it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(tracing/|core/call\\.ts$)' },
+      to: { path: '(^|/)node_modules/@opentelemetry/|^@opentelemetry/' },
+    },
+    {
+      name: 'opentelemetry-in-core-as-type-only',
+      comment: 'What every request is made of must load without it.',
+      severity: 'error',
+      from: { path: '^src/core/call\\.ts$' },
+      to: { path: '(^|/)node_modules/@opentelemetry/|^@opentelemetry/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'opossum-behind-its-adapter',
       comment: 'What opossum does not do as we need it is mended in one file (docs/decisions/0002).',
       severity: 'error',

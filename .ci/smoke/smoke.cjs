@@ -8,7 +8,9 @@ process.exitCode = 1   // until the end is reached: a call that never settles wo
 expectNode()
 const before = globals.snapshot()
 const { createMesh } = require('enmesh')
-assert.deepEqual(globals.changesSince(before), [], 'requiring enmesh changes nothing global')
+const { withPassport } = require('enmesh/server')
+assert.deepEqual(globals.changesSince(before), [], 'requiring enmesh and enmesh/server changes nothing global')
+assert.equal(typeof withPassport, 'function')
 assert.equal(typeof require('enmesh/testing').FakeClock, 'function')
 callOnce(createMesh).then(() => {
   process.exitCode = 0

@@ -49,6 +49,17 @@ const traceHeaders = (read: ReadHeader, restart: () => string): string[] => {
   return state === undefined ? ['traceparent', valid] : ['traceparent', valid, 'tracestate', state]
 }
 
+/**
+ * Reads for the application's own propagator: what W3C's rules refuse is as good as absent, so that its trace is begun anew; what
+ * would not be carried on is absent too. Fields of formats that the mesh does not know pass.
+ */
+export const onlyValid = (read: ReadHeader): ReadHeader => (name) => {
+  const value = read(name)
+  if (value === undefined || !isCarried(value)) return undefined
+  if (name === 'traceparent') return readTraceparent(value)
+  return name === 'tracestate' ? readTracestate(value) : value
+}
+
 /** Milliseconds that the sender still waits: the shorter of what `grpc-timeout` and `x-envoy-expected-rq-timeout-ms` say; what can't be read says nothing. */
 const timeLeft = (read: ReadHeader): number =>
   Math.min(readGrpcTimeout(read('grpc-timeout')), readTimeLeft(read(timeLeftHeader)))

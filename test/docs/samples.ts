@@ -63,7 +63,11 @@ const options = (): ts.CompilerOptions => {
     noUnusedLocals: false,
     noUnusedParameters: false,
     moduleDetection: ts.ModuleDetectionKind.Force,
-    paths: { 'enmesh': [join(root, 'src/index.ts')], 'enmesh/testing': [join(root, 'src/testing/index.ts')] },
+    paths: {
+      'enmesh': [join(root, 'src/index.ts')],
+      'enmesh/server': [join(root, 'src/server/index.ts')],
+      'enmesh/testing': [join(root, 'src/testing/index.ts')],
+    },
   }
 }
 

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 
 const door = new URL('../../src/index.ts', import.meta.url)
+const serverDoor = new URL('../../src/server/index.ts', import.meta.url)
 const probe = new URL('../../.ci/smoke/globals.cjs', import.meta.url)
 
 // In a process of its own: this one has loaded too much to be a witness.
@@ -26,6 +27,10 @@ test('importing enmesh changes nothing global', { skip: !existsSync(door) && 'sr
 
 test('importing enmesh/testing changes nothing global either', async () => {
   assert.deepEqual(await globalsChangedBy(new URL('../../src/testing/index.ts', import.meta.url).href), [])
+})
+
+test('importing enmesh/server changes nothing global', async () => {
+  assert.deepEqual(await globalsChangedBy(serverDoor.href), [])
 })
 
 test('the witness is silent about an import that changes nothing', async () => {

@@ -1,0 +1,64 @@
+import { carry, type Passport } from '../core/passport.ts'
+import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
+import { readPassport, type ReadHeader } from '../tracing/inbound.ts'
+import { startServerSpan, type InboundRequest, type ServerSpan } from '../tracing/server-span.ts'
+import { keepContext } from './keep-context.ts'
+import { NodeInbound, type Framework, type NodeRequest, type NodeResponse } from './node-inbound.ts'
+import { checkOptions, type PassportOptions } from './options.ts'
+
+/** A request that was let in. */
+interface Admission {
+  readonly passport: Passport
+  readonly span: ServerSpan | undefined
+  /** Says the route that took it. */
+  route?: (() => string | undefined) | undefined
+}
+
+// On the request itself, for all hooks: one that passes several, one inside the other, keeps its first passport.
+// A WeakMap would say the same; collecting its entries takes the whole hook from 0.9 to 1.8 µs.
+const admitted = Symbol('enmesh.admitted')
+
+const nothing: ReadHeader = () => undefined
+
+/** Where requests come in: what all hooks do. */
+export class Entrance {
+  readonly #runtime: Runtime
+  readonly #restarts: boolean
+
+  constructor(options: PassportOptions) {
+    checkOptions(options)
+    this.#runtime = { ...systemRuntime(), ...options.runtime }
+    this.#restarts = options.inbound === 'restart'
+  }
+
+  /** Makes the passport of a request, and its span where it is due. */
+  open(request: InboundRequest): Admission {
+    const read = this.#restarts ? nothing : request.header
+    const passport = readPassport(read, this.#runtime)
+    return { passport, span: startServerSpan(request, read, passport) }
+  }
+
+  /** Runs what handles one of Node's requests, with its passport; its response says the request id, whatever it will be. */
+  admit<T>(request: NodeRequest & { [admitted]?: Admission }, response: NodeResponse, task: () => T, framework: Framework = {}): T {
+    const known = request[admitted]
+    if (known) {
+      // An inner hook may know the route where the outer one does not.
+      if (known.span) known.route ??= framework.followRoute?.()
+      return carry(known.passport, task)
+    }
+    const admission = this.open(new NodeInbound(request, framework))
+    const { passport, span } = admission
+    request[admitted] = admission
+    if (!response.headersSent) response.setHeader('x-request-id', passport.requestId)
+    const handle = (): T => {
+      keepContext(passport, request, response)
+      return task()
+    }
+    if (!span) return carry(passport, handle)
+    admission.route = framework.followRoute?.()
+    // A client that hangs up brings `close` alone.
+    const end = (): void => span.end(response.headersSent ? response.statusCode : undefined, admission.route?.())
+    response.once('finish', end).once('close', end)
+    return carry(passport, () => span.run(handle))
+  }
+}

@@ -1,0 +1,25 @@
+import type { Runtime } from '../runtime/runtime.ts'
+import { didYouMean } from '../mesh/faults.ts'
+
+/** How inbound requests are let in. */
+export interface PassportOptions {
+  /**
+   * - `'continue'` (default): goes on with the request id, the trace, the baggage and the deadline that a request brings. Right
+   *   behind other services of your own.
+   * - `'restart'`: takes none of them and begins anew. Right where strangers call: what they write would else be sampled, logged
+   *   and carried to every service behind this one.
+   */
+  readonly inbound?: 'continue' | 'restart'
+  /** Time and chance; what is left out is the machine's own. Share the clock with the mesh that makes the calls. */
+  readonly runtime?: Partial<Runtime>
+}
+
+const optionNames: readonly string[] = ['inbound', 'runtime'] satisfies (keyof PassportOptions)[]
+const ways: readonly unknown[] = ['continue', 'restart', undefined]
+
+/** Refuses options that are none with a `TypeError`: one that is overlooked could mean that strangers are trusted. */
+export const checkOptions = (options: PassportOptions): void => {
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
+  if (unknown !== undefined) throw new TypeError(`enmesh/server has no option '${unknown}': ${didYouMean(unknown, optionNames)}`)
+  if (!ways.includes(options.inbound)) throw new TypeError(`'inbound' of enmesh/server must be 'continue' or 'restart', not ${JSON.stringify(options.inbound)}`)
+}
