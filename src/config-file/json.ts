@@ -7,7 +7,7 @@ const literal = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)
 const hints: Readonly<Record<string, string>> = {
   '/': '; JSON has no comments: a .yaml file may have them',
   '#': '; JSON has no comments: a .yaml file may have them',
-  "'": '; text stands in double quotes',
+  "'": '; JSON knows double quotes only',
   '$': '; a variable stands in double quotes: "${NAME}"',
 }
 

@@ -16,10 +16,12 @@ export const readModule = async (file: string): Promise<unknown> => {
   // CommonJS keeps its modules by path, whatever the query.
   delete createRequire(path).cache[path]
   const exported = await ran(file, () => import(`${pathToFileURL(path).href}?enmesh=${++imports}`))
+  const main = chosen(exported)
   // CommonJS that was compiled from ESM wraps its exports once more.
-  const config = chosen(chosen(exported))
+  const config = chosen(main) ?? main
   const input: unknown = typeof config === 'function' ? await ran(file, async () => (config as () => unknown)()) : config
-  if (!isPlain(input) || Array.isArray(input)) {
+  // An empty file of CommonJS exports an empty object.
+  if (!isPlain(input) || Array.isArray(input) || Object.keys(input).length === 0) {
     throw unusable('exports no configuration: `export default { services: { … } }`, or a function that returns it', { file })
   }
   remember(input, { place: { file } })
@@ -27,9 +29,9 @@ export const readModule = async (file: string): Promise<unknown> => {
 }
 
 const chosen = (exported: unknown): unknown => {
-  if (typeof exported !== 'object' || exported === null) return exported
+  if (typeof exported !== 'object' || exported === null) return undefined
   const { default: main, config } = exported as { readonly default?: unknown, readonly config?: unknown }
-  return main ?? config ?? exported
+  return main ?? config
 }
 
 const ran = async (file: string, run: () => Promise<unknown>): Promise<unknown> => {

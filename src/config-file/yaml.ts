@@ -5,17 +5,22 @@ import { deepest, refuseTwins, Unreadable, type Entry, type Piece } from './piec
 /** How many values aliases may bring in: more than a configuration needs, less than what stops a process. */
 const longestExpansion = 10_000
 
+const tooDeep = `is nested more than ${deepest} levels deep`
+
 const words: Partial<Record<ErrorCode, string>> = {
-  BAD_INDENT: 'is indented in a way that YAML cannot read',
+  BAD_DQ_ESCAPE: 'YAML does not know this escape: in double quotes write \\\\ for a backslash, or use single quotes',
+  BAD_INDENT: 'is indented in a way that YAML cannot read, or a bracket before it is not closed',
   BAD_SCALAR_START: 'begins with a character that YAML keeps for itself: put the text in quotes',
   BLOCK_AS_IMPLICIT_KEY: 'a value cannot stand on several lines, or hold another name, here: put text with ": " in quotes',
-  DUPLICATE_KEY: 'this name is written twice in one object: only one of the two could count',
-  MISSING_CHAR: 'a quote, bracket, comma or colon is missing here, or text that needs quotes: within { } and [ ] write "${NAME}" in quotes',
+  MISSING_CHAR: 'a quote, bracket, comma or colon is missing here',
   MULTIPLE_DOCS: 'the file holds several documents: a configuration is one',
   MULTILINE_IMPLICIT_KEY: 'a name stands on one line and is followed by a colon',
+  NON_STRING_KEY: 'a name is plain text, not a list or an object',
+  // It gives up before the stack does.
+  RESOURCE_EXHAUSTION: tooDeep,
   TAB_AS_INDENT: 'a tab stands where YAML wants spaces',
   TAG_RESOLVE_FAILED: 'tags (!…) have no meaning here: write the plain value',
-  UNEXPECTED_TOKEN: 'something stands here that YAML does not expect: text with special characters needs quotes',
+  UNEXPECTED_TOKEN: 'YAML expects something else here: text with special characters needs quotes, as "${NAME}" does within { } and [ ]',
 }
 
 /**
@@ -25,24 +30,14 @@ const words: Partial<Record<ErrorCode, string>> = {
 export const readYaml = async (source: string): Promise<Piece> => {
   // Loaded when first needed: who configures in code, or in JSON, never pays for it.
   const yaml = await import('yaml')
-  const document = parsed(() => yaml.parseDocument(source, { prettyErrors: false, stringKeys: true, logLevel: 'silent' }))
+  const document = yaml.parseDocument(source, { prettyErrors: false, stringKeys: true, uniqueKeys: false })
   const [fault] = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
   // Its own message may quote the file.
   if (fault) throw new Unreadable(words[fault.code] ?? `is not YAML (${fault.code})`, fault.pos[0])
+  // In YAML 1.1 `yes` is a boolean and 010 is eight.
+  if (document.directives.yaml.version !== '1.2') throw new Unreadable('the file says %YAML, and not 1.2: leave that line out', 0)
   return new Reader(yaml).read(document.contents, 0)
 }
-
-// What is nested a thousand times overflows the parser's stack.
-const parsed = <Parsed>(parse: () => Parsed): Parsed => {
-  try {
-    return parse()
-  } catch (error) {
-    if (error instanceof RangeError) throw new Unreadable(tooDeep, 0)
-    throw error
-  }
-}
-
-const tooDeep = `is nested more than ${deepest} levels deep`
 
 /** Turns nodes into pieces, each alias into a piece of its own. */
 class Reader {

@@ -77,11 +77,12 @@ const withheld = (message: string, { text, names }: Replaced): string => {
 export const located = (faults: readonly ConfigFault[], input: unknown): readonly ConfigFault[] => {
   const known = knownIn(input)
   if (known.size === 0) return faults
-  return faults.map(({ path, message }) => {
+  return faults.map(({ path, message }): ConfigFault => {
     const around = [...known.keys()].filter((place) => isWithin(path, place)).sort((a, b) => b.length - a.length)[0]
     const { replaced, ...place } = around === undefined ? { replaced: undefined } : known.get(around)!
     const told = [...known].flatMap(([at, { replaced }]) => replaced && (at === around || isWithin(at, path)) ? [replaced] : [])
-    const from = replaced && around === path ? ` (from ${replaced.names})` : ''
-    return { path, message: `${told.reduce(withheld, message)}${from}`, ...place }
-  })
+    const safe = told.reduce(withheld, message)
+    const from = replaced && around === path && !safe.includes(replaced.names) ? ` (from ${replaced.names})` : ''
+    return { path, message: `${safe}${from}`, ...place }
+  }).sort((a, b) => a.file === b.file ? (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0) : 0)
 }
