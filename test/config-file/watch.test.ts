@@ -365,7 +365,7 @@ test('on the clock of the machine it takes changes over and lets the process end
     })
     writeFileSync(path + '.tmp', 'drain: 3')
     renameSync(path + '.tmp', path)`
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script])
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { timeout: 30_000 })
   assert.equal(stdout, 'drain 3\n')
   assert.equal(readFileSync(path, 'utf8'), 'drain: 3')
 })
