@@ -16,8 +16,6 @@ const words: Partial<Record<ErrorCode, string>> = {
   MULTIPLE_DOCS: 'the file holds several documents: a configuration is one',
   MULTILINE_IMPLICIT_KEY: 'a name stands on one line and is followed by a colon',
   NON_STRING_KEY: 'a name is plain text, not a list or an object',
-  // It gives up before the stack does.
-  RESOURCE_EXHAUSTION: tooDeep,
   TAB_AS_INDENT: 'a tab stands where YAML wants spaces',
   TAG_RESOLVE_FAILED: 'tags (!…) have no meaning here: write the plain value',
   UNEXPECTED_TOKEN: 'YAML expects something else here: text with special characters needs quotes, as "${NAME}" does within { } and [ ]',
@@ -32,6 +30,8 @@ export const readYaml = async (source: string): Promise<Piece> => {
   const yaml = await import('yaml')
   const document = yaml.parseDocument(source, { prettyErrors: false, stringKeys: true, uniqueKeys: false })
   const [fault] = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
+  // Where the stack was full depends on who called, and says nothing of the file.
+  if (fault?.code === 'RESOURCE_EXHAUSTION') throw new Unreadable(tooDeep, 0)
   // Its own message may quote the file.
   if (fault) throw new Unreadable(words[fault.code] ?? `is not YAML (${fault.code})`, fault.pos[0])
   // In YAML 1.1 `yes` is a boolean and 010 is eight.

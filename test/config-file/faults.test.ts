@@ -153,7 +153,7 @@ const table: readonly Bad[] = [
   {
     title: 'nesting beyond the stack', file: 'mesh.yaml', text: '['.repeat(100_000),
     faults: [
-      'mesh.yaml:1:795: is nested more than 64 levels deep',
+      'mesh.yaml:1:1: is nested more than 64 levels deep',
     ],
   },
 
