@@ -6,6 +6,7 @@ const rows = [
   ['registries/', 'balancers/', 'policies/', 'matchers/', 'tracing/', 'transport/'],
   ['cluster/', 'route/'],
   ['mesh/'],
+  ['config-file/'],
   ['index.ts', 'cli/', 'app-mesh/', 'testing/', 'server/'],
 ]
 

@@ -7,6 +7,12 @@ export type { FetchInit } from './transport/fetch.ts'
 export type { ClusterStatus, EndpointStatus } from './cluster/cluster.ts'
 export type { MeshEvents } from './core/events.ts'
 
+// Configuration from files
+export { loadConfig, type LoadOptions } from './config-file/load.ts'
+export { watchConfig, type WatchOptions } from './config-file/watch.ts'
+export { configSchema, type JsonSchema } from './config-file/schema.ts'
+export type { Environment } from './config-file/substitute.ts'
+
 // What goes wrong
 export { MeshConfigError, MeshError, type AttemptRecord, type ConfigFault, type MeshErrorCode, type MeshErrorDetails } from './core/errors.ts'
 

@@ -16,6 +16,6 @@ const error = "is not a duration: write milliseconds as a number (250) or text s
  * Parsed to milliseconds.
  */
 export const duration = z
-  .union([z.number(), z.string()], { error })
-  .refine((input) => Number.isFinite(milliseconds(input)) && milliseconds(input) >= 0, { error, abort: true })
+  .union([z.number().min(0, { error, abort: true }), z.string().regex(pattern, { error, abort: true })], { error })
+  .refine((input) => Number.isFinite(milliseconds(input)), { error, abort: true })
   .transform(milliseconds)

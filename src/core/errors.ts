@@ -69,6 +69,18 @@ export interface ConfigFault {
   /** The place, as one would write it in JavaScript: `services["a.local"].routes[0].to`. Empty for the whole. */
   readonly path: string
   readonly message: string
+  /** The file that it was written in, as it was named to `loadConfig`; absent for a configuration that came from no file. */
+  readonly file?: string
+  /** The line of that file, 1 for the first; absent where only the file is known. */
+  readonly line?: number
+  /** The column in that line, 1 for the first. */
+  readonly column?: number
+}
+
+/** One fault in words: `mesh.yaml:12:9 services["a.local"].routes[0].to: there is no cluster 'x'`. */
+const worded = ({ path, message, file, line, column }: ConfigFault): string => {
+  const at = [file, line, column].filter((part) => part !== undefined).join(':')
+  return `${[at, path].filter((part) => part !== '').join(' ') || '(the whole)'}: ${message}`
 }
 
 /** One fault in options, found when they were put to use. */
@@ -93,9 +105,9 @@ export class OptionsError extends TypeError {
 export class MeshConfigError extends MeshError {
   readonly faults: readonly ConfigFault[]
 
-  constructor(faults: readonly ConfigFault[]) {
-    const list = faults.map(({ path, message }) => `  ${path || '(the whole)'}: ${message}`).join('\n')
-    super('ENMESH_CONFIG_INVALID', `The mesh configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${list}`)
+  constructor(faults: readonly ConfigFault[], cause?: unknown) {
+    const list = faults.map((fault) => `  ${worded(fault)}`).join('\n')
+    super('ENMESH_CONFIG_INVALID', `The mesh configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${list}`, { cause })
     this.name = 'MeshConfigError'
     this.faults = faults
   }

@@ -5,6 +5,7 @@ import { refusal, textOrRangeCondition, textTest } from './text.ts'
 const name = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'is not a header name' })
 
 const headersConfig = z.record(name, textOrRangeCondition)
+  .describe('Conditions on headers by name, all of which must hold; text stands for the whole value.')
   .superRefine((headers, context) => {
     const names = Object.keys(headers)
     if (names.length === 0) context.addIssue({ code: 'custom', message: 'names no header' })

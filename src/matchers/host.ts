@@ -31,6 +31,7 @@ const pattern = z.string().transform((text, context) => {
 const hostConfig = z
   .union([pattern.transform((host) => [host]), z.array(pattern).min(1)])
   .transform((hosts) => [...new Set(hosts)].sort())
+  .describe("The host that was dialled, one or a list: 'name', 'name:port', or '*.suffix' for every name below it.")
 
 const hostTest = (text: string): ((host: string, port: number) => boolean) => {
   const { wildcard, name, port: wanted } = hostName(text)!

@@ -8,6 +8,7 @@ const name = z.string()
 const methodConfig = z
   .union([name.transform((method) => [method]), z.array(name).min(1)])
   .transform((methods) => [...new Set(methods)].sort())
+  .describe('One method or a list; upper and lower case are the same.')
 
 /** `method`: one or a list. Upper and lower case are the same, since `fetch` leaves `patch` as it is written. */
 export const method = matcherKind('method', methodConfig, (methods): Matcher => ({

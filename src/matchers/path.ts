@@ -85,7 +85,7 @@ const pathTest = ({ exact, prefix, plainPrefix, regex = '' }: PathConfig): PathT
 }
 
 /** `path`: exact, by prefix or by regular expression, compared with the path's normal form. */
-export const path = matcherKind('path', pathConfig, (config): Matcher => {
+export const path = matcherKind('path', pathConfig.describe('The path, in its normal form: exactly one of the ways to compare.'), (config): Matcher => {
   const { holds, words, rank } = pathTest(config)
   return {
     conditions: 1,

@@ -5,6 +5,7 @@ import { refusal, textCondition, textTest } from './text.ts'
 
 const queryConfig = z.record(z.string(), textCondition)
   .refine((query) => Object.keys(query).length > 0, { error: 'names no parameter' })
+  .describe('Conditions on parameters of the query by name, all of which must hold; text stands for the whole value.')
 
 // The constructor would take a leading '?' of the query itself for the mark before it.
 const parametersOf = (request: RequestHead): URLSearchParams => new URLSearchParams(`&${request.search}`)

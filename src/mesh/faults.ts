@@ -150,8 +150,8 @@ const flatten = (issue: Issue, base: readonly PropertyKey[]): ConfigFault[] => {
   return [{ path: placeOf(path), message: issue.message }]
 }
 
-// What a plug-in is given, a client for instance, is its own business.
-const isPlain = (value: unknown): value is object => {
+/** Whether a value is data of the configuration: what a plug-in is given, a client for instance, is its own business. */
+export const isPlain = (value: unknown): value is object => {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return Array.isArray(value) || prototype === null || prototype === Object.prototype

@@ -23,6 +23,7 @@ import {
 } from './config.ts'
 import { explain, type Explanation } from './explain.ts'
 import { didYouMean, parse } from './faults.ts'
+import { located } from './sources.ts'
 import { build, changes, findService, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
 import type { OwnLayers } from './stack.ts'
 
@@ -129,6 +130,23 @@ export const createMesh = <
 
 const optionNames: readonly string[] = ['errors', 'layers', 'runtime', 'transport', 'registries', 'balancers', 'matchers'] satisfies (keyof MeshOptions)[]
 
+/** What stands beside a mesh needs of it: its clock and channels, its plug-ins, and the signal that it closes. */
+export interface Inside {
+  readonly runtime: Runtime
+  readonly families: Families<AnyKind<Registry>, AnyKind<Balancer>, AnyMatcherKind>
+  /** Aborted when the mesh begins to close. */
+  readonly closing: AbortSignal
+}
+
+const insides = new WeakMap<object, Inside>()
+
+/** What a mesh lets its neighbours inside the library see. Throws a `TypeError` for what `createMesh` did not make. */
+export const insideOf = (mesh: object): Inside => {
+  const inside = insides.get(mesh)
+  if (!inside) throw new TypeError('this is no mesh that createMesh made')
+  return inside
+}
+
 class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind> implements Mesh<R, B, M> {
   readonly fetch: Mesh['fetch']
   readonly dispatcher: MeshDispatcher
@@ -139,6 +157,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   readonly #calls = new Set<Call>()
   readonly #trails = new WeakMap<object, readonly Call[]>()
   readonly #retiring = new Set<Promise<void>>()
+  readonly #closes = new AbortController()
   #snapshot: Snapshot
   #closing: Promise<void> | undefined
   #drained: (() => void) | undefined
@@ -179,12 +198,17 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       remember: (outcome, calls) => this.#trails.set(outcome, calls),
       platformErrors: options.errors === 'fetch',
     })
+    insides.set(this, { runtime: this.#runtime, families, closing: this.#closes.signal })
   }
 
   #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {
     const { value, faults } = parse(this.#schema, input)
-    if (value === undefined) throw new MeshConfigError(faults)
-    return build(value as unknown as MeshConfig, this.#shorthand, before, this.#surroundings)
+    if (value === undefined) throw new MeshConfigError(located(faults, input))
+    try {
+      return build(value as unknown as MeshConfig, this.#shorthand, before, this.#surroundings)
+    } catch (error) {
+      throw error instanceof MeshConfigError ? new MeshConfigError(located(error.faults, input)) : error
+    }
   }
 
   #adopt(before: Snapshot | undefined, after: Snapshot): void {
@@ -333,6 +357,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
 
   async #close(): Promise<void> {
     const { config, clusters } = this.#snapshot
+    this.#closes.abort()
     await Promise.resolve()
     if (this.#calls.size > 0) {
       await new Promise<void>((resolve) => {
@@ -354,7 +379,8 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
 
 const closing = 'this mesh is closed and sends nothing more. Make a new one with createMesh().'
 
-const closed = (asked: string): MeshError => new MeshError('ENMESH_CLOSED', `${asked}: ${closing}`)
+/** The error of whoever asks something of a mesh that is closed. */
+export const closed = (asked: string): MeshError => new MeshError('ENMESH_CLOSED', `${asked}: ${closing}`)
 
 const closedTo = (call: Call): MeshError => call.error('ENMESH_CLOSED', `${call}: ${closing}`)
 
