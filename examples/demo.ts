@@ -1,5 +1,5 @@
 /**
- * The shop under load, and a story in five acts that it lives through: `npm run demo`.
+ * The shop under load, a story in five acts that it lives through, and one trace of it: `npm run demo`.
  * Ends by itself after about a minute; the exit code is 1 if an act did not show what it claims,
  * and 3 if the machine is too busy to show anything.
  * With `--keep` the shop stays up after the story, until Ctrl-C.
@@ -7,6 +7,8 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { Collector } from './demo/collector.ts'
+import { epilogue } from './demo/epilogue.ts'
 import { percentile } from './demo/figures.ts'
 import { Load } from './demo/load.ts'
 import { Shop } from './demo/shop.ts'
@@ -24,7 +26,8 @@ const tooBusy = 500
 
 const { values: { keep } } = parseArgs({ options: { keep: { type: 'boolean', default: false } } })
 const begun = performance.now()
-const shop = new Shop()
+const collector = new Collector()
+const shop = new Shop(await collector.open())
 
 let exitCode: number | undefined
 /** Closes the shop and exits; the first to ask decides the exit code. */
@@ -32,6 +35,7 @@ const leave = async (code: number): Promise<void> => {
   if (exitCode !== undefined) return
   exitCode = code
   await shop.close()
+  collector.close()
   process.exit(code)
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void leave(signal === 'SIGINT' ? 130 : 143) })
@@ -93,6 +97,7 @@ try {
 
   const failed = [...await play(load), ...shop.deaths]
   await load.stop()
+  failed.push(...await epilogue(collector))
 
   print()
   for (const claim of failed) print(red(`FAILED  ${claim}`))
@@ -103,7 +108,7 @@ try {
   }
   const seconds = ((performance.now() - begun) / 1000).toFixed(0)
   print(dim(`${load.samples.length} requests in ${seconds} s`))
-  if (failed.length === 0) print(green('All five acts showed what they claim.'))
+  if (failed.length === 0) print(green('All five acts, and the trace, showed what they claim.'))
   if (keep) {
     print('\nThe shop stays open; Ctrl-C closes it.')
     showAddresses()

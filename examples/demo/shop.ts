@@ -15,13 +15,22 @@ export class Shop implements ServiceListener {
   readonly receipts: Receipt[] = []
   /** Services that ended by themselves: always a fault. */
   readonly deaths: string[] = []
-  readonly pricingV1: readonly ServiceProcess[] = ['a', 'b', 'c'].map((letter) =>
-    new ServiceProcess(`pricing-1${letter}`, 'pricing/pricing.ts', { VERSION: '1.0.0' }, this))
-  readonly pricingV2: readonly ServiceProcess[] = [
-    new ServiceProcess('pricing-2a', 'pricing/pricing.ts', { VERSION: '2.0.0' }, this),
-  ]
+  readonly pricingV1: readonly ServiceProcess[]
+  readonly pricingV2: readonly ServiceProcess[]
   orders: readonly ServiceProcess[] = []
   gateway: ServiceProcess | undefined
+  readonly #env: Readonly<Record<string, string>>
+
+  /** `env` is what every service finds in its environment. */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#env = env
+    this.pricingV1 = ['a', 'b', 'c'].map((letter) => this.#service(`pricing-1${letter}`, 'pricing/pricing.ts', { VERSION: '1.0.0' }))
+    this.pricingV2 = [this.#service('pricing-2a', 'pricing/pricing.ts', { VERSION: '2.0.0' })]
+  }
+
+  #service(name: string, file: string, env: Readonly<Record<string, string>>): ServiceProcess {
+    return new ServiceProcess(name, file, { ...this.#env, ...env, OTEL_SERVICE_NAME: name }, this)
+  }
 
   /** References of the orders that were placed, as often as they were. */
   get placed(): readonly string[] {
@@ -40,9 +49,9 @@ export class Shop implements ServiceListener {
   async open(): Promise<void> {
     await startAll(this.pricing)
     const env = { PRICING_V1: addresses(this.pricingV1), PRICING_V2: addresses(this.pricingV2) }
-    this.orders = [1, 2].map((number) => new ServiceProcess(`order-${number}`, 'order/order.ts', env, this))
+    this.orders = [1, 2].map((number) => this.#service(`order-${number}`, 'order/order.ts', env))
     await startAll(this.orders)
-    this.gateway = new ServiceProcess('gateway', 'gateway/gateway.ts', { ORDER: addresses(this.orders) }, this)
+    this.gateway = this.#service('gateway', 'gateway/gateway.ts', { ORDER: addresses(this.orders) })
     await this.gateway.start()
   }
 

@@ -5,12 +5,18 @@
  */
 import { createServer } from 'node:http'
 import { createMesh } from 'enmesh'
+import { withPassport } from 'enmesh/server'
 import { listener, serve } from '../service.ts'
+import { startTelemetry } from '../telemetry.ts'
 import { gatewayApp } from './app.ts'
 import { gatewayMesh } from './mesh.ts'
 
 const { ORDER = '127.0.0.1:8081' } = process.env
 
+const stopTelemetry = await startTelemetry('gateway')
 const mesh = createMesh(gatewayMesh(ORDER.split(',')))
 
-serve('gateway', createServer(listener(gatewayApp(mesh))), 8080, () => mesh.close())
+serve('gateway', createServer(withPassport(listener(gatewayApp(mesh)))), 8080, async () => {
+  await mesh.close()
+  await stopTelemetry()
+})

@@ -5,16 +5,22 @@
  */
 import { createServer } from 'node:http'
 import { createMesh } from 'enmesh'
+import { withPassport } from 'enmesh/server'
 import { listener, serve } from '../service.ts'
+import { startTelemetry } from '../telemetry.ts'
 import { orderApp } from './app.ts'
 import { orderMesh } from './mesh.ts'
 
 const { PRICING_V1 = '127.0.0.1:8082', PRICING_V2 = '127.0.0.1:8083' } = process.env
 const pricing = { v1: PRICING_V1.split(','), v2: PRICING_V2.split(',') }
 
+const stopTelemetry = await startTelemetry('order')
 const mesh = createMesh(orderMesh(pricing))
 
 // New weights may come from anywhere: a file, a flag service, a control plane. Here the parent process sends them.
 process.on('message', (weights: Record<string, number>) => { mesh.update(orderMesh(pricing, weights)) })
 
-serve('order', createServer(listener(orderApp(mesh))), 8081, () => mesh.close())
+serve('order', createServer(withPassport(listener(orderApp(mesh)))), 8081, async () => {
+  await mesh.close()
+  await stopTelemetry()
+})
