@@ -2,7 +2,7 @@ import type { Random } from '../runtime/random.ts'
 import { randomHex } from './request-id.ts'
 
 /*
- * W3C Trace Context (Recommendation of 2021, and Level 2 for what a tracestate key may be):
+ * W3C Trace Context (Recommendation of 2021; of Level 2 the flag of random ids, and keys of a tracestate that begin with a digit):
  * https://www.w3.org/TR/trace-context/
  */
 
