@@ -17,7 +17,7 @@ const pushing: TextMapSetter<string[]> = { set: (list, name, value) => { list.pu
  * what a caller or a layer wrote by hand. Instrumentations below find tracing suppressed, so that they neither open a second span nor
  * add a second field; where it is suppressed already, as in an exporter's own requests, no trace is carried on.
  */
-export const propagate = ({ tracing, requestId, deadline }: TelemetryConfig): Layer<Attempt> => (next) => (attempt) => {
+export const propagate = ({ tracing, deadline }: TelemetryConfig): Layer<Attempt> => (next) => (attempt) => {
   const { call } = attempt
   const added: string[] = []
   const place = contextOf(attempt)
@@ -26,7 +26,7 @@ export const propagate = ({ tracing, requestId, deadline }: TelemetryConfig): La
     keepOtherKeys(added, call)
     addPassport(added, attempt.headers, call)
   }
-  if (requestId && call.requestId !== '') added.push('x-request-id', call.requestId)
+  if (call.requestId !== '') added.push('x-request-id', call.requestId)
   if (deadline) addTimeLeft(added, attempt)
   if (added.length > 0) attempt.headers = replacing(attempt.headers, added)
   if (attempt.span === undefined) return next(attempt)

@@ -128,6 +128,17 @@ test("a long B3 that came in does not stand beside the propagator's short one, n
   }
 })
 
+test('a propagator that does not name the fields it writes is still the only one to write them', async (t) => {
+  const jaeger = new JaegerPropagator()
+  register({ propagator: { inject: (...args) => jaeger.inject(...args), extract: (...args) => jaeger.extract(...args), fields: () => [] } })
+  const stage = story(t)
+  const server = await stage.upstream(says('fine'))
+  const mesh = stage.mesh({ services: { 'svc.test': [server.address] } })
+  await carry({ requestId: 'r', headers: everyField('came'), deadline: Infinity }, async () => (await mesh.fetch('http://svc.test/')).text())
+  const { traceId, spanId } = spans()[0]!.spanContext()
+  assert.deepEqual(fieldsOf(server.requests[0]!, 'uber-trace-id'), [`${traceId}:${spanId}:0:01`])
+})
+
 test("other keys of X-Ray's inbound field are kept, with the attempt's own in front", async (t) => {
   register({ propagator: new AWSXRayPropagator() })
   const stage = story(t)

@@ -7,7 +7,7 @@ import {
 } from '@opentelemetry/sdk-trace'
 import { carrying, type Around } from './support.ts'
 
-const exporter = new InMemorySpanExporter()
+let exporter = new InMemorySpanExporter()
 
 /** What an application sets up: by default W3C's formats, and every trace recorded. */
 export interface Setup {
@@ -22,7 +22,7 @@ export const w3c = (): TextMapPropagator =>
 /** Registers an SDK that keeps spans in memory, in place of one that is there. */
 export const register = ({ sampler, propagator = w3c() }: Setup = {}): void => {
   unregister()
-  exporter.reset()
+  exporter = new InMemorySpanExporter()
   const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })], ...(sampler && { sampler }) })
   trace.setGlobalTracerProvider(provider)
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())

@@ -160,10 +160,14 @@ for (const [door, get] of doors) {
   test(`where tracing is suppressed there is no span and no trace on the wire, not even the inbound one, through ${door}`, async (t) => {
     const stage = story(t)
     const server = await stage.upstream(everyOther(503))
-    const mesh = stage.mesh(service([server.address], quick))
+    const active: (Span | undefined)[] = []
+    const mesh = stage.mesh(service([server.address], quick), {
+      layers: { attempt: [(next) => (attempt) => { active.push(trace.getActiveSpan()); return next(attempt) }] },
+    })
     const passport = { requestId: 'r', headers: ['uber-trace-id', '1:2:0:1', 'traceparent', `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`], deadline: Infinity }
     await inSpan('export', () => carry(passport, () => context.with(suppressTracing(context.active()), () => get(mesh, 'http://svc.test/'))))
     assert.deepEqual(tree(), ['INTERNAL export'])
+    assert.deepEqual(active.map((span) => span?.spanContext().spanId), [1, 2].map(() => only(SpanKind.INTERNAL).spanContext().spanId))
     assert.equal(server.requests.length, 2)
     for (const request of server.requests) {
       for (const name of ['traceparent', 'tracestate', 'baggage', 'uber-trace-id']) assert.deepEqual(fieldsOf(request, name), [], name)

@@ -94,6 +94,15 @@ test('no text makes reading a state throw, and what is read reads the same again
   }), { numRuns: 2_000, seed: 20260104 })
 })
 
+test('white space is what HTTP says it is, and nothing more of what JavaScript would trim', () => {
+  for (const blank of ['\u00a0', '\u000b', '\n', '\ufeff', '\u2003']) {
+    assert.equal(readTraceparent(`${blank}${valid}`), undefined)
+    assert.equal(readTraceparent(`${valid}${blank}`), undefined)
+    assert.equal(readTracestate(`a=1,${blank}b=2`), undefined)
+  }
+  assert.equal(readTraceparent(`\t ${valid} \t`), valid)
+})
+
 test('a long run of white space costs no time worth speaking of', () => {
   const blanks = ' '.repeat(1_000_000)
   assert.equal(readTraceparent(`${blanks}x${blanks}x${blanks}`), undefined)
