@@ -4,7 +4,7 @@ import type { HeaderList } from '../core/request.ts'
 import type { Layer } from '../core/send.ts'
 import type { TelemetryConfig } from './config.ts'
 import { contextOf } from './spans.ts'
-import { readGrpcTimeout, timeLeftHeader, wholeMilliseconds, writeGrpcTimeout } from './time-left.ts'
+import { readGrpcTimeout, readTimeLeft, timeLeftHeader, wholeMilliseconds, writeGrpcTimeout } from './time-left.ts'
 
 /** The key by which OpenTelemetry's own packages know that somebody else traces already. It has no public name in the API. */
 const suppressed = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
@@ -13,41 +13,48 @@ const pushing: TextMapSetter<string[]> = { set: (list, name, value) => { list.pu
 
 /**
  * Writes on each attempt what travels with it: the attempt's place in its trace in whatever formats the application has registered,
- * what came with the inbound request, the request id, the time left. Each field stands there once: what the mesh writes replaces
- * what a caller wrote by hand. Instrumentations below find tracing suppressed, so that they neither open a second span nor add a second field.
+ * what came with the inbound request, the request id, the time left. Each format stands there once: what the mesh writes replaces
+ * what a caller or a layer wrote by hand. Instrumentations below find tracing suppressed, so that they neither open a second span nor
+ * add a second field; where it is suppressed already, as in an exporter's own requests, no trace is carried on.
  */
-export const propagate = ({ tracing, requestId, deadline }: TelemetryConfig): Layer<Attempt> => (next) => (attempt) => {
+export const propagate = ({ tracing, deadline }: TelemetryConfig): Layer<Attempt> => (next) => (attempt) => {
   const { call } = attempt
   const added: string[] = []
-  if (tracing) propagation.inject(contextOf(attempt), added, pushing)
-  keepOtherKeys(added, call)
-  addPassport(added, attempt.headers, call)
-  if (requestId && call.requestId !== '') added.push('x-request-id', call.requestId)
-  if (deadline) addTimeLeft(added, call)
+  const place = contextOf(attempt)
+  if (place.getValue(suppressed) !== true) {
+    if (tracing) propagation.inject(place, added, pushing)
+    keepOtherKeys(added, call)
+    addPassport(added, attempt.headers, call)
+  }
+  if (call.requestId !== '') added.push('x-request-id', call.requestId)
+  if (deadline) addTimeLeft(added, attempt)
   if (added.length > 0) attempt.headers = replacing(attempt.headers, added)
   if (attempt.span === undefined) return next(attempt)
   return context.with(context.active().setValue(suppressed, true), next, undefined, attempt)
 }
 
-/** Formats of several fields, which belong together: one that the caller wrote is not mixed with one that came in. */
-const family = (name: string): string => {
+/**
+ * The format that a field (its name in lower case) belongs to. Fields of one format are taken from one source: the state of one trace
+ * means nothing to another, and of B3's two forms readers prefer the short one, so an old one would hide a new long one.
+ */
+const formatOf = (name: string): string => {
   if (name === 'tracestate') return 'traceparent'
-  return name.startsWith('x-b3-') ? 'x-b3-' : name
+  return name.startsWith('x-b3-') ? 'b3' : name
 }
 
-const has = (headers: HeaderList, wanted: string): boolean => {
-  for (let i = 0; i < headers.length; i += 2) if (family(headers[i]!.toLowerCase()) === wanted) return true
-  return false
+const formatsIn = (headers: HeaderList): readonly string[] => {
+  const formats: string[] = []
+  for (let i = 0; i < headers.length; i += 2) formats.push(formatOf(headers[i]!.toLowerCase()))
+  return formats
 }
 
 /** Adds what came in with the inbound request, but for formats that the application's propagator speaks for and fields that the caller wrote. */
 const addPassport = (added: string[], headers: HeaderList, { passport }: Call): void => {
   if (!passport || passport.headers.length === 0) return
-  const spokenFor = propagation.fields().map((name) => family(name.toLowerCase()))
+  const spokenFor = propagation.fields().map((name) => formatOf(name.toLowerCase())).concat(formatsIn(headers), formatsIn(added))
   for (let i = 0; i < passport.headers.length; i += 2) {
     const name = passport.headers[i]!
-    const format = family(name)
-    if (!spokenFor.includes(format) && !has(headers, format)) added.push(name, passport.headers[i + 1]!)
+    if (!spokenFor.includes(formatOf(name))) added.push(name, passport.headers[i + 1]!)
   }
 }
 
@@ -68,29 +75,22 @@ const keepOtherKeys = (added: string[], { passport }: Call): void => {
   if (others.length > 0) added[at + 1] = [added[at + 1], ...others].join(';')
 }
 
-/** Each attempt has less left than the one before. A `grpc-timeout` that the caller wrote is shortened to it. */
-const addTimeLeft = (added: string[], call: Call): void => {
+/** Each attempt has less left than the one before. Where the caller wrote that he waits less long, that stands. */
+const addTimeLeft = (added: string[], { call, headers }: Attempt): void => {
   const left = call.remaining
   if (left === Number.POSITIVE_INFINITY) return
-  added.push(timeLeftHeader, String(wholeMilliseconds(left)))
-  const written = call.request.header('grpc-timeout')
-  if (written !== undefined && left < readGrpcTimeout(written)) added.push('grpc-timeout', writeGrpcTimeout(left))
+  added.push(timeLeftHeader, String(wholeMilliseconds(Math.min(left, readTimeLeft(valueOf(headers, timeLeftHeader))))))
+  const written = readGrpcTimeout(valueOf(headers, 'grpc-timeout'))
+  if (written !== Number.POSITIVE_INFINITY && left < written) added.push('grpc-timeout', writeGrpcTimeout(left))
 }
 
-/** The list without the fields that are added, and these at its end. */
-const replacing = (headers: HeaderList, added: string[]): HeaderList => {
+/** The list without fields of the formats that are added, and these at its end. */
+const replacing = (headers: HeaderList, added: readonly string[]): HeaderList => {
+  const formats = formatsIn(added)
   const list: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
-    if (!isAdded(headers[i]!, added)) list.push(headers[i]!, headers[i + 1]!)
+    if (!formats.includes(formatOf(headers[i]!.toLowerCase()))) list.push(headers[i]!, headers[i + 1]!)
   }
-  for (const text of added) list.push(text)
+  list.push(...added)
   return list
-}
-
-const isAdded = (name: string, added: readonly string[]): boolean => {
-  for (let i = 0; i < added.length; i += 2) {
-    const other = added[i]!
-    if (name.length === other.length && (name === other || name.toLowerCase() === other)) return true
-  }
-  return false
 }

@@ -52,15 +52,14 @@ const endCallSpan = (call: Call, ending: Ending): void => {
   const span = call.span ?? (policyActed(call, ending) ? startCallSpan(call) : undefined)
   if (!span) return
   if (span.isRecording()) {
-    const last = call.attempts.at(-1)
     span.setAttributes({
       'enmesh.attempts': call.attempts.length,
       ...(call.cluster && { 'enmesh.cluster': call.cluster.name }),
       ...(call.requestId && { 'enmesh.request_id': call.requestId }),
       ...(call.stopped && { 'enmesh.retry.stopped': call.stopped }),
-      ...(last && last.status > 0 && { 'http.response.status_code': last.status }),
     })
-    if (ending instanceof MeshError) fail(span, ending.code, ending)
+    // An answer that its caller gave up is none of the call's: it may have been one that was to be retried.
+    conclude(span, ending === 'complete' ? call.attempts.at(-1)!.status : 0, ending)
   }
   span.end()
 }
@@ -109,13 +108,18 @@ const attributesOf = ({ call, endpoint, number, why }: Attempt): Attributes => {
 const endAttemptSpan = (attempt: Attempt, ending: Ending): void => {
   const span = attempt.span!
   if (span.isRecording()) {
-    if (attempt.status > 0) span.setAttribute('http.response.status_code', attempt.status)
     if (attempt.resent) span.setAttribute('enmesh.attempt.resent', true)
-    if (ending instanceof MeshError) fail(span, ending.code, ending)
-    // For a client an answer of 4xx is an error as well.
-    else if (attempt.status >= 400) fail(span, String(attempt.status))
+    conclude(span, attempt.status, ending)
   }
   span.end()
+}
+
+/** Writes down how it came out; a status of 0 is none. */
+const conclude = (span: Span, status: number, ending: Ending): void => {
+  if (status > 0) span.setAttribute('http.response.status_code', status)
+  if (ending instanceof MeshError) fail(span, ending.code, ending)
+  // For a client an answer of 4xx is an error as well.
+  else if (status >= 400) fail(span, String(status))
 }
 
 const fail = (span: Span, type: string, error?: MeshError): void => {

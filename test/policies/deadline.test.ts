@@ -93,3 +93,42 @@ test('a call that is over is not aborted any more', async () => {
   await clock.advance(1_000)
   assert.equal(call.aborted, false)
 })
+
+const inbound = (deadline: number) => ({ requestId: 'r', headers: [], deadline })
+
+test("an inbound request's deadline bounds its calls where it is the shorter one, and the error says whose it was", async () => {
+  // The clock starts at 1 000.
+  const { clock, call, seen } = sending({ delay: Infinity }, 100, { path: '/x?token=secret', passport: inbound(1_060) })
+  assert.equal(call.remaining, 60)
+  await clock.advance(59)
+  assert.equal(seen.done, false)
+  await clock.advance(1)
+  assert.equal(seen.error.code, 'ENMESH_DEADLINE_EXCEEDED')
+  assert.match(seen.error.message, /^GET order\.local\/x had 60 ms left of the deadline of the inbound request that it was made for: 1 attempt made/)
+  assert.ok(!seen.error.message.includes('secret'))
+})
+
+test("a call's own timeout holds where it is the shorter one, its own policy's and none of a route's included", async () => {
+  const own = sending({ delay: Infinity }, 50, { passport: inbound(1_060) })
+  await own.clock.advance(50)
+  assert.match(own.seen.error.message, /its timeout of 50 ms/)
+  for (const asked of [{ policy: { timeout: 0 } }, { policy: { timeout: 5_000 } }]) {
+    const { clock, seen } = sending({ delay: Infinity }, 50, { ...asked, passport: inbound(1_060) })
+    await clock.advance(60)
+    assert.match(seen.error.message, /had 60 ms left of the deadline of the inbound request/)
+  }
+  const endless = sending({ delay: Infinity }, 0, { passport: inbound(Infinity) })
+  await endless.clock.advance(1e9)
+  assert.equal(endless.seen.done, false)
+})
+
+test('once the inbound request is not waited for any more, nothing is sent for it', async () => {
+  for (const deadline of [1_000, 400]) {
+    const { clock, call, seen } = sending({}, 100, { passport: inbound(deadline) })
+    await settle()
+    assert.equal(seen.error.code, 'ENMESH_DEADLINE_EXCEEDED')
+    assert.match(seen.error.message, /had 0 ms left .*: no attempt was made/)
+    assert.equal(call.attempts.length, 0)
+    assert.equal(clock.pending, 0)
+  }
+})

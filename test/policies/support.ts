@@ -1,6 +1,7 @@
 import { Call, type Attempt, type CallPolicy, type ClusterHandle } from '../../src/core/call.ts'
 import { Endpoint, type Load } from '../../src/core/endpoint.ts'
 import type { MeshError } from '../../src/core/errors.ts'
+import type { Passport } from '../../src/core/passport.ts'
 import type { Reply } from '../../src/core/reply.ts'
 import { RequestHead, type RequestBody } from '../../src/core/request.ts'
 import type { Layer, Send } from '../../src/core/send.ts'
@@ -12,15 +13,16 @@ export interface Asked {
   readonly headers?: readonly string[]
   readonly body?: RequestBody
   readonly policy?: CallPolicy
+  readonly passport?: Passport
 }
 
 /** A body that can be had once, or again and again. */
 export const bodyThat = (replayable: boolean): RequestBody => ({ replayable, open: () => 'body', hold: () => {}, release: () => {} })
 
 export const callFor = (clock: Clock, cluster: ClusterHandle, asked: Asked = {}): Call => {
-  const { method = 'GET', path = '/', headers = [], body, policy } = asked
+  const { method = 'GET', path = '/', headers = [], body, policy, passport } = asked
   const request = new RequestHead({ method, scheme: 'http', host: 'order.local', port: 80, path, headers, body })
-  const call = new Call(request, clock, policy)
+  const call = new Call(request, clock, policy, passport)
   call.service = 'order.local'
   call.cluster = cluster
   return call
