@@ -15,7 +15,7 @@ test('a request id is a UUID of version 4, and no two are the same', () => {
 
 test('each digit is by chance, and every one of the sixteen comes about at every place', () => {
   const random = seededRandom(6)
-  const texts = Array.from({ length: 1_000 }, () => randomHex(19, random))
-  for (let at = 0; at < 19; at++) assert.equal(new Set(texts.map((text) => text[at])).size, 16, `place ${at}`)
-  for (const text of texts) assert.match(text, /^[0-9a-f]{19}$/)
+  const texts = Array.from({ length: 1_000 }, () => randomHex(24, random))
+  for (let at = 0; at < 24; at++) assert.equal(new Set(texts.map((text) => text[at])).size, 16, `place ${at}`)
+  for (const text of texts) assert.match(text, /^[0-9a-f]{24}$/)
 })
