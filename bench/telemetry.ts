@@ -54,7 +54,7 @@ type Telemetry = NonNullable<MeshInput['telemetry']>
 const none = { tracing: false, metrics: false, requestId: false, deadline: false } as const satisfies Telemetry
 
 const variants: Readonly<Record<string, Telemetry>> = {
-  'none': none,
+  none,
   'none, once more': none,
   'request id': { ...none, requestId: true },
   'deadline': { ...none, deadline: true },

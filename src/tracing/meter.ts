@@ -35,7 +35,7 @@ class Figures {
  */
 const meshes = new Set<Observed>()
 
-/** Counts of meshes that are closed: a counter must not go back, and what it grew by since the last look is still to be told. */
+/** Counts of meshes that were closed under this provider: a counter must not go back, and what it grew by since the last look is still to be told. */
 const past = new Figures()
 
 /** What was told last. */
@@ -75,6 +75,7 @@ const follow = (provider: MeterProvider): void => {
   stop = () => {}
   known = provider
   told = new Figures()
+  past.points.clear()
   const meter = provider.getMeter(scope)
   instruments = meter === createNoopMeter() ? undefined : createInstruments(meter)
   if (!instruments) return
