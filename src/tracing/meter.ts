@@ -53,7 +53,6 @@ const report: BatchObservableCallback = (result) => {
   }
   for (const { name, value, attributes } of now.points.values()) result.observe(observables[name], value, attributes)
   told = now
-  if (meshes.size === 0) past.points.clear()
 }
 
 let known: MeterProvider | undefined

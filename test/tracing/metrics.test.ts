@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test, type TestContext } from 'node:test'
-import { metrics, type MeterProvider } from '@opentelemetry/api'
+import { metrics, type Meter, type MeterProvider } from '@opentelemetry/api'
 import { createMesh, registries, type Mesh, type MeshInput, type MeshOptions } from '../../src/index.ts'
 import { FakeRegistry, fakeRuntime, scriptedUpstream, settle, type Script } from '../../src/testing/index.ts'
 import { gate, load, rejection, story } from '../scenarios/support/story.ts'
 import { refused, says } from '../scenarios/support/upstream.ts'
 import { listing, virtual } from '../mesh/support.ts'
+import { pageText } from '../docs/samples.ts'
 import { collecting } from './collecting.ts'
 
 const duration = 'http.client.request.duration'
@@ -27,7 +28,19 @@ const get = async (mesh: Mesh, url = 'http://a.local/', init: RequestInit = {}):
   await (await mesh.fetch(url, init)).text()
 }
 
-test('every instrument has the name, the unit and the kind that the guide says', async (t) => {
+const kinds: Readonly<Record<string, string>> = {
+  'histogram': 'HISTOGRAM', 'counter': 'OBSERVABLE_COUNTER', 'up-down counter': 'OBSERVABLE_UP_DOWN_COUNTER', 'gauge': 'OBSERVABLE_GAUGE',
+}
+
+/** The instruments as the table of the guide lists them. */
+const tableOfGuide = () => {
+  const [, table = ''] = pageText('docs/guides/observing.md').split('| metric | unit | kind | attributes |')
+  return new Map([...table.matchAll(/^\| `([\w.]+)` \| `([^`]+)` \| ([^|]+) \| ([^|]*) \|/gm)].map(([, name, unit, kind, attributes]) => [name!, {
+    unit: unit!, kind: kinds[kind!]!, scope: 'enmesh', attributes: new Set([...attributes!.matchAll(/`([^`]+)`/g)].map(([, attribute]) => attribute!)),
+  }]))
+}
+
+test('every instrument has the name, the unit, the kind and the attributes that the guide says', async (t) => {
   const { collect } = collecting(t)
   const fake = new FakeRegistry()
   const runtime = fakeRuntime()
@@ -41,19 +54,14 @@ test('every instrument has the name, the unit and the kind that the guide says',
   const answer = mesh.fetch('http://a.local/')
   while (upstream.attempts.length < 2) await runtime.clock.advance(1)
   await (await answer).text()
-  const found = new Map((await collect()).map(({ name, unit, kind, scope }) => [name, [unit, kind, scope]]))
-  assert.deepEqual(Object.fromEntries(found), {
-    [duration]: ['s', 'HISTOGRAM', 'enmesh'],
-    [activeRequests]: ['{request}', 'OBSERVABLE_UP_DOWN_COUNTER', 'enmesh'],
-    [openConnections]: ['{connection}', 'OBSERVABLE_UP_DOWN_COUNTER', 'enmesh'],
-    'enmesh.attempts': ['{attempt}', 'OBSERVABLE_COUNTER', 'enmesh'],
-    'enmesh.retries': ['{retry}', 'OBSERVABLE_COUNTER', 'enmesh'],
-    'enmesh.ejections': ['{ejection}', 'OBSERVABLE_COUNTER', 'enmesh'],
-    'enmesh.budget.balance': ['{retry}', 'OBSERVABLE_UP_DOWN_COUNTER', 'enmesh'],
-    'enmesh.breaker.status': ['1', 'OBSERVABLE_UP_DOWN_COUNTER', 'enmesh'],
-    'enmesh.endpoints': ['{endpoint}', 'OBSERVABLE_UP_DOWN_COUNTER', 'enmesh'],
-    'enmesh.registry.age': ['s', 'OBSERVABLE_GAUGE', 'enmesh'],
-  })
+  const found = new Map<string, { unit: string, kind: string, scope: string, attributes: Set<string> }>()
+  for (const { name, unit, kind, scope, attributes } of await collect()) {
+    const known = found.get(name)?.attributes ?? []
+    found.set(name, { unit, kind, scope, attributes: new Set([...known, ...Object.keys(attributes)]) })
+  }
+  const guide = tableOfGuide()
+  assert.equal(guide.size, 10)
+  assert.deepEqual(found, guide)
 })
 
 test('an attempt is measured once, from its start to the end of its body, in the boundaries of the convention', async (t) => {
@@ -243,6 +251,36 @@ test('an SDK that comes while a mesh is idle is noticed with an update', async (
   const { by } = collecting(t)
   mesh.update(plain)
   assert.deepEqual(await by('enmesh.endpoints', 'enmesh.endpoint.state'), { available: 1, ejected: 0, probation: 0 })
+})
+
+test('an SDK that comes after traffic began is noticed by the next attempt, durations or not', async (t) => {
+  const { mesh } = meshFor(t, { ...plain, telemetry: { metrics: { duration: false } } })
+  await get(mesh)
+  const { by } = collecting(t)
+  await get(mesh)
+  assert.deepEqual(await by('enmesh.attempts', 'enmesh.attempt.verdict'), { success: 2, failure: 0, none: 0 })
+})
+
+test('an SDK that another one replaced is not asked to read anything more', async (t) => {
+  const { provider, unregister } = collecting(t)
+  unregister()
+  const reading = new Set<unknown>()
+  const watched: MeterProvider = {
+    getMeter: (...args) => {
+      const meter = Object.create(provider.getMeter(...args)) as Meter
+      meter.addBatchObservableCallback = (callback) => { reading.add(callback) }
+      meter.removeBatchObservableCallback = (callback) => { reading.delete(callback) }
+      return meter
+    },
+  }
+  metrics.setGlobalMeterProvider(watched)
+  const { mesh } = meshFor(t, plain)
+  assert.equal(reading.size, 1)
+  metrics.disable()
+  const second = collecting(t)
+  await get(mesh)
+  assert.equal(reading.size, 0)
+  assert.equal((await second.by('enmesh.attempts', 'enmesh.attempt.verdict'))['success'], 1)
 })
 
 test('another SDK in the place of one that left gets everything, and the one that left nothing more', async (t) => {
