@@ -9,7 +9,8 @@ export type Round = Readonly<Record<string, Measurement>>
 /** Median with its range. */
 export interface Spread { readonly median: number, readonly min: number, readonly max: number }
 
-const spread = (values: readonly number[]): Spread => {
+/** Median and range of a list. */
+export const spread = (values: readonly number[]): Spread => {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   const median = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2

@@ -75,6 +75,11 @@ export class Cluster {
     return this.#endpoints
   }
 
+  /** Milliseconds since its registry's last answer; `undefined` before the first. */
+  get age(): number | undefined {
+    return this.#following?.status().age
+  }
+
   /** Whether endpoints that are new or back start slowly; for outlier detection. */
   get slowStart(): boolean {
     return (this.#parts?.config.slowStart ?? 0) > 0

@@ -13,6 +13,7 @@ import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
+import { MeshMetrics } from '../tracing/metrics.ts'
 import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
 import { httpTransport } from '../transport/send.ts'
@@ -24,6 +25,7 @@ import {
 import { explain, type Explanation } from './explain.ts'
 import { didYouMean, parse } from './faults.ts'
 import { located } from './sources.ts'
+import { figuresOf } from './figures.ts'
 import { build, changes, findService, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
 import type { OwnLayers } from './stack.ts'
 
@@ -151,6 +153,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   readonly fetch: Mesh['fetch']
   readonly dispatcher: MeshDispatcher
   readonly #runtime: Runtime
+  readonly #metrics: MeshMetrics
   readonly #schema: ReturnType<typeof meshConfig<R, B, M>>
   readonly #shorthand: Shorthand
   readonly #surroundings: Surroundings
@@ -165,6 +168,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   constructor(input: MeshInput<R, B, M>, options: MeshOptions<R, B, M>) {
     const families = { ...builtIn, ...options } as unknown as Families<R, B, M>
     this.#runtime = { ...systemRuntime(), ...options.runtime }
+    this.#metrics = new MeshMetrics(this.#runtime.channels)
     this.#schema = meshConfig(families)
     const route = routeShape(families.matchers)
     this.#shorthand = {
@@ -178,6 +182,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
         balancer: (config) => families.balancers.make(config as never, this.#runtime),
       },
       matchers: families.matchers,
+      metrics: this.#metrics,
       own: options.layers ?? {},
       transport: options.transport ? () => options.transport! : httpTransport,
     }
@@ -218,6 +223,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       const retired: Promise<void> = this.#settled().then(() => cluster.close()).finally(() => this.#retiring.delete(retired))
       this.#retiring.add(retired)
     }
+    this.#metrics.observe(after.config.telemetry.metrics, () => [...after.clusters.values()].map(figuresOf))
   }
 
   /** Resolves when the calls now under way are over, at the latest when `drain` is: until then they may need what an update removed. */
@@ -369,6 +375,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       })
     }
     await Promise.all([...[...clusters.values()].map((cluster) => cluster.close()), ...this.#retiring, this.dispatcher.closeOwn()])
+    this.#metrics.close()
     this.#runtime.channels.clear()
   }
 

@@ -8,6 +8,7 @@ import type { Matcher } from '../matchers/matcher.ts'
 import { egress } from '../policies/egress.ts'
 import { routeTable, unreachable, type RouteTable } from '../route/table.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import type { MeshMetrics } from '../tracing/metrics.ts'
 import type { ConnectionConfig } from '../transport/connections.ts'
 import { serviceAddress, type MeshConfig, type RouteConfig } from './config.ts'
 import { didYouMean, placeOf } from './faults.ts'
@@ -48,6 +49,7 @@ export interface Surroundings {
   readonly runtime: Runtime
   readonly families: ClusterFamilies
   readonly matchers: { make(match: NonNullable<RouteConfig['match']>): readonly Matcher[] }
+  readonly metrics: MeshMetrics
   readonly own: OwnLayers
   readonly transport: (config: ConnectionConfig, secureContext: ClusterParts['secureContext']) => Send<Attempt>
 }
@@ -153,7 +155,7 @@ export interface Shorthand {
  * clusters that exist already are asked what they would become.
  */
 export const build = (config: MeshConfig, shorthand: Shorthand, before: ReadonlyMap<string, Cluster>, surroundings: Surroundings): Snapshot => {
-  const { runtime, families, matchers, own, transport } = surroundings
+  const { runtime, families, matchers, metrics, own, transport } = surroundings
   const staticCluster = (endpoints: readonly unknown[]): ClusterConfig =>
     shorthand.cluster.parse({ registry: { type: 'static', endpoints } })
   const planned = plan(config, shorthand.route, staticCluster)
@@ -167,7 +169,7 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
     const part = prepare(cluster, clusterConfig)
     clusters.set(name, cluster)
     parts.set(name, part)
-    const send = attemptStack(part, config.telemetry, own, transport(part.config, part.secureContext))
+    const send = attemptStack(cluster, part, config.telemetry, metrics, own, transport(part.config, part.secureContext))
     handles.set(name, { name, budget: part.budget, send: clusterStack(cluster, part, send) })
   }
 

@@ -12,6 +12,7 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { matchedPrefix, rewrite } from '../route/rewrite.ts'
 import { split, type Target } from '../route/split.ts'
 import type { TelemetryConfig } from '../tracing/config.ts'
+import type { MeshMetrics } from '../tracing/metrics.ts'
 import { propagate } from '../tracing/propagate.ts'
 import { requestId } from '../tracing/request-id.ts'
 import { attemptSpan, callSpan } from '../tracing/spans.ts'
@@ -51,9 +52,11 @@ export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts
 
 /** Around an attempt: what we do at one endpoint. */
 export const attemptStack = (
-  { breaker, detection }: ClusterParts, telemetry: TelemetryConfig, own: OwnLayers, transport: Send<Attempt>,
+  { name }: Cluster, { breaker, detection }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
+  transport: Send<Attempt>,
 ): Send<Attempt> => stack<Attempt>([
   telemetry.tracing ? attemptSpan : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
+  telemetry.metrics ? metrics.measure(name, telemetry.metrics) : undefined,   // where the span is: both measure the same time
   trackLoad,                                     // outside the timeout: an attempt that timed out was load too
   breaker && observeBreaker(breaker),            // outside the timeout: sees it as a failure of the cluster
   detection && observeOutliers(detection),       // outside the timeout: sees it as a failure of this endpoint

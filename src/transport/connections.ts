@@ -105,5 +105,26 @@ export const poolOf = (connecting: Connecting, endpoint: Endpoint, way: Dialling
   return pool
 }
 
+/** How many connections there are, by whether a request is under way on them. */
+export interface OpenConnections {
+  readonly active: number
+  readonly idle: number
+}
+
+/** The open connections in the pools of endpoints; those that are being drained are in no pool any more. */
+export const openConnections = (endpoints: Iterable<Endpoint>): OpenConnections => {
+  let connected = 0
+  let active = 0
+  for (const { pools } of endpoints) {
+    for (const pool of pools.values()) {
+      const { stats } = pool as Pool
+      connected += stats.connected
+      // One request at a time is on a connection. (`stats.free` lags: it waits for events that come after a request's end.)
+      active += stats.running
+    }
+  }
+  return { active, idle: connected - active }
+}
+
 /** A connection of its own for one request, closed when that is over. */
 export const freshConnection = (connecting: Connecting, way: Dialling): Dispatcher => new LineClient(connecting, way)

@@ -1,0 +1,144 @@
+import { channel } from 'node:diagnostics_channel'
+import { verdict, type Attempt } from '../core/call.ts'
+import type { Endpoint } from '../core/endpoint.ts'
+import type { MeshEvents } from '../core/events.ts'
+import type { Layer } from '../core/send.ts'
+import type { Channels } from '../runtime/channels.ts'
+import type { MetricsConfig } from './config.ts'
+import { ClusterCounts } from './counts.ts'
+import { currentInstruments, observe, type Observed, type Tell } from './meter.ts'
+
+/** How a cluster stands at one moment. */
+export interface ClusterFigures {
+  readonly name: string
+  /** Retries that its budget would allow now. */
+  readonly budget: number
+  /** State of its breaker; absent where it is switched off. */
+  readonly breaker?: 'closed' | 'open' | 'half-open' | undefined
+  readonly endpoints: readonly Pick<Endpoint, 'state'>[]
+  /** Milliseconds since its registry's last answer; absent before the first, and for a list that is written down. */
+  readonly age?: number | undefined
+  /** Its open connections. */
+  connections(): { readonly active: number, readonly idle: number }
+}
+
+const created = channel('undici:request:create')
+const trailers = channel('undici:request:trailers')
+
+/**
+ * Whether OpenTelemetry's instrumentation of undici measures a request that begins now: it has to hear of beginnings and of ends.
+ * Others hear only the one (tracers that know no metrics) or the other (`NODE_DEBUG=undici`).
+ */
+const isMeasuredBelow = (): boolean => created.hasSubscribers && trailers.hasSubscribers
+
+/** What one mesh tells OpenTelemetry's metrics. Counts whether or not somebody collects, so that nothing is missing once somebody does. */
+export class MeshMetrics implements Observed {
+  readonly #channels: Channels
+  readonly #counts = new Map<string, ClusterCounts>()
+  #groups: MetricsConfig | false = false
+  #clusters: () => readonly ClusterFigures[] = () => []
+  #close: (() => void) | undefined
+
+  constructor(channels: Channels) {
+    this.#channels = channels
+  }
+
+  /** Has the mesh observed from now on, in these groups and with these clusters. */
+  observe(groups: MetricsConfig | false, clusters: () => readonly ClusterFigures[]): void {
+    this.#groups = groups
+    this.#clusters = clusters
+    if (groups === false) return
+    this.#close ??= this.#open()
+    currentInstruments()
+  }
+
+  #open(): () => void {
+    const unsubscribe = this.#channels.on('endpoint-ejected', (detail) => {
+      this.#of((detail as MeshEvents['endpoint-ejected']).cluster).ejections++
+    })
+    const stop = observe(this)
+    return () => {
+      unsubscribe()
+      stop()
+    }
+  }
+
+  /** Ends it: what is counted so far is still told once, and nothing of the mesh is held any more. */
+  close(): void {
+    this.#close?.()
+    this.#close = () => {}
+  }
+
+  /** Around each attempt at a cluster: counts it, and measures how long it takes to the end of its body. */
+  measure(cluster: string, { duration }: MetricsConfig): Layer<Attempt> {
+    const counts = this.#of(cluster)
+    return (next) => (attempt) => {
+      // Whoever registers an SDK does not tell; it is noticed here.
+      currentInstruments()
+      const requests = counts.of(attempt.call.request)
+      const timed = duration === 'auto' ? !isMeasuredBelow() : duration
+      requests.active++
+      if (attempt.number > 1) counts.retried(attempt.why)
+      attempt.onEnd((_, ending) => {
+        requests.active--
+        counts.attempts[verdict(attempt, ending) ?? 'none']++
+        if (timed) currentInstruments()?.duration.record((attempt.endedAt - attempt.startedAt) / 1_000, requests.outcome(attempt.status, ending))
+      })
+      return next(attempt)
+    }
+  }
+
+  #of(cluster: string): ClusterCounts {
+    let counts = this.#counts.get(cluster)
+    if (!counts) {
+      counts = new ClusterCounts(cluster)
+      this.#counts.set(cluster, counts)
+    }
+    return counts
+  }
+
+  tell(tell: Tell): void {
+    if (this.#groups === false) return
+    const { requests, connections, mesh } = this.#groups
+    const clusters = this.#clusters()
+    if (requests) this.#tellRequests(tell)
+    if (connections) for (const cluster of clusters) tellConnections(tell, cluster)
+    if (!mesh) return
+    for (const [cluster, counts] of this.#counts) tellCounts(tell, cluster, counts)
+    for (const cluster of clusters) tellState(tell, cluster)
+  }
+
+  #tellRequests(tell: Tell): void {
+    for (const counts of this.#counts.values()) {
+      for (const { active, attributes } of counts.requests()) tell('requests', active, attributes)
+    }
+  }
+}
+
+const tellConnections = (tell: Tell, cluster: ClusterFigures): void => {
+  for (const [state, count] of Object.entries(cluster.connections())) {
+    tell('connections', count, { 'http.connection.state': state, 'enmesh.cluster': cluster.name })
+  }
+}
+
+const tellCounts = (tell: Tell, cluster: string, { attempts, retries, ejections }: ClusterCounts): void => {
+  for (const [said, count] of Object.entries(attempts)) {
+    tell('attempts', count, { 'enmesh.cluster': cluster, 'enmesh.attempt.verdict': said })
+  }
+  for (const [reason, count] of retries) tell('retries', count, { 'enmesh.cluster': cluster, 'enmesh.retry.reason': reason })
+  tell('ejections', ejections, { 'enmesh.cluster': cluster })
+}
+
+const tellState = (tell: Tell, { name, budget, breaker, endpoints, age }: ClusterFigures): void => {
+  tell('budget', budget, { 'enmesh.cluster': name })
+  if (breaker) {
+    for (const state of ['closed', 'open', 'half-open']) {
+      tell('breaker', state === breaker ? 1 : 0, { 'enmesh.cluster': name, 'enmesh.breaker.state': state })
+    }
+  }
+  for (const state of ['available', 'ejected', 'probation']) {
+    const count = endpoints.filter((endpoint) => endpoint.state === state).length
+    tell('endpoints', count, { 'enmesh.cluster': name, 'enmesh.endpoint.state': state })
+  }
+  if (age !== undefined) tell('age', age / 1_000, { 'enmesh.cluster': name })
+}
