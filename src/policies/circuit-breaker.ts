@@ -175,8 +175,15 @@ export class Breaker {
     if (attempt.generation !== this.generation || this.#opossum === undefined) return
     this.#rotate()
     this.#report(attempt, failed)
+    if (!failed && this.#state === 'closed') return this.#countSuccess()
     this.#opossum.fire(failed).catch(ignore)
-    if (!failed) this.#openAfterSuccess()
+  }
+
+  /** All that opossum would do with a success while closed is to count it; to have it fired costs 2 µs, nearly all of what a breaker costs. */
+  #countSuccess(): void {
+    this.#newest!.fires++
+    this.#newest!.successes++
+    this.#openAfterSuccess()
   }
 
   /** Admits a probe if it is its turn; the number that `release` takes, or 0 for a refusal. */
@@ -222,7 +229,6 @@ export class Breaker {
 
   /** Hystrix looks at the rate after every attempt, opossum only after a failure. */
   #openAfterSuccess(): void {
-    if (this.#state !== 'closed') return
     const { calls, failures } = this.#totals()
     if (failures > 0 && calls >= this.config.calls && failures * 100 >= this.config.failures * calls) this.#opossum?.open()
   }

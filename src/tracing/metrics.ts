@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import { verdict, type Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { MeshEvents } from '../core/events.ts'
+import type { Ending } from '../core/reply.ts'
 import type { Layer } from '../core/send.ts'
 import type { Channels } from '../runtime/channels.ts'
 import type { MetricsConfig } from './config.ts'
@@ -72,18 +73,22 @@ export class MeshMetrics implements Observed {
   /** Around each attempt at a cluster: counts it, and measures how long it takes to the end of its body. */
   measure(cluster: string, { duration }: MetricsConfig): Layer<Attempt> {
     const counts = this.#of(cluster)
+    const timed = duration === 'auto' ? () => !isMeasuredBelow() : () => duration
+    const onEnd = (attempt: Attempt, ending: Ending): void => {
+      const requests = counts.of(attempt.call.request)
+      requests.active--
+      counts.attempts[verdict(attempt, ending) ?? 'none']++
+      const instruments = currentInstruments()
+      if (instruments && timed()) {
+        instruments.duration.record((attempt.endedAt - attempt.startedAt) / 1_000, requests.outcome(attempt.status, ending))
+      }
+    }
     return (next) => (attempt) => {
       // Whoever registers an SDK does not tell; it is noticed here.
       currentInstruments()
-      const requests = counts.of(attempt.call.request)
-      const timed = duration === 'auto' ? !isMeasuredBelow() : duration
-      requests.active++
+      counts.of(attempt.call.request).active++
       if (attempt.number > 1) counts.retried(attempt.why)
-      attempt.onEnd((_, ending) => {
-        requests.active--
-        counts.attempts[verdict(attempt, ending) ?? 'none']++
-        if (timed) currentInstruments()?.duration.record((attempt.endedAt - attempt.startedAt) / 1_000, requests.outcome(attempt.status, ending))
-      })
+      attempt.onEnd(onEnd)
       return next(attempt)
     }
   }

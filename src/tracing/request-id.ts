@@ -2,27 +2,34 @@ import type { Call } from '../core/call.ts'
 import type { Layer } from '../core/send.ts'
 import type { Random } from '../runtime/random.ts'
 
-const bytes: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-
-/** Eight hexadecimal digits by chance; from a table, since formatting numbers takes ten times as long (0.2 and 2 µs for a whole id). */
-const word = (random: Random): string => {
-  const bits = Math.floor(random() * 2 ** 32)
-  return bytes[bits >>> 24]! + bytes[(bits >>> 16) & 255]! + bytes[(bits >>> 8) & 255]! + bytes[bits & 255]!
-}
-
 /** So many hexadecimal digits by chance; a multiple of eight. */
 export const randomHex = (digits: number, random: Random): string => {
   let text = ''
-  while (text.length < digits) text += word(random)
+  while (text.length < digits) text += Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')
   return text
 }
 
-/** A request id: a UUID of version 4 (RFC 9562). Tells requests apart; it is no secret, and not made to be one. */
+const hexDigits = Buffer.from('0123456789abcdef')
+const places: readonly number[] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
+const written = Buffer.alloc(36, '-')
+
+/** A byte of a UUID with the bits that say its version (4) and variant set. */
+const marked = (byte: number, index: number): number =>
+  index === 6 ? (byte & 0x0f) | 0x40 : index === 8 ? (byte & 0x3f) | 0x80 : byte
+
+/**
+ * A request id: a UUID of version 4 (RFC 9562). Tells requests apart; it is no secret, and not made to be one.
+ * Written into the same bytes each time: 0.1 µs and 56 bytes of garbage; put together from pieces it is 680.
+ */
 export const newRequestId = (random: Random): string => {
-  const middle = word(random)
-  const later = word(random)
-  const variant = '89ab'[Number.parseInt(later[0]!, 16) & 3]!
-  return `${word(random)}-${middle.slice(0, 4)}-4${middle.slice(5)}-${variant}${later.slice(1, 4)}-${later.slice(4)}${word(random)}`
+  let bits = 0
+  for (let index = 0; index < 16; index++) {
+    bits = (index & 3) === 0 ? Math.floor(random() * 2 ** 32) : bits >>> 8
+    const byte = marked(bits & 0xff, index)
+    written[places[index]!] = hexDigits[byte >>> 4]!
+    written[places[index]! + 1] = hexDigits[byte & 15]!
+  }
+  return written.toString('latin1')
 }
 
 /** Names each call: as the caller did, else as the inbound request is named, else anew. */
