@@ -7,7 +7,7 @@ import type { Call } from '../core/call.ts'
 import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import { Relay } from './relay.ts'
-import { readRequest } from './read-request.ts'
+import { placeBeyond, readRequest, withLengthOnce } from './read-request.ts'
 
 /** undici's own type, for those above who may not import undici. */
 export type { Dispatcher } from 'undici'
@@ -63,8 +63,7 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     try {
       const origin = originOf(options)
       const place = this.#door.locate(origin, options.method)
-      // A path that is a whole URL has a proxy go on to there: that place is judged too.
-      const beyond = options.path.startsWith('/') ? undefined : URL.parse(options.path)
+      const beyond = placeBeyond(options)
       if (beyond && beyond.host !== origin.host) this.#door.locate(beyond, options.method)
       if (place === 'past') return this.#pass(options, handler)
       const call = toCall(readRequest(options, origin, this.#door.replayLimit()))
@@ -90,7 +89,8 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
 
   /** Hosts that are no services go where they went before: to the process's own dispatcher, proxies and mocks included. */
   #pass(options: Options & { dispatcher?: unknown, [passed]?: readonly unknown[] }, handler: Handler): boolean {
-    const { dispatcher: _, [passed]: seen = [], ...rest } = options
+    const { dispatcher: _, [passed]: seen = [], ...asked } = options
+    const rest = { ...asked, headers: withLengthOnce(asked.headers) } as Options
     const version = isModern(handler) ? 2 : 1
     const present = globalDispatcher(version)
     // The mesh stands in the place of the process's dispatcher: then it is the one from before that the request is meant for.

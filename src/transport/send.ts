@@ -35,6 +35,7 @@ const dispatchOptions = ({ call, headers }: Attempt): Dispatcher.DispatchOptions
     method: request.method,
     headers: ['host', request.hostHeader ?? request.authority, ...headers],
     body: (request.body?.open() ?? null) as Dispatcher.DispatchOptions['body'] & null,
+    upgrade: request.upgrade ?? null,
     headersTimeout: call.idleTimeout,
     bodyTimeout: call.idleTimeout,
   }

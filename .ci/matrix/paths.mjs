@@ -1,0 +1,90 @@
+/**
+ * The ways in which a request can reach the dispatcher. Each is tried in a process of its own, since loading an undici, and
+ * setting a global dispatcher even more, changes what `fetch` does in the whole of it.
+ *
+ * `enter(mesh)` loads what it needs and returns what the cases use: `fetch` or `request` with the dispatcher already given to it,
+ * `follows` and `decodes` when redirects and encodings are dealt with, and classes that belong to it.
+ */
+const load = (version) => import(version === 8 ? 'undici' : `undici${version}`)
+const node = Number(process.versions.node.split('.')[0])
+
+const platform = { FormData, Request, follows: true, decodes: true }
+const classes = ({ FormData, Request, WebSocket, EventSource }) => ({ FormData, Request, WebSocket, EventSource })
+const given = (send, dispatcher) => (url, options) => send(url, { ...options, dispatcher })
+
+const path = (name, enter, lacks) => ({ name, enter, lacks })
+
+const direct = [6, 7, 8].flatMap((version) => [
+  path(`fetch of undici ${version}, dispatcher given`, async ({ dispatcher }) => {
+    const undici = await load(version)
+    return { ...classes(undici), fetch: given(undici.fetch, dispatcher), undici, dispatcher, follows: true, decodes: true }
+  }),
+  path(`request of undici ${version}, dispatcher given`, async ({ dispatcher }) => {
+    const undici = await load(version)
+    return { ...classes(undici), request: given(undici.request, dispatcher), undici, dispatcher }
+  }),
+])
+
+// undici 6 does not know the place where the fetch of Node 26 looks for its dispatcher.
+const outOfReach = (version) => version === 6 && node >= 26 ? "undici 6 cannot set the dispatcher of Node 26's fetch" : undefined
+
+const global = [6, 7, 8].flatMap((version) => [
+  path(`built-in fetch, global dispatcher of undici ${version}`, async ({ dispatcher }) => {
+    const undici = await load(version)
+    undici.setGlobalDispatcher(dispatcher)
+    return { ...platform, WebSocket, fetch, undici }
+  }, outOfReach(version)),
+  path(`fetch of undici ${version}, its global dispatcher`, async ({ dispatcher }) => {
+    const undici = await load(version)
+    undici.setGlobalDispatcher(dispatcher)
+    return { ...classes(undici), fetch: undici.fetch, undici, follows: true, decodes: true }
+  }),
+  path(`request of undici ${version}, its global dispatcher`, async ({ dispatcher }) => {
+    const undici = await load(version)
+    undici.setGlobalDispatcher(dispatcher)
+    return { ...classes(undici), request: undici.request, undici }
+  }),
+])
+
+const composed = [
+  path('built-in fetch, interceptors of undici 8 around', async ({ dispatcher }) => {
+    const { interceptors } = await load(8)
+    return { ...platform, fetch: given(fetch, dispatcher.compose(interceptors.dump(), interceptors.redirect({ maxRedirections: 5 }))) }
+  }),
+  path('request of undici 8, its interceptors around', async ({ dispatcher }) => {
+    const undici = await load(8)
+    const { interceptors } = undici
+    const around = dispatcher.compose(interceptors.decompress(), interceptors.redirect({ maxRedirections: 5 }))
+    return { ...classes(undici), request: given(undici.request, around), follows: true, decodes: true }
+  }),
+  path('request of undici 7, its interceptors around', async ({ dispatcher }) => {
+    const undici = await load(7)
+    const { interceptors } = undici
+    const around = dispatcher.compose(interceptors.decompress(), interceptors.redirect({ maxRedirections: 5 }))
+    return { ...classes(undici), request: given(undici.request, around), follows: true, decodes: true }
+  }),
+  path('fetch of undici 7, its interceptors around', async ({ dispatcher }) => {
+    const undici = await load(7)
+    const { interceptors } = undici
+    const around = dispatcher.compose(interceptors.redirect({ maxRedirections: 5 }))
+    return { ...classes(undici), fetch: given(undici.fetch, around), follows: true, decodes: true }
+  }),
+  path('fetch of undici 6, its interceptors around', async ({ dispatcher }) => {
+    const undici = await load(6)
+    const { interceptors } = undici
+    const around = dispatcher.compose(interceptors.redirect({ maxRedirections: 5 }))
+    return { ...classes(undici), fetch: given(undici.fetch, around), follows: true, decodes: true }
+  }),
+]
+
+export const paths = [
+  path('mesh.fetch', async (mesh) => ({ ...platform, fetch: mesh.fetch })),
+  path('built-in fetch, dispatcher given', async ({ dispatcher }) => ({ ...platform, WebSocket, fetch: given(fetch, dispatcher), dispatcher })),
+  path('built-in fetch, dispatcher given, undici 8 loaded', async ({ dispatcher }) => {
+    await load(8)
+    return { ...platform, WebSocket, fetch: given(fetch, dispatcher), dispatcher }
+  }),
+  ...direct,
+  ...global,
+  ...composed,
+]
