@@ -46,34 +46,34 @@ const global = [6, 7, 8].flatMap((version) => [
   }),
 ])
 
+const redirect = { maxRedirections: 5 }
+
 const composed = [
-  path('built-in fetch, interceptors of undici 8 around', async ({ dispatcher }) => {
-    const { interceptors } = await load(8)
-    return { ...platform, fetch: given(fetch, dispatcher.compose(interceptors.dump(), interceptors.redirect({ maxRedirections: 5 }))) }
-  }),
-  path('request of undici 8, its interceptors around', async ({ dispatcher }) => {
+  ...[6, 7, 8].map((version) => path(`built-in fetch, interceptors of undici ${version} around`, async (mesh) => {
+    const { interceptors } = await load(version)
+    const dispatcher = mesh.dispatcher.compose(interceptors.retry({ statusCodes: [] }), interceptors.redirect(redirect))
+    return { ...platform, WebSocket, fetch: given(fetch, dispatcher), dispatcher }
+  }, version === 6 && node >= 26 ? "interceptors of undici 6 do not know the handlers of Node 26's fetch" : undefined)),
+  ...[6, 7, 8].map((version) => path(`fetch of undici ${version}, its interceptors around`, async (mesh) => {
+    const undici = await load(version)
+    const { interceptors } = undici
+    const dispatcher = mesh.dispatcher.compose(interceptors.redirect(redirect), interceptors.retry({ statusCodes: [] }))
+    return { ...classes(undici), fetch: given(undici.fetch, dispatcher), dispatcher, follows: true, decodes: true }
+  })),
+  ...[6, 7, 8].map((version) => path(`request of undici ${version}, its interceptors around`, async (mesh) => {
+    const undici = await load(version)
+    const { interceptors } = undici
+    // undici 6 has no interceptor that decodes.
+    const dispatcher = mesh.dispatcher.compose(interceptors.decompress?.(), interceptors.redirect(redirect))
+    return {
+      ...classes(undici), request: given(undici.request, dispatcher), undici, dispatcher,
+      follows: true, decodes: interceptors.decompress !== undefined,
+    }
+  })),
+  path('built-in fetch, interceptors of undici 8 around, set as its global dispatcher', async (mesh) => {
     const undici = await load(8)
-    const { interceptors } = undici
-    const around = dispatcher.compose(interceptors.decompress(), interceptors.redirect({ maxRedirections: 5 }))
-    return { ...classes(undici), request: given(undici.request, around), follows: true, decodes: true }
-  }),
-  path('request of undici 7, its interceptors around', async ({ dispatcher }) => {
-    const undici = await load(7)
-    const { interceptors } = undici
-    const around = dispatcher.compose(interceptors.decompress(), interceptors.redirect({ maxRedirections: 5 }))
-    return { ...classes(undici), request: given(undici.request, around), follows: true, decodes: true }
-  }),
-  path('fetch of undici 7, its interceptors around', async ({ dispatcher }) => {
-    const undici = await load(7)
-    const { interceptors } = undici
-    const around = dispatcher.compose(interceptors.redirect({ maxRedirections: 5 }))
-    return { ...classes(undici), fetch: given(undici.fetch, around), follows: true, decodes: true }
-  }),
-  path('fetch of undici 6, its interceptors around', async ({ dispatcher }) => {
-    const undici = await load(6)
-    const { interceptors } = undici
-    const around = dispatcher.compose(interceptors.redirect({ maxRedirections: 5 }))
-    return { ...classes(undici), fetch: given(undici.fetch, around), follows: true, decodes: true }
+    undici.setGlobalDispatcher(mesh.dispatcher.compose(undici.interceptors.redirect(redirect)))
+    return { ...platform, WebSocket, fetch, undici }
   }),
 ]
 

@@ -14,6 +14,7 @@ export type { Dispatcher } from 'undici'
 
 type Handler = UndiciDispatcher.DispatchHandler
 type Options = UndiciDispatcher.DispatchOptions
+type Interceptor = UndiciDispatcher.DispatcherComposeInterceptor
 
 /** Where a request goes: through the mesh as a call, or past it untouched. Throws what the mesh decides against it. */
 export type Locate = (origin: URL, method: string) => 'mesh' | 'past'
@@ -40,6 +41,19 @@ const isModern = (handler: Handler): boolean => typeof handler.onRequestStart ==
 const modern = (handler: Handler): Handler =>
   isModern(handler) ? handler : Dispatcher1Wrapper.wrapHandler(handler)
 
+/**
+ * Makes a handler of old one that can be spoken to in both ways. Interceptors know the way of their own undici,
+ * and which one a handler will meet first depends on what else is composed.
+ */
+const bilingual: Interceptor = (dispatch) => (options, handler) => {
+  if (isModern(handler)) return dispatch(options, handler)
+  const old = handler as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>
+  const both = Object.assign(modern(handler), Object.fromEntries(oldMethods.map((name) => [name, old[name]?.bind(handler)])))
+  return dispatch(options, both)
+}
+
+const oldMethods: readonly string[] = ['onConnect', 'onHeaders', 'onData', 'onComplete', 'onError', 'onUpgrade']
+
 /** The mesh as an undici dispatcher. */
 export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDispatcher) {
   readonly #door: Door
@@ -50,6 +64,16 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
   constructor(door: Door) {
     super()
     this.#door = door
+    // What is composed of it calls them on a proxy, which has no private fields.
+    this.close = this.close.bind(this)
+    this.destroy = this.destroy.bind(this)
+  }
+
+  /** With interceptors around, the last of them outermost, of whatever undici; whoever asks may speak the old way or the new. */
+  override compose(...interceptors: Interceptor[]): UndiciDispatcher.ComposedDispatcher
+  override compose(interceptors: Interceptor[]): UndiciDispatcher.ComposedDispatcher
+  override compose(...interceptors: Interceptor[] | [Interceptor[]]): UndiciDispatcher.ComposedDispatcher {
+    return super.compose([...interceptors.flat(), bilingual])
   }
 
   override dispatch(options: Options & { dispatcher?: unknown }, handler: Handler): boolean {
