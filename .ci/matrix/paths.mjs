@@ -48,17 +48,20 @@ const global = [6, 7, 8].flatMap((version) => [
 
 const redirect = { maxRedirections: 5 }
 
+/** Faults of older interceptors, which have them over undici's own Agent too: 1xx breaks retry and decompress, and those of undici 6 know old handlers only. */
+const faults = (version) => ({ confusedBy103: version < 8, oldOnly: version === 6 })
+
 const composed = [
   ...[6, 7, 8].map((version) => path(`built-in fetch, interceptors of undici ${version} around`, async (mesh) => {
     const { interceptors } = await load(version)
     const dispatcher = mesh.dispatcher.compose(interceptors.retry({ statusCodes: [] }), interceptors.redirect(redirect))
-    return { ...platform, WebSocket, fetch: given(fetch, dispatcher), dispatcher }
+    return { ...platform, ...faults(version), WebSocket, fetch: given(fetch, dispatcher), dispatcher }
   }, version === 6 && node >= 26 ? "interceptors of undici 6 do not know the handlers of Node 26's fetch" : undefined)),
   ...[6, 7, 8].map((version) => path(`fetch of undici ${version}, its interceptors around`, async (mesh) => {
     const undici = await load(version)
     const { interceptors } = undici
     const dispatcher = mesh.dispatcher.compose(interceptors.redirect(redirect), interceptors.retry({ statusCodes: [] }))
-    return { ...classes(undici), fetch: given(undici.fetch, dispatcher), dispatcher, follows: true, decodes: true }
+    return { ...classes(undici), ...faults(version), fetch: given(undici.fetch, dispatcher), dispatcher, follows: true, decodes: true }
   })),
   ...[6, 7, 8].map((version) => path(`request of undici ${version}, its interceptors around`, async (mesh) => {
     const undici = await load(version)
@@ -66,10 +69,11 @@ const composed = [
     // undici 6 has no interceptor that decodes.
     const dispatcher = mesh.dispatcher.compose(interceptors.decompress?.(), interceptors.redirect(redirect))
     return {
-      ...classes(undici), request: given(undici.request, dispatcher), undici, dispatcher,
+      ...classes(undici), ...faults(version), request: given(undici.request, dispatcher), undici, dispatcher,
       follows: true, decodes: interceptors.decompress !== undefined,
     }
   })),
+  path('request of undici 8, interceptors of undici 6 around', undefined, 'interceptors of undici 6 speak to old handlers only'),
   path('built-in fetch, interceptors of undici 8 around, set as its global dispatcher', async (mesh) => {
     const undici = await load(8)
     undici.setGlobalDispatcher(mesh.dispatcher.compose(undici.interceptors.redirect(redirect)))

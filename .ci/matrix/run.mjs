@@ -14,7 +14,7 @@ const enmesh = pathToFileURL(process.argv[2] ?? 'src/index.ts').href
 
 const resultsOf = async (number) => {
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', row, enmesh, String(number)], { timeout: 60_000 })
+    const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', row, enmesh, String(number)], { timeout: 180_000 })
     return JSON.parse(stdout)
   } catch (error) {
     return [['the process', String(error.stderr || error)]]

@@ -13,7 +13,6 @@ import { placeBeyond, readRequest, withLengthOnce } from './read-request.ts'
 export type { Dispatcher } from 'undici'
 
 type Handler = UndiciDispatcher.DispatchHandler
-type Options = UndiciDispatcher.DispatchOptions
 type Interceptor = UndiciDispatcher.DispatcherComposeInterceptor
 
 /** Where a request goes: through the mesh as a call, or past it untouched. Throws what the mesh decides against it. */
@@ -25,11 +24,15 @@ export interface Door {
   readonly call: (request: RequestHead) => Call
   readonly send: Send<Call>
   readonly replayLimit: () => number
+  readonly closed: () => boolean
   readonly close: () => Promise<void>
 }
 
 // Lists the dispatchers that let a request past them already, so that a global dispatcher built on one makes no circle.
 const passed = Symbol('enmesh.passed')
+
+/** What `dispatch` takes, and what some callers leave in it. */
+type Options = UndiciDispatcher.DispatchOptions & { readonly dispatcher?: unknown, readonly [passed]?: readonly unknown[] }
 
 /** The process's dispatcher for handlers of undici 8 (2) or of the older ones (1). */
 const globalDispatcher = (version: 1 | 2): UndiciDispatcher | undefined =>
@@ -76,15 +79,17 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     return super.compose([...interceptors.flat(), bilingual])
   }
 
-  override dispatch(options: Options & { dispatcher?: unknown }, handler: Handler): boolean {
+  override dispatch(options: Options, handler: Handler): boolean {
     return this.dispatchAs(options, handler, this.#door.call)
   }
 
   /** The same with calls made in a way of the caller's own. */
-  dispatchAs(options: Options & { dispatcher?: unknown }, handler: Handler, toCall: Door['call']): boolean {
+  dispatchAs(options: Options, handler: Handler, toCall: Door['call']): boolean {
     const listener = modern(handler)
     let relay: Relay | undefined
     try {
+      // Once closed it is in nobody's way: another mesh may have found it in place of the process's dispatcher.
+      if (this.#door.closed() && options[passed]?.some((one) => one !== this)) return this.#pass(options, handler)
       const origin = originOf(options)
       const place = this.#door.locate(origin, options.method)
       const beyond = placeBeyond(options)
@@ -112,7 +117,7 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
   }
 
   /** Hosts that are no services go where they went before: to the process's own dispatcher, proxies and mocks included. */
-  #pass(options: Options & { dispatcher?: unknown, [passed]?: readonly unknown[] }, handler: Handler): boolean {
+  #pass(options: Options, handler: Handler): boolean {
     const { dispatcher: _, [passed]: seen = [], ...asked } = options
     const rest = { ...asked, headers: withLengthOnce(asked.headers) } as Options
     const version = isModern(handler) ? 2 : 1
@@ -140,6 +145,7 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
   /** Ends the connections to hosts that are no services. */
   async closeOwn(): Promise<void> {
     await this.#own?.destroy()
+    this.#own = undefined
   }
 }
 
