@@ -22,7 +22,7 @@ export const requestBody = (body: BodyInput | null | undefined, replayLimit: num
   // A stream of the old kind can be read once, by its events only.
   if ('pipe' in body && !isIterable(body)) return requestBody(new Readable().wrap(body as unknown as NodeJS.ReadableStream), replayLimit)
   if (isForm(body)) return new HeldBody(asUndiciForm(body))
-  if (body instanceof Blob || !isIterable(body)) return new HeldBody(body as Blob)
+  if (body instanceof Blob || !isIterable(body)) return new HeldBody(body)
   return new StreamedBody(body, replayLimit)
 }
 
