@@ -70,12 +70,10 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     this.attempt.call.onInformation?.(status, headers, rawHeadersOf(controller))
   }
 
-  /** What is spoken on the socket from here on is not for the mesh to judge: the endpoint did well by its answer. */
+  /** What is spoken from here on is not for the mesh to judge, and however the socket ends, the answer was complete. */
   onRequestUpgrade(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders, socket: Duplex): void {
     this.socket = socket
     socket.once('close', () => { if (!this.#over) this.#finish('complete') })
-    // Until it has an owner that listens, its failure would end the process.
-    socket.on('error', () => {})
     this.#answered(controller, status, headers)
   }
 
@@ -144,7 +142,6 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
 
   discard(): void {
     if (this.#over) return
-    if (this.socket) return this.abort(new TypeError('an unwanted connection was closed'))
     // What fits into the read-ahead may come and keeps the socket; more is not worth waiting for.
     this.#sink = new Drain(this, readAhead - this.#buffered)
     this.#chunks = []
