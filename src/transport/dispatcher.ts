@@ -18,6 +18,9 @@ type Interceptor = UndiciDispatcher.DispatcherComposeInterceptor
 /** Where a request goes: through the mesh as a call, or past it untouched. Throws what the mesh decides against it. */
 export type Locate = (origin: URL, method: string) => 'mesh' | 'past'
 
+/** What undici's dispatchers say of sizes; its types leave it out. */
+type Limits = Agent & { readonly webSocketOptions?: unknown, readonly eventSourceOptions?: unknown }
+
 /** What the dispatcher needs of the mesh. */
 export interface Door {
   readonly locate: Locate
@@ -62,7 +65,7 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
   readonly #door: Door
   /** The process's dispatchers when this one was made. */
   readonly #before = { 1: globalDispatcher(1), 2: globalDispatcher(2) }
-  #own: UndiciDispatcher | undefined
+  #own: Agent | undefined
 
   constructor(door: Door) {
     super()
@@ -125,8 +128,22 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     // The mesh stands in the place of the process's dispatcher: then it is the one from before that the request is meant for.
     const target = present === this || seen.includes(this) ? this.#before[version] : present
     if (target) return target.dispatch({ ...rest, [passed]: [...seen, this] } as Options, handler)
-    this.#own ??= new Agent({ allowH2: false })
-    return this.#own.dispatch(rest, modern(handler))
+    return this.#agent.dispatch(rest, modern(handler))
+  }
+
+  /** For where the process has no dispatcher. */
+  get #agent(): Agent {
+    return this.#own ??= new Agent({ allowH2: false })
+  }
+
+  /** undici's own limits on what a `WebSocket` takes in: the one of Node 22 has none where its dispatcher names none. */
+  get webSocketOptions(): unknown {
+    return (this.#agent as Limits).webSocketOptions
+  }
+
+  /** The same for an `EventSource`. */
+  get eventSourceOptions(): unknown {
+    return (this.#agent as Limits).eventSourceOptions
   }
 
   override close(): Promise<void>

@@ -185,6 +185,17 @@ test('a closed mesh is in no other mesh\'s way, made before it was closed or aft
   }
 })
 
+test('a WebSocket or an EventSource over the mesh has the limits that it has over undici', async (t) => {
+  const { dispatcher } = story(t).mesh(svc('127.0.0.1:1'))
+  const limits = (of: object): unknown[] => {
+    const { webSocketOptions, eventSourceOptions } = of as Record<string, unknown>
+    return [webSocketOptions, eventSourceOptions]
+  }
+  const own = limits(getGlobalDispatcher())
+  assert.ok((own[0] as { maxPayloadSize: number }).maxPayloadSize > 0)
+  assert.deepEqual([limits(dispatcher), limits(dispatcher.compose(interceptors.dump()))], [own, own])
+})
+
 test('an option of undici 6 that nobody would follow is refused', async (t) => {
   const { dispatcher } = story(t).mesh(svc('127.0.0.1:1'))
   const options = { origin: 'http://svc.test', path: '/', method: 'GET', maxRedirections: 3 } as const
