@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Readable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { big } from './server.mjs'
 
 const own = 'http://svc.test'
@@ -278,6 +279,17 @@ export const cases = [
     source.close()
     assert.equal(data, 'one')
   }, ({ EventSource }) => EventSource],
+  ['stream', async ({ undici, dispatcher }) => {
+    const chunks = []
+    const sink = () => new Writable({ write: (chunk, _, done) => { chunks.push(chunk); done() } })
+    await undici.stream(`${own}/hello`, { method: 'GET', ...(dispatcher && { dispatcher }) }, sink)
+    assert.equal(Buffer.concat(chunks).toString(), 'hello')
+  }, ({ undici, request }) => undici && request],
+  ['pipeline', async ({ undici, dispatcher }) => {
+    const piped = undici.pipeline(`${own}/count`, { method: 'POST', ...(dispatcher && { dispatcher }) }, ({ body }) => body)
+    piped.end('12345')
+    assert.equal(await text(piped), '5')
+  }, ({ undici, request }) => undici && request],
   ['upgrade', async ({ undici, dispatcher }) => {
     const { socket, headers } = await undici.upgrade(`${own}/`, { protocol: 'lines', ...(dispatcher && { dispatcher }) })
     assert.equal(headers.upgrade, 'lines')

@@ -73,6 +73,12 @@ const composed = [
       follows: true, decodes: interceptors.decompress !== undefined,
     }
   })),
+  ...[[6, 8], [7, 8], [8, 7]].map(([asking, between]) => path(`request of undici ${asking}, interceptors of undici ${between} around`, async (mesh) => {
+    const undici = await load(asking)
+    const { interceptors } = await load(between)
+    const dispatcher = mesh.dispatcher.compose(interceptors.decompress(), interceptors.redirect(redirect))
+    return { ...classes(undici), ...faults(between), request: given(undici.request, dispatcher), undici, dispatcher, follows: true, decodes: true }
+  })),
   path('request of undici 8, interceptors of undici 6 around', undefined, 'interceptors of undici 6 speak to old handlers only'),
   path('built-in fetch, interceptors of undici 8 around, set as its global dispatcher', async (mesh) => {
     const undici = await load(8)
