@@ -48,7 +48,7 @@ const modern = (handler: Handler): Handler =>
   isModern(handler) ? handler : Dispatcher1Wrapper.wrapHandler(handler)
 
 /**
- * Makes a handler of old one that can be spoken to in both ways. Interceptors know the way of their own undici,
+ * Makes an old handler one that can be spoken to in both ways. Interceptors know the way of their own undici,
  * and which one a handler will meet first depends on what else is composed.
  */
 const bilingual: Interceptor = (dispatch) => (options, handler) => {
