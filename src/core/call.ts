@@ -74,7 +74,7 @@ export class Call {
   readonly startedAt: number
   /** When it was rejected or its body was over (clock's now); 0 before. */
   endedAt = 0
-  /** When everything must be over (clock's now). */
+  /** When everything must be over (clock's now); lifted once its connection has changed over to another protocol. */
   deadline = Number.POSITIVE_INFINITY
   /** Milliseconds of silence on the wire that end an attempt; 0 is off. */
   idleTimeout = 300_000
@@ -208,7 +208,7 @@ export class Call {
   toString(): string {
     const { method, authority, path } = this.request
     const query = path.indexOf('?')
-    return `${method} ${authority}${query < 0 ? path : path.slice(0, query)}`
+    return `${method} ${authority}${method === 'CONNECT' ? ' to ' : ''}${query < 0 ? path : path.slice(0, query)}`
   }
 }
 

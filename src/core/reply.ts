@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Attempt } from './call.ts'
 import type { MeshError } from './errors.ts'
 
@@ -22,7 +23,7 @@ export interface BodySink {
 
 /**
  * The answer of an endpoint: its head now, its body when somebody takes it.
- * Exactly one of `pipe` and `discard` is called on each reply.
+ * Exactly one of `pipe` and `discard` is called on each reply, but for one with a `socket`, which is used or else discarded.
  */
 export interface Reply {
   readonly status: number
@@ -30,6 +31,11 @@ export interface Reply {
   readonly headers: ReplyHeaders
   /** The header fields as they came: name, value, name, value. */
   readonly rawHeaders: readonly (string | Buffer)[]
+  /**
+   * The connection itself, where the endpoint granted an upgrade or a `CONNECT`: there is no body then, and the attempt ends
+   * when it closes. It is its caller's; only `discard` and `abort` close it from here.
+   */
+  readonly socket?: Duplex | undefined
   /** The attempt that brought this reply. */
   readonly attempt: Attempt
   /** Lets the body flow into a sink, what was read ahead first. */

@@ -28,6 +28,7 @@ export interface RequestFields {
   readonly headers: HeaderList
   readonly body?: RequestBody | undefined
   readonly hostHeader?: string | undefined
+  readonly upgrade?: string | undefined
 }
 
 /** What the caller asked for. */
@@ -38,12 +39,14 @@ export class RequestHead {
   readonly host: string
   /** As the URL says, or the scheme's default. */
   readonly port: number
-  /** Path and query, as sent. */
+  /** Path and query, as sent; of a `CONNECT` the `host:port` that it asks for. */
   readonly path: string
   readonly headers: HeaderList
   readonly body: RequestBody | undefined
   /** What is sent as `Host` in place of the authority. */
   readonly hostHeader: string | undefined
+  /** The protocol that the connection is to change to, such as `websocket`. */
+  readonly upgrade: string | undefined
 
   constructor(fields: RequestFields) {
     this.method = fields.method
@@ -54,6 +57,7 @@ export class RequestHead {
     this.headers = fields.headers
     this.body = fields.body
     this.hostHeader = fields.hostHeader
+    this.upgrade = fields.upgrade
   }
 
   /** Host with the port where it isn't the scheme's own. */

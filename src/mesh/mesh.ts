@@ -194,6 +194,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       call,
       send: (call) => this.#send(call),
       replayLimit: () => this.#snapshot.config.replayLimit,
+      closed: () => this.#closing !== undefined,
       close: () => this.close(),
     })
     this.fetch = meshFetch<CallPolicyInput>({

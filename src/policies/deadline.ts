@@ -5,7 +5,8 @@ import type { Layer } from '../core/send.ts'
  * Bounds everything a call may take, from its start to the end of its body: waiting, all attempts and the wait between.
  * `defaultMs` is the route's timeout in milliseconds, which a call may replace by its own; 0 is no deadline.
  * A call made for an inbound request never outlives that one's deadline, whatever its own timeout.
- * When it passes, the call is aborted with ENMESH_DEADLINE_EXCEEDED.
+ * When it passes, the call is aborted with ENMESH_DEADLINE_EXCEEDED. Whoever hands over an upgraded connection lifts it
+ * (`call.deadline = Infinity`): that one lives as long as its two ends like.
  *
  * There is no race here: whatever waits on behalf of a call registers with `call.track` (or waits by `call.pause`) and
  * settles when the call is aborted. That invariant is what makes the caller's promise reject in time.
@@ -19,7 +20,9 @@ export const deadline = (defaultMs: number): Layer<Call> => (next) => (call) => 
   const exceeded = inherited < own ? inheritedExceeded : ownExceeded
   // Whoever asked has given up already: nothing is sent.
   if (call.remaining <= 0) return Promise.reject(exceeded(call))
-  call.onEnd(call.clock.after(call.remaining, () => call.abort(exceeded(call))))
+  call.onEnd(call.clock.after(call.remaining, () => {
+    if (call.deadline !== Number.POSITIVE_INFINITY) call.abort(exceeded(call))
+  }))
   return next(call)
 }
 

@@ -54,9 +54,9 @@ const rewrittenPath = ({ path, prefix }: RewriteConfig, from: string | undefined
  */
 export const rewrite = (config: RewriteConfig, from: string | undefined): Layer<Call> => (next) => (call) => {
   const { request } = call
-  const { method, scheme, host, port, headers, body } = request
+  const { method, scheme, host, port, headers, body, upgrade } = request
   call.request = new RequestHead({
-    method, scheme, host, port, headers, body,
+    method, scheme, host, port, headers, body, upgrade,
     path: rewrittenPath(config, from, request),
     hostHeader: config.host ?? request.hostHeader,
   })

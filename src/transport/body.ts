@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { FormData as UndiciFormData } from 'undici/lib/web/fetch/formdata.js'
 import type { RequestBody } from '../core/request.ts'
 
 type Chunk = Uint8Array | string
@@ -20,8 +21,22 @@ export const requestBody = (body: BodyInput | null | undefined, replayLimit: num
   }
   // A stream of the old kind can be read once, by its events only.
   if ('pipe' in body && !isIterable(body)) return requestBody(new Readable().wrap(body as unknown as NodeJS.ReadableStream), replayLimit)
-  if (body instanceof Blob || !isIterable(body) || body.constructor.name === 'FormData') return new HeldBody(body as Blob | FormData)
+  if (isForm(body)) return new HeldBody(asUndiciForm(body))
+  if (body instanceof Blob || !isIterable(body)) return new HeldBody(body)
   return new StreamedBody(body, replayLimit)
+}
+
+const isForm = (body: object): body is FormData => (body as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] === 'FormData'
+
+/** undici takes forms of its own making only, and there are as many kinds as there are copies of it, the platform's among them. */
+const asUndiciForm = (form: FormData): FormData => {
+  if (form.constructor === UndiciFormData) return form
+  const own = new UndiciFormData()
+  for (const [name, value] of form) {
+    if (typeof value === 'string') own.append(name, value)
+    else own.append(name, value, value.name)
+  }
+  return own
 }
 
 /** A body that lies in memory. */

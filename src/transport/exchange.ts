@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { MeshError } from '../core/errors.ts'
 import type { Attempt } from '../core/call.ts'
@@ -27,6 +28,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   statusText = ''
   headers: ReplyHeaders = {}
   rawHeaders: readonly (string | Buffer)[] = []
+  socket: Duplex | undefined
 
   /** Set by the client that sends it. */
   line: Line | undefined
@@ -64,16 +66,23 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders, statusText?: string): void {
+    if (status >= 200) return this.#answered(controller, status, headers, statusText)
+    this.attempt.call.onInformation?.(status, headers, rawHeadersOf(controller))
+  }
+
+  /** What is spoken from here on is not for the mesh to judge, and however the socket ends, the answer was complete. */
+  onRequestUpgrade(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders, socket: Duplex): void {
+    this.socket = socket
+    socket.once('close', () => { if (!this.#over) this.#finish('complete') })
+    this.#answered(controller, status, headers)
+  }
+
+  #answered(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders, statusText = ''): void {
     const { attempt } = this
-    const raw = (controller.rawHeaders ?? []) as readonly (string | Buffer)[]
-    if (status < 200) {
-      attempt.call.onInformation?.(status, headers, raw)
-      return
-    }
     this.status = attempt.status = status
-    this.statusText = statusText ?? ''
+    this.statusText = statusText
     this.headers = headers
-    this.rawHeaders = raw
+    this.rawHeaders = rawHeadersOf(controller)
     attempt.headAt = attempt.call.clock.now()
     this.#settle.resolve(this)
   }
@@ -115,10 +124,6 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     return this.#readBefore > 0 && socket?.bytesRead === this.#readBefore && !(cause as { code?: string }).code?.endsWith('_TIMEOUT')
   }
 
-  onRequestUpgrade(): void {
-    this.abort(new TypeError('the endpoint switched protocols although the request did not ask for it'))
-  }
-
   pipe(sink: BodySink): void {
     this.#sink = sink
     this.#flush()
@@ -149,7 +154,8 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     this.#reason = reason
     const controller = this.#controller
     this.#fail(reason as Error, reason instanceof MeshError && !this.#waitsForCaller)
-    controller?.abort(reason as Error)
+    if (this.socket) this.socket.destroy(reason as Error)
+    else controller?.abort(reason as Error)
   }
 
   /** Whether the body stands still because its reader does: then no delay is the endpoint's. */
@@ -195,6 +201,8 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     else this.#controller?.resume()
   }
 }
+
+const rawHeadersOf = ({ rawHeaders }: Dispatcher.DispatchController): Reply['rawHeaders'] => (rawHeaders ?? []) as Reply['rawHeaders']
 
 /** Lets an unwanted body run out, and cuts it when it is longer than it is worth. */
 class Drain implements BodySink {

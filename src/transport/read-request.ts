@@ -3,14 +3,15 @@ import { normaliseHost } from '../core/host.ts'
 import { RequestHead } from '../core/request.ts'
 import { requestBody, type BodyInput } from './body.ts'
 
-type Options = Dispatcher.DispatchOptions & { readonly query?: Record<string, unknown> }
+type Options = Dispatcher.DispatchOptions & { readonly query?: Record<string, unknown>, readonly maxRedirections?: number }
 
-// Fields of the connection and not of the request: undici writes them itself, and so does the mesh with Host.
+// Fields of the connection and not of the request: undici writes them itself (`upgrade` as an option says), and so does the mesh with Host.
 const dropped = new Set(['host', 'connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'proxy-connection'])
 
 /** Reads what undici's callers hand to `dispatch`. */
 export const readRequest = (options: Options, origin: URL, replayLimit: number): RequestHead => new RequestHead({
   method: methodOf(options),
+  upgrade: options.upgrade as string | undefined,
   scheme: origin.protocol === 'https:' ? 'https' : 'http',
   host: hostOf(origin),
   port: Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80),
@@ -19,17 +20,30 @@ export const readRequest = (options: Options, origin: URL, replayLimit: number):
   body: requestBody(options.body as BodyInput | null | undefined, replayLimit),
 })
 
-const methodOf = ({ method, upgrade }: Options): string => {
+const methodOf = ({ method, maxRedirections }: Options): string => {
   if (typeof method !== 'string' || method === '') throw new TypeError("a request needs a method, such as 'GET'")
-  if (upgrade || method.toUpperCase() === 'CONNECT') {
-    throw new TypeError(`${upgrade ? `an upgrade to ${String(upgrade)}` : 'CONNECT'} cannot go through the mesh: dial the service without it`)
+  if (maxRedirections) {
+    throw new TypeError("'maxRedirections' is an option of undici 6 that dispatchers no longer follow: compose undici's redirect interceptor in its place")
   }
   return method.toUpperCase()
 }
 
+/**
+ * The other place that a request names, which a proxy at its origin would go on to: by a path that is a whole URL, or by
+ * `CONNECT` with `host:port`. Throws a `TypeError` for a `CONNECT` to what is no place.
+ */
+export const placeBeyond = ({ path, method }: Options): URL | undefined => {
+  if (path.startsWith('/')) return undefined
+  if (method?.toUpperCase() !== 'CONNECT') return URL.parse(path) ?? undefined
+  const place = URL.parse(`http://${path}`)
+  if (!place) throw new TypeError(`CONNECT takes 'host:port' as its path, not '${path}'`)
+  return place
+}
+
 const hostOf = (origin: URL): string => normaliseHost(origin.hostname) ?? origin.hostname
 
-const pathOf = ({ path, query }: Options): string => {
+const pathOf = ({ path, query, method }: Options): string => {
+  if (method.toUpperCase() === 'CONNECT') return path
   const url = path.startsWith('/') ? undefined : new URL(path)
   const own = url ? `${url.pathname}${url.search}` : path
   if (!query) return own
@@ -40,11 +54,24 @@ const pathOf = ({ path, query }: Options): string => {
   return `${own}${own.includes('?') ? '&' : '?'}${search.toString()}`
 }
 
+// Of a length that the caller wrote and one that fetch worked out, the fetch of Node 22 makes '5, 5'.
+const lengthTwice = /^(\d+), \1$/
+
+const lengthOnce = (name: string, value: string): string =>
+  name.length === 14 && name.toLowerCase() === 'content-length' ? lengthTwice.exec(value)?.[1] ?? value : value
+
+/** The same header fields with a length that is there twice written once. Only the fetch of Node 22 makes it, and it hands over an object. */
+export const withLengthOnce = (headers: Dispatcher.DispatchOptions['headers']): Dispatcher.DispatchOptions['headers'] => {
+  if (!headers || Array.isArray(headers) || Symbol.iterator in headers) return headers
+  const name = Object.keys(headers).find((name) => lengthTwice.test(String(headers[name])) && name.toLowerCase() === 'content-length')
+  return name === undefined ? headers : { ...headers, [name]: lengthOnce(name, String(headers[name])) }
+}
+
 const readHeaders = (headers: Dispatcher.DispatchOptions['headers']): string[] => {
   const list: string[] = []
   const add = (name: string, value: unknown): void => {
     if (value === undefined || value === null || dropped.has(name.toLowerCase())) return
-    for (const one of Array.isArray(value) ? value : [value]) list.push(name, String(one))
+    for (const one of Array.isArray(value) ? value : [value]) list.push(name, lengthOnce(name, String(one)))
   }
   if (Array.isArray(headers)) {
     for (let i = 0; i < headers.length; i += 2) add(String(headers[i]), headers[i + 1])

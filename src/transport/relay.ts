@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Call } from '../core/call.ts'
 import type { BodySink, Reply, ReplyHeaders } from '../core/reply.ts'
@@ -54,11 +55,12 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
     if (!this.#call.aborted) this.error(reason)
   }
 
-  /** The head is in: the handler gets it, then the body as fast as it takes it. */
+  /** The head is in: the handler gets it, then the body as fast as it takes it, or the socket for its own. */
   answer(reply: Reply): void {
     if (this.#over) return reply.discard()
     this.#reply = reply
     this.rawHeaders = reply.rawHeaders as Buffer[]
+    if (reply.socket) return this.#handOver(reply, reply.socket)
     const started = this.#attempt(() => {
       this.#handler.onResponseStarted?.()
       this.#handler.onResponseStart?.(this, reply.status, reply.headers, reply.statusText)
@@ -66,6 +68,12 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
     if (!started) return reply.discard()
     if (this.paused) reply.pause()
     reply.pipe(this)
+  }
+
+  #handOver(reply: Reply, socket: Duplex): void {
+    this.#call.deadline = Number.POSITIVE_INFINITY
+    // To the handler the request is over now; whatever becomes of the socket it hears there.
+    if (this.#attempt(() => this.#handler.onRequestUpgrade!(this, reply.status, reply.headers, socket))) this.#over = true
   }
 
   data(chunk: Uint8Array): void {

@@ -36,6 +36,7 @@ const dispatchOptions = ({ call, headers }: Attempt, servername: string | undefi
     method: request.method,
     headers: ['host', request.hostHeader ?? request.authority, ...headers],
     body: (request.body?.open() ?? null) as Dispatcher.DispatchOptions['body'] & null,
+    upgrade: request.upgrade ?? null,
     headersTimeout: call.idleTimeout,
     bodyTimeout: call.idleTimeout,
     // All that goes over a pool was dialled for one name, so undici need not reconnect for another host header.

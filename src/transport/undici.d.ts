@@ -38,3 +38,7 @@ declare module 'undici/lib/api/index.js' {
   const api: Pick<Dispatcher, 'request' | 'stream' | 'pipeline' | 'upgrade' | 'connect'>
   export default api
 }
+declare module 'undici/lib/web/fetch/formdata.js' {
+  const module: { readonly FormData: typeof globalThis.FormData }
+  export = module
+}

@@ -152,6 +152,56 @@ test('as the global dispatcher it makes no circle, composed or alone, one mesh o
   }
 })
 
+test('a closed mesh that is still the global dispatcher says that it is closed, to services and to other hosts', async (t) => {
+  const stage = story(t)
+  const server = await stage.upstream(says('real'))
+  const mesh = stage.mesh(svc(server.address))
+  setGlobalDispatcher(mesh.dispatcher)
+  await mesh.close()
+  for (const url of ['http://svc.test/', server.url]) {
+    for (const failed of [fetch(url), undiciFetch(url)]) assert.equal(((await rejection(failed) as Error).cause as MeshError).code, 'ENMESH_CLOSED')
+    const error = await rejection(request(url)) as MeshError
+    assert.equal(error.code, 'ENMESH_CLOSED')
+    assert.match(error.message, /this mesh is closed and sends nothing more/)
+  }
+})
+
+test('a closed mesh is in no other mesh\'s way, made before it was closed or after', async (t) => {
+  const stage = story(t)
+  const server = await stage.upstream(says('real'))
+  const old = stage.mesh({ services: { 'old.test': [server.address] }, egress: 'deny' })
+  setGlobalDispatcher(old.dispatcher)
+  const before = stage.mesh(svc(server.address))
+  await old.close()
+  const after = stage.mesh(svc(server.address))
+  for (const { dispatcher } of [before, after]) {
+    assert.equal(await (await request(server.url, { dispatcher })).body.text(), 'real')
+    setGlobalDispatcher(dispatcher)
+    for (const send of [fetch, undiciFetch] as (typeof fetch)[]) {
+      assert.equal(await (await send(server.url)).text(), 'real')
+      assert.equal(await (await send('http://svc.test/')).text(), 'real')
+    }
+    setGlobalDispatcher(old.dispatcher)
+  }
+})
+
+test('a WebSocket or an EventSource over the mesh has the limits that it has over undici', async (t) => {
+  const { dispatcher } = story(t).mesh(svc('127.0.0.1:1'))
+  const limits = (of: object): unknown[] => {
+    const { webSocketOptions, eventSourceOptions } = of as Record<string, unknown>
+    return [webSocketOptions, eventSourceOptions]
+  }
+  const own = limits(getGlobalDispatcher())
+  assert.ok((own[0] as { maxPayloadSize: number }).maxPayloadSize > 0)
+  assert.deepEqual([limits(dispatcher), limits(dispatcher.compose(interceptors.dump()))], [own, own])
+})
+
+test('an option of undici 6 that nobody would follow is refused', async (t) => {
+  const { dispatcher } = story(t).mesh(svc('127.0.0.1:1'))
+  const options = { origin: 'http://svc.test', path: '/', method: 'GET', maxRedirections: 3 } as const
+  assert.match(String(await rejection(dispatcher.request(options))), /'maxRedirections' is an option of undici 6/)
+})
+
 test('set as the global dispatcher it carries every fetch of a process, and the process ends by itself', async (t) => {
   const server = await story(t).upstream(says('real'))
   const program = `

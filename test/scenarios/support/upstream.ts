@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** A real HTTP server on a free port of the loopback, which notes what arrives. */
 export class Upstream {
@@ -10,7 +11,7 @@ export class Upstream {
   answer: RequestListener
   /** Connections accepted so far. */
   accepted = 0
-  #open = 0
+  readonly #sockets = new Set<Socket>()
   readonly #server: Server
   readonly #waiting = new Set<() => void>()
 
@@ -25,12 +26,24 @@ export class Upstream {
     this.#server.keepAliveTimeout = 0
     this.#server.on('connection', (socket) => {
       this.accepted++
-      this.#open++
+      this.#sockets.add(socket)
       socket.on('close', () => {
-        this.#open--
+        this.#sockets.delete(socket)
         this.#changed()
       })
     })
+  }
+
+  /** Hands requests for an upgrade, or a `CONNECT`, to a listener along with their connection; it counts among `requests`. */
+  switches(kind: 'upgrade' | 'connect', answer: (request: IncomingMessage, socket: Duplex) => void): this {
+    this.#server.on(kind, (request: IncomingMessage, socket: Duplex) => {
+      this.requests.push(request)
+      // Cut connections are what tests are about.
+      socket.on('error', () => {})
+      answer(request, socket)
+      this.#changed()
+    })
+    return this
   }
 
   async start(): Promise<this> {
@@ -57,14 +70,14 @@ export class Upstream {
 
   /** Resolves when no connection is open any more. */
   deserted(): Promise<void> {
-    return this.#until(() => this.#open === 0)
+    return this.#until(() => this.#sockets.size === 0)
   }
 
   /** Cuts every connection and listens no more, as a process that is killed. */
   async kill(): Promise<void> {
     if (!this.#server.listening) return
     const closed = new Promise<void>((resolve) => { this.#server.close(() => resolve()) })
-    this.#server.closeAllConnections()
+    for (const socket of this.#sockets) socket.destroy()
     await closed
   }
 
