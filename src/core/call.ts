@@ -183,7 +183,7 @@ export class Call {
     this.#ended = true
     this.endedAt = this.clock.now()
     this.request.body?.release()
-    for (const listener of this.#endListeners) listener(this, ending)
+    for (const listener of this.#endListeners) notify(listener, this, ending)
   }
 
   /**
@@ -209,6 +209,15 @@ export class Call {
     const { method, authority, path } = this.request
     const query = path.indexOf('?')
     return `${method} ${authority}${method === 'CONNECT' ? ' to ' : ''}${query < 0 ? path : path.slice(0, query)}`
+  }
+}
+
+/** Tells one listener of an end. One that throws must not keep the others from hearing, or the call would never be over: its error surfaces as an uncaught exception. */
+const notify = <Ended>(listener: (ended: Ended, ending: Ending) => void, ended: Ended, ending: Ending): void => {
+  try {
+    listener(ended, ending)
+  } catch (error) {
+    queueMicrotask(() => { throw error })
   }
 }
 
@@ -271,7 +280,7 @@ export class Attempt implements Abortable {
     if (this.ending !== undefined) return
     this.ending = ending
     this.endedAt = this.call.clock.now()
-    for (const listener of this.#listeners) listener(this, ending)
+    for (const listener of this.#listeners) notify(listener, this, ending)
   }
 
   /** What became of it, as plain data; `fatal` is the error that is about to end it. */

@@ -1,8 +1,9 @@
+import { inspect } from 'node:util'
 import type { Attempt } from '../core/call.ts'
 import { MeshError } from '../core/errors.ts'
 import type { RequestBody } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
-import type { Cancel } from '../runtime/clock.ts'
+import { detached, type Cancel } from '../runtime/clock.ts'
 import type { Dispatcher } from '../transport/dispatcher.ts'
 import { Exchange } from '../transport/exchange.ts'
 import { deferred, type Deferred } from './deferred.ts'
@@ -79,7 +80,8 @@ export const fakeWire = (answerOf: (attempt: FakeAttempt) => FakeAnswer): FakeWi
     // The exchange of the real transport: it treats this wire just as it treats a socket. There is no used socket to be resent on.
     const exchange = new Exchange(attempt, () => {})
     // The call may have been given up while a layer of the user's held the attempt.
-    if (attempt.ending === undefined) void new Connection(attempt, exchange).carry(answerOf, received)
+    // Out of the caller's async context, as what crosses a wire is: a service knows only what the request says.
+    if (attempt.ending === undefined) void detached(() => new Connection(attempt, exchange).carry(answerOf, received))
     return exchange.head
   }
   return { send, received }
@@ -227,7 +229,8 @@ class Connection implements Dispatcher.DispatchController {
       if (isRefusal(error)) this.#attempt.sentAt = 0
       return this.#exchange.abort(call.error(error.code, `${call} at ${endpoint.address}: ${error.message}`, error))
     }
-    this.#exchange.onResponseError(this, error instanceof Error ? error : new Error(String(error)))
+    if (isAssertion(error)) return this.#exchange.abort(error)
+    this.#exchange.onResponseError(this, error instanceof Error ? error : new Error(inspect(error)))
   }
 
   get #over(): boolean {
@@ -238,8 +241,11 @@ class Connection implements Dispatcher.DispatchController {
 /** Whether the connection was never there, so nothing was sent. */
 const isRefusal = (error: unknown): boolean => error instanceof MeshError && error.code === 'ENMESH_CONNECT_FAILED'
 
-/** A mistake in a test: reaches the caller as it is, and is never tried again. */
+/** A mistake in a test: never tried again; reaches the caller as the cause of what `fetch` rejects with. */
 class Misuse extends TypeError {}
+
+/** What a service's function found wrong in a test is the test's failure, and not one of the network that would be tried again. */
+const isAssertion = (error: unknown): error is Error => error instanceof Error && (error.name === 'AssertionError' || (error as NodeJS.ErrnoException).code === 'ERR_ASSERTION')
 
 // As undici says it, so that it is named as silence on a real wire is.
 const silence = ({ headAt }: Attempt): Error =>

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { Readable } from 'node:stream'
 import { FormData as UndiciFormData } from 'undici/lib/web/fetch/formdata.js'
 import type { RequestBody } from '../core/request.ts'
@@ -66,6 +67,8 @@ const sizeOf = (chunk: Chunk): number => typeof chunk === 'string' ? Buffer.byte
  * until more has been read than the limit allows to keep. Attempts take turns: a new one silences the one before.
  */
 class StreamedBody implements RequestBody {
+  /** The caller's: undici reads a body where the request before it on the socket ended, and the source would run for that one. */
+  readonly #context = new AsyncResource('enmesh.body')
   readonly #source: AsyncIterator<Chunk> | Iterator<Chunk>
   readonly #limit: number
   #kept: Chunk[] | undefined = []
@@ -122,7 +125,7 @@ class StreamedBody implements RequestBody {
 
   async #next(): Promise<IteratorResult<Chunk>> {
     try {
-      const result = await this.#source.next()
+      const result = await this.#context.runInAsyncScope(() => this.#source.next())
       if (!result.done && typeof result.value !== 'string' && !ArrayBuffer.isView(result.value)) {
         throw new TypeError('a request body must yield strings or bytes')
       }
@@ -150,6 +153,6 @@ class StreamedBody implements RequestBody {
     if (this.#done) return
     this.#done = true
     // A source that fails while it is let go has nobody left to tell.
-    void (async () => this.#source.return?.())().catch(() => {})
+    void this.#context.runInAsyncScope(async () => this.#source.return?.()).catch(() => {})
   }
 }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Call } from '../core/call.ts'
@@ -10,6 +11,8 @@ import type { BodySink, Reply, ReplyHeaders } from '../core/reply.ts'
 export class Relay implements Dispatcher.DispatchController, BodySink {
   readonly #call: Call
   readonly #handler: Dispatcher.DispatchHandler
+  /** The caller's: bytes come in that of the socket, and what a handler sends next (an interceptor, a redirect) would go for another's request. */
+  readonly #context = new AsyncResource('enmesh.relay')
   #reply: Reply | undefined
   #over = false
   paused = false
@@ -89,7 +92,7 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
   error(error: Error): void {
     if (this.#over) return
     this.#over = true
-    const tell = (): void => this.#handler.onResponseError?.(this, error)
+    const tell = (): void => this.#context.runInAsyncScope(() => this.#handler.onResponseError?.(this, error))
     // The platform's fetch misses an error that comes in the same turn as the head, and its body would never end.
     if (this.#reply) process.nextTick(tell)
     else tell()
@@ -98,7 +101,7 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
   /** Runs one of the handler's methods; what it throws ends the call. */
   #attempt(task: () => void): boolean {
     try {
-      task()
+      this.#context.runInAsyncScope(task)
       return true
     } catch (error) {
       this.#call.abort(error)
