@@ -14,6 +14,7 @@ import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
+import { callOf } from '../transport/response.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
   builtIn, callPolicy, meshConfig, routeShape,
@@ -171,8 +172,11 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     })
     this.fetch = meshFetch<CallPolicyInput>({
       dispatcher: this.dispatcher,
+      serves: (host, port) => findService(this.#snapshot, host, port) !== undefined,
       policy: readPolicy,
       call,
+      send: (call) => this.#send(call),
+      owner: this,
       remember: (outcome, calls) => this.#trails.set(outcome, calls),
       platformErrors: options.errors === 'fetch',
     })
@@ -313,7 +317,10 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 
   trail(outcome: unknown): Trail | undefined {
-    const calls = typeof outcome === 'object' && outcome !== null ? this.#trails.get(outcome) : undefined
+    if (typeof outcome !== 'object' || outcome === null) return undefined
+    const only = callOf(outcome, this)
+    if (only) return trailOf(only)
+    const calls = this.#trails.get(outcome)
     const last = calls?.at(-1)
     if (!calls || !last) return undefined
     return { ...trailOf(last), redirects: calls.slice(0, -1).map(trailOf) }

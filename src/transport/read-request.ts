@@ -19,12 +19,15 @@ export const readRequest = (options: Options, origin: URL, replayLimit: number):
   body: requestBody(options.body as BodyInput | null | undefined, replayLimit),
 })
 
+// The methods that mean the same in small letters; all others are told apart by case, as `patch` and PATCH are.
+const standardMethod = /^(?:delete|get|head|options|post|put)$/i
+
 const methodOf = ({ method, upgrade }: Options): string => {
   if (typeof method !== 'string' || method === '') throw new TypeError("a request needs a method, such as 'GET'")
   if (upgrade || method.toUpperCase() === 'CONNECT') {
     throw new TypeError(`${upgrade ? `an upgrade to ${String(upgrade)}` : 'CONNECT'} cannot go through the mesh: dial the service without it`)
   }
-  return method.toUpperCase()
+  return standardMethod.test(method) ? method.toUpperCase() : method
 }
 
 const hostOf = (origin: URL): string => normaliseHost(origin.hostname) ?? origin.hostname
