@@ -184,20 +184,19 @@ const becomeResponse = (): void => {
   for (const [name, theirs] of Object.entries(Object.getOwnPropertyDescriptors(platform))) {
     const ours = Object.getOwnPropertyDescriptor(prototype, name)
     if (ours) Object.defineProperty(prototype, name, { ...ours, enumerable: theirs.enumerable ?? false })
-    else Object.defineProperty(prototype, name, forwarding(theirs))
+    else Object.defineProperty(prototype, name, forwarding(name, theirs))
   }
   isResponse = true
 }
 
-type Method = (...args: unknown[]) => unknown
-
 /** What a later platform's `Response` can do beyond this one, done by the platform's own. */
-const forwarding = (theirs: PropertyDescriptor): PropertyDescriptor => {
-  const read = theirs.get as ((this: Response) => unknown) | undefined
-  if (read) return { ...theirs, get(this: MeshResponse) { return read.call(MeshResponse.real(this)) } }
-  const method = theirs.value as Method
-  return { ...theirs, value(this: MeshResponse, ...args: unknown[]) { return method.apply(MeshResponse.real(this), args) } }
+const forwarding = (name: string, theirs: PropertyDescriptor): PropertyDescriptor => {
+  const of = (response: MeshResponse): unknown => Reflect.get(MeshResponse.real(response), name)
+  if (theirs.get) return { ...theirs, get(this: MeshResponse) { return of(this) } }
+  return { ...theirs, value(this: MeshResponse, ...args: unknown[]) { return (of(this) as Method).apply(MeshResponse.real(this), args) } }
 }
+
+type Method = (...args: unknown[]) => unknown
 
 /** Makes the response that a reply is to its caller. */
 export const responseOf = (parts: ResponseParts): Response => {
