@@ -25,6 +25,7 @@ import { explain, type Explanation } from './explain.ts'
 import { didYouMean, parse } from './faults.ts'
 import { build, changes, findService, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
 import type { OwnLayers } from './stack.ts'
+import { UnderWay } from './under-way.ts'
 
 /** What a mesh is made with beside its configuration. */
 export interface MeshOptions<
@@ -134,7 +135,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   readonly #schema: ReturnType<typeof meshConfig<R, B, M>>
   readonly #shorthand: Shorthand
   readonly #surroundings: Surroundings
-  readonly #calls = new Set<Call>()
+  readonly #calls = new UnderWay()
   readonly #trails = new WeakMap<object, readonly Call[]>()
   readonly #retiring = new Set<Promise<void>>()
   #snapshot: Snapshot
@@ -199,7 +200,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
 
   /** Resolves when the calls now under way are over, at the latest when `drain` is: until then they may need what an update removed. */
   #settled(): Promise<void> {
-    const calls = [...this.#calls]
+    const calls = this.#calls.all()
     if (calls.length === 0) return Promise.resolve()
     return new Promise((resolve) => {
       const cancel = this.#runtime.clock.background(this.#snapshot.config.drain, resolve)
@@ -242,27 +243,27 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 
   async #send(call: Call): Promise<Reply> {
+    const place = this.#calls.enter(call)
     try {
       const reply = await this.#route(call)
-      reply.attempt.onEnd((_, ending) => this.#end(call, ending))
+      reply.attempt.onEnd((_, ending) => this.#end(call, place, ending))
       return reply
     } catch (error) {
-      this.#end(call, error instanceof MeshError ? error : 'cancelled')
+      this.#end(call, place, error instanceof MeshError ? error : 'cancelled')
       if (error instanceof Error && !this.#trails.has(error)) this.#trails.set(error, [call])
       throw error
     }
   }
 
-  #end(call: Call, ending: Parameters<Call['end']>[0]): void {
+  #end(call: Call, place: number, ending: Parameters<Call['end']>[0]): void {
     call.end(ending)
-    this.#calls.delete(call)
+    this.#calls.leave(place)
     if (this.#calls.size === 0) this.#drained?.()
   }
 
   #route(call: Call): Promise<Reply> {
     const { request, policy } = call
     if (this.#closing) throw closedTo(call)
-    this.#calls.add(call)
     const service = findService(this.#snapshot, request.host, request.port)
     if (!service) throw call.error('ENMESH_NO_ROUTE', `${call}: there is no service '${request.host}' any more. Add it to \`services\`.`)
     call.service = service.name
@@ -341,7 +342,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     if (this.#calls.size > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.#runtime.clock.after(config.drain, () => {
-          for (const call of [...this.#calls]) call.abort(closedTo(call))
+          for (const call of this.#calls.all()) call.abort(closedTo(call))
           resolve()
         })
         this.#drained = () => { cancel(); resolve() }
