@@ -44,6 +44,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   #over = false
   #reason: unknown
   #trailers: ReplyHeaders = {}
+  #failed = false
   #error: Error | undefined
 
   constructor(attempt: Attempt, resend: Resend) {
@@ -159,6 +160,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   }
 
   #fail(error: Error, blamed: boolean): void {
+    this.#failed = true
     this.#error = error
     this.#finish(blamed && error instanceof MeshError ? error : 'cancelled')
     if (this.attempt.headAt === 0) this.#settle.reject(error)
@@ -182,9 +184,10 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   #flush(): void {
     const sink = this.#sink
     if (!sink) return
-    if (this.#error) {
+    // A caller may abort without a reason, or for one that is falsy.
+    if (this.#failed) {
       this.#chunks = []
-      return sink.error(this.#error)
+      return sink.error(this.#error!)
     }
     while (this.#chunks.length > 0 && !this.#paused) {
       const chunk = this.#chunks.shift()!

@@ -66,8 +66,7 @@ const needsPlatform = ({ status, headers }: Reply): boolean =>
 const viaPlatform = async <Policy>(
   door: FetchDoor<Policy>, input: string | URL | Request, init: FetchInit<Policy> | undefined, policy: CallPolicy | undefined,
 ): Promise<Response> => {
-  const { mesh: _, ...rest } = init ?? {}
-  return remembered(door, new PlatformFetch(door, policy), (platform) => platform.send(input, rest))
+  return remembered(door, new PlatformFetch(door, policy), (platform) => platform.send(input, init))
 }
 
 type Remembering = Pick<FetchDoor<never>, 'remember' | 'platformErrors'>

@@ -26,9 +26,9 @@ const methods: Readonly<Record<string, string>> = {
  * own `fetch` has to look at it, and what it makes of a fault is its own too.
  */
 export const readPlain = (input: string | URL | Request, init: RequestInit | undefined): PlainRequest | undefined => {
-  if (typeof input === 'string') return read(input, init)
-  if (input instanceof URL) return read(input.href, init)
-  return init === undefined && isPlainRequest(input) ? read(input.url, input) : undefined
+  if (typeof input !== 'string' && !(input instanceof URL)) return init === undefined && isPlainRequest(input) ? read(input.url, input) : undefined
+  if (init === undefined || init === null) return assemble(typeof input === 'string' ? input : input.href, 'GET', [], 0, undefined, undefined)
+  return typeof init === 'object' && isPlainInit(init) ? read(typeof input === 'string' ? input : input.href, init) : undefined
 }
 
 const isPlainRequest = (input: unknown): input is Request => {
@@ -46,16 +46,13 @@ const isPlainInit = (init: FullInit): boolean =>
   && init.referrer === undefined && init.referrerPolicy === undefined && init.window === undefined && init.priority === undefined
   && init.dispatcher === undefined && (init.duplex === undefined || init.duplex === 'half')
 
-const read = (url: string, init: RequestInit | Request | null | undefined): PlainRequest | undefined => {
-  if (init === undefined || init === null) return assemble(url, 'GET', [], 0, undefined, undefined)
-  if (typeof init !== 'object' || (init.redirect !== undefined && init.redirect !== 'follow')) return undefined
-  const isRequest = init instanceof Request
-  if (!isRequest && !isPlainInit(init)) return undefined
+const read = (url: string, init: RequestInit | Request): PlainRequest | undefined => {
+  if (init.redirect !== undefined && init.redirect !== 'follow') return undefined
   const method = init.method === undefined ? 'GET' : methods[init.method]
   const headers = readHeaders(init.headers)
   const signal = init.signal ?? undefined
   if (method === undefined || headers === undefined || (signal !== undefined && !usable(signal))) return undefined
-  const body = isRequest || init.body === undefined || init.body === null ? noBody : readBody(init.body)
+  const body = init.body === undefined || init.body === null ? noBody : readBody(init.body)
   if (body === undefined || (body !== noBody && (method === 'GET' || method === 'HEAD'))) return undefined
   if (body.type !== undefined && (headers.own & ownContentType) === 0) headers.list.push('content-type', body.type)
   return assemble(url, method, headers.list, headers.own, body.bytes, signal)

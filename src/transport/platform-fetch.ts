@@ -20,6 +20,21 @@ type Dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.Dispat
 // The end of a body that goes past the mesh can't be heard of; when it is collected nobody waits for it any more.
 const forgotten = new FinalizationRegistry<() => void>((stop) => stop())
 
+const memberNames = [
+  'method', 'headers', 'body', 'referrer', 'referrerPolicy', 'mode', 'credentials', 'cache', 'redirect', 'integrity', 'keepalive', 'signal',
+  'window', 'duplex', 'priority',
+] as const
+
+/** The members of an `init` that `fetch` reads. They may be inherited, or getters of a `Request`. */
+const members = (init: RequestInit): RequestInit => {
+  const read: Record<string, unknown> = {}
+  for (const name of memberNames) {
+    const value = (init as Record<string, unknown>)[name]
+    if (value !== undefined) read[name] = value
+  }
+  return read
+}
+
 /** One `fetch` of the platform's over the mesh as its dispatcher: each hop is a call, or goes past the mesh. */
 export class PlatformFetch {
   /** The calls made, in order. */
@@ -35,8 +50,10 @@ export class PlatformFetch {
   }
 
   /** Sends what a caller gave to `fetch`. */
-  send(input: string | URL | Request, init: RequestInit): Promise<Response> {
-    return this.#fetch(input, init, init.signal, (options, handler) => this.#dispatch(options, handler))
+  send(input: string | URL | Request, init: RequestInit | null | undefined): Promise<Response> {
+    // What is no dictionary is a fault, and the platform says so.
+    if (init !== undefined && init !== null && typeof init !== 'object') return platformFetch(input, init)
+    return this.#fetch(input, init ?? {}, (options, handler) => this.#dispatch(options, handler))
   }
 
   /** Goes on from an answer that is there already and that only the platform knows what to do with, such as a redirect. */
@@ -50,7 +67,7 @@ export class PlatformFetch {
     }
     const fields: [string, string][] = []
     for (let i = 0; i < headers.length; i += 2) fields.push([headers[i]!, headers[i + 1]!])
-    return this.#fetch(target.url, { method, headers: fields, ...(body !== undefined && { body: body as string }) }, signal, dispatch)
+    return this.#fetch(target.url, { method, headers: fields, body: body as string, signal: signal as AbortSignal }, dispatch)
   }
 
   #dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
@@ -68,8 +85,9 @@ export class PlatformFetch {
    * Gives the platform a signal of its own realm that lives no longer than this `fetch`, so that it leaves no listener on the caller's,
    * which may outlive many.
    */
-  async #fetch(input: string | URL | Request, init: RequestInit, signal: AnySignal | null | undefined, dispatch: Dispatch): Promise<Response> {
-    const options = { ...init, dispatcher: { dispatch } } as unknown as RequestInit
+  async #fetch(input: string | URL | Request, init: RequestInit, dispatch: Dispatch): Promise<Response> {
+    const options = { ...members(init), dispatcher: { dispatch } } as unknown as RequestInit
+    const signal = options.signal as AnySignal | null | undefined
     if (!signal || !usable(signal)) return platformFetch(input, options)
     const controller = new AbortController()
     const stop = onAbort(signal, (reason) => controller.abort(reason))

@@ -1,6 +1,6 @@
 import type { ReadableByteStreamController, UnderlyingByteSource } from 'node:stream/web'
 import type { BodySink, Reply } from '../core/reply.ts'
-import { reasonOf, type AnySignal } from './signal.ts'
+import { abortError, reasonOf, type AnySignal } from './signal.ts'
 
 /** What a reader of a body hears when it breaks off: the reason of the caller's own abort, or else what the platform's `fetch` says. */
 export const bodyError = (error: unknown, signal: AnySignal | undefined): unknown => {
@@ -88,7 +88,7 @@ export const bodyStream = (reply: Reply, signal: AnySignal | undefined): Readabl
     },
     cancel: (reason: unknown) => {
       cancelled = true
-      reply.attempt.call.abort(reason ?? new DOMException('This operation was aborted', 'AbortError'))
+      reply.attempt.call.abort(reason === undefined ? abortError() : reason)
     },
   }
   const stream = new ReadableStream(source)

@@ -13,6 +13,7 @@ const immutableHeaders = (): HeadersClass => {
     override set = refuse
     override delete = refuse
   }
+  Object.defineProperty(ImmutableHeaders.prototype, 'constructor', { value: Headers, configurable: true, writable: true })
   return ImmutableHeaders
 }
 

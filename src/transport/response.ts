@@ -1,3 +1,4 @@
+import { markAsUncloneable } from 'node:worker_threads'
 import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import { bodyStream, Collector, readThrough, taken } from './reply-body.ts'
@@ -37,6 +38,7 @@ class MeshResponse implements Response {
   #real: Response | undefined
 
   constructor(parts: ResponseParts, real?: Response) {
+    markAsUncloneable(this)
     const { reply } = parts
     this.#parts = parts
     this.#real = real

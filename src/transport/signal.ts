@@ -13,8 +13,10 @@ export const usable = (signal: unknown): signal is AnySignal => {
 }
 
 /** Why a signal was aborted; the platform's own reason where it has none. */
-export const reasonOf = (signal: AnySignal): unknown =>
-  signal.reason ?? new DOMException('This operation was aborted', 'AbortError')
+export const reasonOf = (signal: AnySignal): unknown => signal.reason === undefined ? abortError() : signal.reason
+
+/** What the platform says of an abort that nobody gave a reason for. */
+export const abortError = (): Error => new DOMException('This operation was aborted', 'AbortError')
 
 /** Does something when a signal is aborted, at once if it is; the returned function takes the one listener away. */
 export const onAbort = (signal: AnySignal, task: (reason: unknown) => void): () => void => {
