@@ -43,11 +43,17 @@ const pathOf = ({ path, query }: Options): string => {
   return `${own}${own.includes('?') ? '&' : '?'}${search.toString()}`
 }
 
+// The `fetch` of Node 22 adds its own length to the caller's: '3, 3', which undici 8 refuses.
+const twice = /^(\d+), \1$/
+
+const once = (name: string, value: string): string =>
+  name.length === 14 && name.toLowerCase() === 'content-length' ? twice.exec(value)?.[1] ?? value : value
+
 const readHeaders = (headers: Dispatcher.DispatchOptions['headers']): string[] => {
   const list: string[] = []
   const add = (name: string, value: unknown): void => {
     if (value === undefined || value === null || dropped.has(name.toLowerCase())) return
-    for (const one of Array.isArray(value) ? value : [value]) list.push(name, String(one))
+    for (const one of Array.isArray(value) ? value : [value]) list.push(name, once(name, String(one)))
   }
   if (Array.isArray(headers)) {
     for (let i = 0; i < headers.length; i += 2) add(String(headers[i]), headers[i + 1])
