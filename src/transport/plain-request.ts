@@ -16,10 +16,10 @@ export interface PlainRequest {
 }
 
 // As the standard normalises them, which leaves `patch` alone.
-const methods: Readonly<Record<string, string>> = {
-  GET: 'GET', HEAD: 'HEAD', POST: 'POST', PUT: 'PUT', DELETE: 'DELETE', OPTIONS: 'OPTIONS', PATCH: 'PATCH',
-  get: 'GET', head: 'HEAD', post: 'POST', put: 'PUT', delete: 'DELETE', options: 'OPTIONS',
-}
+const methods: ReadonlyMap<unknown, string> = new Map([
+  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'].flatMap((method) => [[method, method], [method.toLowerCase(), method]] as const),
+  ['PATCH', 'PATCH'],
+])
 
 /**
  * Reads what a caller gave to `fetch`. `undefined` for whatever is out of the ordinary, faults included: then the platform's
@@ -48,7 +48,7 @@ const isPlainInit = (init: FullInit): boolean =>
 
 const read = (url: string, init: RequestInit | Request): PlainRequest | undefined => {
   if (init.redirect !== undefined && init.redirect !== 'follow') return undefined
-  const method = init.method === undefined ? 'GET' : methods[init.method]
+  const method = init.method === undefined ? 'GET' : methods.get(init.method)
   const headers = readHeaders(init.headers)
   const signal = init.signal ?? undefined
   if (method === undefined || headers === undefined || (signal !== undefined && !usable(signal))) return undefined

@@ -88,7 +88,7 @@ const formOf = (...entries: readonly (readonly [string, string | Blob])[]): Form
 
 const methods: readonly Case[] = [
   'GET', 'get', 'GeT', 'HEAD', 'POST', 'post', 'PUT', 'put', 'DELETE', 'delete', 'OPTIONS', 'options', 'PATCH', 'patch', 'Patch',
-  'PROPFIND', 'propfind', 'QUERY', 'X-OWN', 'GE T', '', 'CONNECT', 'TRACE', 'track', null, undefined, 7,
+  'PROPFIND', 'propfind', 'QUERY', 'X-OWN', 'constructor', '__proto__', 'GE T', '', 'CONNECT', 'TRACE', 'track', null, undefined, 7,
 ].map((method) => method === 'HEAD'
   ? gets('of HEAD has no body', { headers: [plain], body: 'hello' }, async (response) => ({ ...headOf(response), body: response.body, text: await response.text() }), { method })
   : sends(`method ${JSON.stringify(method)}`, { method }))
@@ -128,6 +128,7 @@ const headers: readonly Case[] = [
   sends('null as value', { headers: { 'x-one': null } }),
   sends('an array as value', { headers: { 'x-one': ['a', 'b'] } }),
   sends('a symbol as value', { headers: { 'x-one': Symbol('a') } }),
+  sends('names that every object has', { headers: { 'constructor': 'a', 'to-string': 'b', 'hasownproperty': 'c' } }),
   sends('an empty name', { headers: { '': 'a' } }),
   sends('a name with a space', { headers: { 'x one': 'a' } }),
   sends('a name with a colon', { headers: { 'x:one': 'a' } }),
