@@ -2,10 +2,11 @@ import type { Call, CallPolicy } from '../core/call.ts'
 import { MeshError } from '../core/errors.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
-import { readPlain, type PlainRequest } from './plain-request.ts'
+import { plainUrl, readPlain, type PlainRequest } from './plain-request.ts'
 import { PlatformFetch, type PlatformDoor } from './platform-fetch.ts'
 import { responseOf } from './response.ts'
 import { onAbort, reasonOf, type AnySignal } from './signal.ts'
+import { readTarget } from './target.ts'
 
 /** The platform's `fetch` with one more option: policy of the mesh for this call. */
 export type FetchInit<Policy> = RequestInit & { readonly mesh?: Policy }
@@ -33,9 +34,16 @@ export interface FetchDoor<Policy> extends PlatformDoor {
 export const meshFetch = <Policy>(door: FetchDoor<Policy>) =>
   async (input: string | URL | Request, init?: FetchInit<Policy>): Promise<Response> => {
     const policy = init ? door.policy(init.mesh) : undefined
-    const plain = readPlain(input, init)
-    return plain && door.serves(plain.target.host, plain.target.port) ? straight(door, plain, policy) : viaPlatform(door, input, init, policy)
+    const plain = ordinary(door, input, init)
+    if (plain) return straight(door, plain, policy)
+    return remembered(door, new PlatformFetch(door, policy), (platform) => platform.send(input, init))
   }
+
+const ordinary = (door: Pick<FetchDoor<never>, 'serves'>, input: string | URL | Request, init: RequestInit | undefined): PlainRequest | undefined => {
+  const url = plainUrl(input)
+  const target = url === undefined ? undefined : readTarget(url)
+  return target && door.serves(target.host, target.port) ? readPlain(target, input, init) : undefined
+}
 
 const straight = async (door: FetchDoor<never>, plain: PlainRequest, policy: CallPolicy | undefined): Promise<Response> => {
   const { signal } = plain
@@ -63,12 +71,6 @@ const statusesForPlatform: ReadonlySet<number> = new Set([301, 302, 303, 307, 30
 const needsPlatform = ({ status, headers }: Reply): boolean =>
   (status >= 300 && statusesForPlatform.has(status)) || headers['content-encoding'] !== undefined
 
-const viaPlatform = async <Policy>(
-  door: FetchDoor<Policy>, input: string | URL | Request, init: FetchInit<Policy> | undefined, policy: CallPolicy | undefined,
-): Promise<Response> => {
-  return remembered(door, new PlatformFetch(door, policy), (platform) => platform.send(input, init))
-}
-
 type Remembering = Pick<FetchDoor<never>, 'remember' | 'platformErrors'>
 
 const remembered = async (
@@ -88,7 +90,7 @@ const remembered = async (
 
 /** What a caller hears when there is no answer: the reason of his own abort, the mesh's error, or what the platform makes of any failure. */
 const rejection = (door: Remembering, error: unknown, call: Call, signal: AnySignal | undefined): unknown => {
-  const asItIs = signal?.aborted && error === call.reason ? true : error instanceof MeshError && !door.platformErrors
+  const asItIs = (signal?.aborted && error === call.reason) || (error instanceof MeshError && !door.platformErrors)
   const rejected = asItIs ? error : new TypeError('fetch failed', { cause: error })
   if (rejected instanceof Error) door.remember(rejected, [call])
   return rejected

@@ -1,7 +1,7 @@
 import { RequestHead } from '../core/request.ts'
 import { requestBody } from './body.ts'
-import { readTarget, type Target } from './target.ts'
 import { usable, type AnySignal } from './signal.ts'
+import type { Target } from './target.ts'
 
 /** A request as nearly all are: what `fetch` does with it is known without asking the platform. */
 export interface PlainRequest {
@@ -21,14 +21,21 @@ const methods: ReadonlyMap<unknown, string> = new Map([
   ['PATCH', 'PATCH'],
 ])
 
+/** The URL in what a caller gave to `fetch`; `undefined` where the platform has to say whether there is one. */
+export const plainUrl = (input: string | URL | Request): string | undefined => {
+  if (typeof input === 'string') return input
+  if (input instanceof URL) return input.href
+  return isPlainRequest(input) ? input.url : undefined
+}
+
 /**
- * Reads what a caller gave to `fetch`. `undefined` for whatever is out of the ordinary, faults included: then the platform's
- * own `fetch` has to look at it, and what it makes of a fault is its own too.
+ * Reads what a caller gave to `fetch`, except for its URL. `undefined` for whatever is out of the ordinary, faults included: then the
+ * platform's own `fetch` has to look at it, and what it makes of a fault is its own too.
  */
-export const readPlain = (input: string | URL | Request, init: RequestInit | undefined): PlainRequest | undefined => {
-  if (typeof input !== 'string' && !(input instanceof URL)) return init === undefined && isPlainRequest(input) ? read(input.url, input) : undefined
-  if (init === undefined || init === null) return assemble(typeof input === 'string' ? input : input.href, 'GET', [], 0, undefined, undefined)
-  return typeof init === 'object' && isPlainInit(init) ? read(typeof input === 'string' ? input : input.href, init) : undefined
+export const readPlain = (target: Target, input: string | URL | Request, init: RequestInit | null | undefined): PlainRequest | undefined => {
+  const isRequest = typeof input !== 'string' && !(input instanceof URL)
+  if (init === undefined || init === null) return isRequest ? read(target, input) : assemble(target, 'GET', { list: [], own: 0 }, noBody, undefined)
+  return !isRequest && typeof init === 'object' && isPlainInit(init) ? read(target, init) : undefined
 }
 
 const isPlainRequest = (input: unknown): input is Request => {
@@ -46,7 +53,7 @@ const isPlainInit = (init: FullInit): boolean =>
   && init.referrer === undefined && init.referrerPolicy === undefined && init.window === undefined && init.priority === undefined
   && init.dispatcher === undefined && (init.duplex === undefined || init.duplex === 'half')
 
-const read = (url: string, init: RequestInit | Request): PlainRequest | undefined => {
+const read = (target: Target, init: RequestInit | Request): PlainRequest | undefined => {
   if (init.redirect !== undefined && init.redirect !== 'follow') return undefined
   const method = init.method === undefined ? 'GET' : methods.get(init.method)
   const headers = readHeaders(init.headers)
@@ -54,15 +61,13 @@ const read = (url: string, init: RequestInit | Request): PlainRequest | undefine
   if (method === undefined || headers === undefined || (signal !== undefined && !usable(signal))) return undefined
   const body = init.body === undefined || init.body === null ? noBody : readBody(init.body)
   if (body === undefined || (body !== noBody && (method === 'GET' || method === 'HEAD'))) return undefined
-  if (body.type !== undefined && (headers.own & ownContentType) === 0) headers.list.push('content-type', body.type)
-  return assemble(url, method, headers.list, headers.own, body.bytes, signal)
+  return assemble(target, method, headers, body, signal)
 }
 
 const assemble = (
-  url: string, method: string, headers: readonly string[], own: number, body: string | Uint8Array | undefined, signal: AnySignal | undefined,
-): PlainRequest | undefined => {
-  const target = readTarget(url)
-  if (target === undefined) return undefined
+  target: Target, method: string, { list: headers, own }: PlainHeaders, { bytes: body, type }: PlainBody, signal: AnySignal | undefined,
+): PlainRequest => {
+  if (type !== undefined && (own & ownContentType) === 0) headers.push('content-type', type)
   const { scheme, host, port, path } = target
   const all = withDefaults(headers, own, scheme)
   const head = new RequestHead({ method, scheme, host, port, path, headers: all, body: requestBody(body, 0) })

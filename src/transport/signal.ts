@@ -6,7 +6,7 @@ export interface AnySignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
-/** Whether something can be listened to as a signal. */
+/** Whether something that is not null can be listened to as a signal. */
 export const usable = (signal: unknown): signal is AnySignal => {
   const { aborted, addEventListener, removeEventListener } = signal as Partial<AnySignal>
   return typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
