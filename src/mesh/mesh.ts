@@ -16,6 +16,7 @@ import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { MeshMetrics } from '../tracing/metrics.ts'
 import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
+import { callOf } from '../transport/response.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
   builtIn, callPolicy, meshConfig, routeShape,
@@ -28,6 +29,7 @@ import { located } from './sources.ts'
 import { figuresOf } from './figures.ts'
 import { build, changes, findService, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
 import type { OwnLayers } from './stack.ts'
+import { UnderWay } from './under-way.ts'
 
 /** What a mesh is made with beside its configuration. */
 export interface MeshOptions<
@@ -157,7 +159,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   readonly #schema: ReturnType<typeof meshConfig<R, B, M>>
   readonly #shorthand: Shorthand
   readonly #surroundings: Surroundings
-  readonly #calls = new Set<Call>()
+  readonly #calls = new UnderWay()
   readonly #trails = new WeakMap<object, readonly Call[]>()
   readonly #retiring = new Set<Promise<void>>()
   readonly #closes = new AbortController()
@@ -199,8 +201,11 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     })
     this.fetch = meshFetch<CallPolicyInput>({
       dispatcher: this.dispatcher,
+      serves: (host, port) => findService(this.#snapshot, host, port) !== undefined,
       policy: readPolicy,
       call,
+      send: (call) => this.#send(call),
+      owner: this,
       remember: (outcome, calls) => this.#trails.set(outcome, calls),
       platformErrors: options.errors === 'fetch',
     })
@@ -229,7 +234,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
 
   /** Resolves when the calls now under way are over, at the latest when `drain` is: until then they may need what an update removed. */
   #settled(): Promise<void> {
-    const calls = [...this.#calls]
+    const calls = this.#calls.all()
     if (calls.length === 0) return Promise.resolve()
     return new Promise((resolve) => {
       const cancel = this.#runtime.clock.background(this.#snapshot.config.drain, resolve)
@@ -272,27 +277,27 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 
   async #send(call: Call): Promise<Reply> {
+    const place = this.#calls.enter(call)
     try {
       const reply = await this.#route(call)
-      reply.attempt.onEnd((_, ending) => this.#end(call, ending))
+      reply.attempt.onEnd((_, ending) => this.#end(call, place, ending))
       return reply
     } catch (error) {
-      this.#end(call, error instanceof MeshError ? error : 'cancelled')
+      this.#end(call, place, error instanceof MeshError ? error : 'cancelled')
       if (error instanceof Error && !this.#trails.has(error)) this.#trails.set(error, [call])
       throw error
     }
   }
 
-  #end(call: Call, ending: Parameters<Call['end']>[0]): void {
+  #end(call: Call, place: number, ending: Parameters<Call['end']>[0]): void {
     call.end(ending)
-    this.#calls.delete(call)
+    this.#calls.leave(place)
     if (this.#calls.size === 0) this.#drained?.()
   }
 
   #route(call: Call): Promise<Reply> {
     const { request, policy } = call
     if (this.#closing) throw closedTo(call)
-    this.#calls.add(call)
     const service = findService(this.#snapshot, request.host, request.port)
     if (!service) throw call.error('ENMESH_NO_ROUTE', `${call}: there is no service '${request.host}' any more. Add it to \`services\`.`)
     call.service = service.name
@@ -347,7 +352,10 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 
   trail(outcome: unknown): Trail | undefined {
-    const calls = typeof outcome === 'object' && outcome !== null ? this.#trails.get(outcome) : undefined
+    if (typeof outcome !== 'object' || outcome === null) return undefined
+    const only = callOf(outcome, this)
+    if (only) return trailOf(only)
+    const calls = this.#trails.get(outcome)
     const last = calls?.at(-1)
     if (!calls || !last) return undefined
     return { ...trailOf(last), redirects: calls.slice(0, -1).map(trailOf) }
@@ -369,7 +377,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     if (this.#calls.size > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.#runtime.clock.after(config.drain, () => {
-          for (const call of [...this.#calls]) call.abort(closedTo(call))
+          for (const call of this.#calls.all()) call.abort(closedTo(call))
           resolve()
         })
         this.#drained = () => { cancel(); resolve() }

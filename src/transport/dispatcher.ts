@@ -4,6 +4,7 @@ import Agent from 'undici/lib/dispatcher/agent.js'
 import Dispatcher from 'undici/lib/dispatcher/dispatcher.js'
 import Dispatcher1Wrapper from 'undici/lib/dispatcher/dispatcher1-wrapper.js'
 import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import { Relay } from './relay.ts'
@@ -106,6 +107,14 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
       if (relay) relay.error(error as Error)
       else listener.onResponseError?.(undefined as never, error as Error)
     }
+    return true
+  }
+
+  /** Gives a handler the answer that a call has already. */
+  answer(call: Call, reply: Reply, handler: Handler): boolean {
+    const relay = new Relay(call, modern(handler))
+    relay.start()
+    relay.answer(reply)
     return true
   }
 

@@ -20,12 +20,15 @@ export const readRequest = (options: Options, origin: URL, replayLimit: number):
   body: requestBody(options.body as BodyInput | null | undefined, replayLimit),
 })
 
+// The methods that mean the same in small letters; all others are told apart by case, as `patch` and PATCH are.
+const standardMethod = /^(?:connect|delete|get|head|options|post|put)$/i
+
 const methodOf = ({ method, maxRedirections }: Options): string => {
   if (typeof method !== 'string' || method === '') throw new TypeError("a request needs a method, such as 'GET'")
   if (maxRedirections) {
     throw new TypeError("'maxRedirections' is an option of undici 6 that dispatchers no longer follow: compose undici's redirect interceptor in its place")
   }
-  return method.toUpperCase()
+  return standardMethod.test(method) ? method.toUpperCase() : method
 }
 
 /**

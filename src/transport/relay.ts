@@ -22,10 +22,13 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
   constructor(call: Call, handler: Dispatcher.DispatchHandler) {
     this.#call = call
     this.#handler = handler
-    call.onInformation = (status, headers, raw) => {
-      this.rawHeaders = raw as Buffer[]
-      this.#attempt(() => handler.onResponseStart?.(this, status, headers, ''))
-    }
+    call.onInformation = this.inform.bind(this)
+  }
+
+  /** Hands on a 1xx answer. */
+  inform(status: number, headers: ReplyHeaders, raw: readonly (string | Buffer)[]): void {
+    this.rawHeaders = raw as Buffer[]
+    this.#attempt(() => this.#handler.onResponseStart?.(this, status, headers, ''))
   }
 
   /** Shows the controller to the handler before anything is sent, so it can abort at any time. */

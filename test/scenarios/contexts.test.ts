@@ -83,7 +83,7 @@ const createNoting = (seen: string[]): Dispatcher.DispatcherComposeInterceptor =
 }
 
 test('a listener that throws at the end of an attempt or a call keeps nobody else from hearing, and its error surfaces', async (t) => {
-  const { server, mesh: _ } = await overOneSocket(t, echo)
+  const { server } = await overOneSocket(t, echo)
   const mesh = createMesh({ services: { 'svc.test': [server.address] } }, {
     layers: {
       call: [(next) => (call) => { call.onEnd(() => { throw new Error('call listener') }); return next(call) }],
