@@ -1,7 +1,6 @@
 import { deepest, refuseTwins, Unreadable, type Entry, type Piece } from './piece.ts'
 
 const space = /[ \t\r\n]*/y
-const text = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
 const literal = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y
 
 const hints: Readonly<Record<string, string>> = {
@@ -41,8 +40,10 @@ class JsonReader {
     const at = this.#at
     if (this.#skip('{')) return { kind: 'object', at, entries: refuseTwins(this.#sequence('}', () => this.#entry(depth))) }
     if (this.#skip('[')) return { kind: 'list', at, items: this.#sequence(']', () => this.#value(depth + 1)) }
-    const written = this.#take(text) ?? this.#take(literal)
-    if (written === undefined) return this.#refuse(this.#source[at] === '"' ? brokenText : 'expected a value')
+    const text = this.#text()
+    if (text !== undefined) return { kind: 'plain', at, value: text }
+    const written = this.#take(literal)
+    if (written === undefined) return this.#refuse('expected a value')
     return { kind: 'plain', at, value: JSON.parse(written) }
   }
 
@@ -63,12 +64,28 @@ class JsonReader {
 
   #entry(depth: number): Entry {
     const at = this.#at
-    const name = this.#take(text)
-    if (name === undefined) return this.#refuse(this.#source[at] === '"' ? brokenText : 'expected a name in double quotes')
+    const name = this.#text()
+    if (name === undefined) return this.#refuse('expected a name in double quotes')
     this.#take(space)
     if (!this.#skip(':')) this.#refuse("expected ':'")
     this.#take(space)
-    return { name: JSON.parse(name) as string, at, value: this.#value(depth + 1) }
+    return { name, at, value: this.#value(depth + 1) }
+  }
+
+  /** The text that begins here, if one does. Its end is sought by hand: a pattern has no stack for texts of megabytes. */
+  #text(): string | undefined {
+    const at = this.#at
+    if (this.#source[at] !== '"') return undefined
+    let end = at + 1
+    while (end < this.#source.length && this.#source[end] !== '"') end += this.#source[end] === '\\' ? 2 : 1
+    try {
+      const text = JSON.parse(this.#source.slice(at, end + 1)) as string
+      this.#at = end + 1
+      return text
+    } catch {
+      // Its own message quotes the file.
+      return this.#refuse(brokenText)
+    }
   }
 
   #take(pattern: RegExp): string | undefined {

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
@@ -61,18 +62,29 @@ export const pathOf = (path: string | URL): string => path instanceof URL ? file
 
 /** The text of a file. Rejects with a `MeshConfigError` where there is none. */
 export const textOf = async (file: string): Promise<string> => {
-  let bytes: Uint8Array
+  let bytes: Uint8Array | undefined
   try {
-    bytes = await readFile(file)
+    bytes = await regularBytes(file)
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException
     throw unusable(code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${code}`, { file }, error)
   }
+  if (bytes === undefined) throw unusable('is a directory, a pipe or a device: a configuration is a regular file', { file })
   try {
     // Leaves a byte order mark out.
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     throw unusable('is not text in UTF-8', { file }, error)
+  }
+}
+
+/** The bytes of a regular file; `undefined` for anything else: to open a pipe takes until somebody writes, and keeps the process alive. */
+const regularBytes = async (file: string): Promise<Uint8Array | undefined> => {
+  const opened = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    return (await opened.stat()).isFile() ? await opened.readFile() : undefined
+  } finally {
+    await opened.close()
   }
 }
 
@@ -113,14 +125,21 @@ export interface Loaded {
   readonly config: unknown
 }
 
-/** Reads the text of a file as its ending says, and checks its shape. */
+/** Reads the text of a file as its ending says, and checks its shape. Rejects with a `MeshConfigError`, whatever goes wrong. */
 export const read = async (file: string, text: string, families: AnyFamilies, env: Environment): Promise<Loaded> => {
   const ending = extname(file).toLowerCase()
   const format = Object.hasOwn(formats, ending) ? formats[ending] : undefined
   if (!format) throw unusable(`has the ending '${ending}': a configuration ends in ${Object.keys(formats).join(', ')}`, { file })
-  const schema = meshConfig(families)
-  const input = await format(file, text, env, schema)
-  const { value, faults } = parse(schema, input)
-  if (value === undefined) throw new MeshConfigError(located(faults, input))
-  return { input, config: value }
+  try {
+    const schema = meshConfig(families)
+    const input = await format(file, text, env, schema)
+    const { value, faults } = parse(schema, input)
+    if (value === undefined) throw new MeshConfigError(located(faults, input))
+    return { input, config: value }
+  } catch (error) {
+    if (error instanceof MeshConfigError) throw error
+    // Its message may quote the file, or what a variable brought in.
+    const name = error instanceof Error ? error.name : typeof error
+    throw unusable(`cannot be read: that failed with a ${name}, as where a text is far too long or the shape of an own kind throws`, { file }, error)
+  }
 }

@@ -42,8 +42,13 @@ export const placesOf = (file: string, text: string): ((at: number) => Required<
   const starts = [0]
   for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) starts.push(end + 1)
   return (at) => {
-    let line = starts.length
-    while (starts[line - 1]! > at) line--
+    let line = 1
+    // Halves what is left of the lines each time: a file is asked for the place of every value in it.
+    for (let last = starts.length; line < last;) {
+      const middle = Math.ceil((line + last) / 2)
+      if (starts[middle - 1]! > at) last = middle - 1
+      else line = middle
+    }
     return { file, line, column: at - starts[line - 1]! + 1 }
   }
 }

@@ -16,7 +16,7 @@ const variable = /\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?/g
 
 /**
  * Replaces `${NAME}` by the variable of that name, and `${NAME:-default}` by the default where it is not set or empty, as a shell does.
- * `$${` is a literal `${`. What a variable brings in is text: nothing in it is replaced, or read as syntax of the file.
+ * `$${` is a literal `${`; a default is plain text, without variables. What a variable brings in is text: nothing in it is replaced, or read as syntax of the file.
  */
 export const substitute = (written: string, env: Environment): Substituted => {
   const names = new Set<string>()
@@ -26,6 +26,11 @@ export const substitute = (written: string, env: Environment): Substituted => {
     if (found === '$${') return '${'
     if (name === undefined) {
       faults.push('has a ${ that begins no variable: write ${NAME} or ${NAME:-default}, or $${ for the characters themselves')
+      return ''
+    }
+    if (fallback?.includes('${')) {
+      faults.push(`the default of \${${name}} has a \${ in it, and a default is plain text: write \${${name}:-text}, or choose between variables ` +
+        `where the process is started, or in a module (process.env.${name} || process.env.OTHER)`)
       return ''
     }
     names.add(`\${${name}}`)

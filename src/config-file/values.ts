@@ -59,28 +59,36 @@ export const valuesOf = (top: Piece, placeAt: (at: number) => Place, env: Enviro
 const withoutSchema = (entries: readonly Entry[], path: Path): readonly Entry[] =>
   path.length > 0 ? entries : entries.filter(({ name }) => name !== '$schema')
 
-/** How much the faults have against a place, those included that lie in branches of a union. A wrong type weighs more than a wrong value. */
-const objections = (issues: readonly z.core.$ZodIssue[], path: string, base: readonly PropertyKey[] = []): number =>
-  issues.reduce((sum, issue) => {
+/** How much the faults have against each place, those included that lie in branches of a union. A wrong type weighs more than a wrong value. */
+const objections = (issues: readonly z.core.$ZodIssue[], base: readonly PropertyKey[] = [], against = new Map<string, number>()): ReadonlyMap<string, number> => {
+  for (const issue of issues) {
     const at = [...base, ...issue.path]
-    const inBranches = issue.code === 'invalid_union' ? issue.errors.reduce((all, branch) => all + objections(branch, path, at), 0) : 0
-    if (placeOf(at) !== path) return sum + inBranches
-    return sum + inBranches + (issue.code === 'invalid_type' ? 2 : 1)
-  }, 0)
+    const place = placeOf(at)
+    against.set(place, (against.get(place) ?? 0) + (issue.code === 'invalid_type' ? 2 : 1))
+    if (issue.code === 'invalid_union') for (const branch of issue.errors) objections(branch, at, against)
+  }
+  return against
+}
+
+/** Reading one variable may have the schema look at others, as the number that tells two shapes apart does; further than this it doesn't go. */
+const mostRounds = 3
 
 /**
  * Reads what variables brought in as the schema wants it: text stays text where text will do, and becomes a number
- * or a boolean where the schema has less to say against that.
+ * or a boolean where the schema has less to say against that. All are asked about together, so the number of variables costs nothing.
  */
 export const settleReadings = ({ value, doubtful }: Values, schema: z.ZodType): void => {
-  let issues = schema.safeParse(value).error?.issues ?? []
-  for (const { path, text, other, write } of doubtful) {
-    const place = placeOf(path)
-    const asText = objections(issues, place)
-    if (asText === 0) continue
-    write(other)
-    const otherwise = schema.safeParse(value).error?.issues ?? []
-    if (objections(otherwise, place) < asText) issues = otherwise
-    else write(text)
+  if (doubtful.length === 0) return
+  const judged = (): ReadonlyMap<string, number> => objections(schema.safeParse(value).error?.issues ?? [])
+  let left = doubtful.map((one) => ({ ...one, place: placeOf(one.path) }))
+  let asText = judged()
+  for (let round = 0; round < mostRounds; round++) {
+    const doubted = left.filter(({ place }) => asText.has(place))
+    if (doubted.length === 0) return
+    for (const { other, write } of doubted) write(other)
+    const otherwise = judged()
+    for (const { text, write, place } of doubted) if ((otherwise.get(place) ?? 0) >= asText.get(place)!) write(text)
+    left = left.filter(({ place }) => !asText.has(place))
+    asText = otherwise
   }
 }

@@ -6,6 +6,7 @@ import type { AnyKind } from '../core/family.ts'
 import { publish } from '../core/events.ts'
 import type { AnyMatcherKind } from '../matchers/matcher.ts'
 import type { MeshInput } from '../mesh/config.ts'
+import { didYouMean } from '../mesh/faults.ts'
 import { closed, insideOf, type Inside, type Mesh } from '../mesh/mesh.ts'
 import type { Registry } from '../registries/registry.ts'
 import { detached, type Cancel } from '../runtime/clock.ts'
@@ -17,7 +18,7 @@ export interface WatchOptions {
   /** What `${NAME}` stands for; `process.env` by default. */
   readonly env?: Environment
   /**
-   * Milliseconds between looks at the file when the system tells of no change, 10 000 by default. Changes are told at once where the
+   * Milliseconds between looks at the file when the system tells of no change: a whole number above 0, 10 000 by default. Changes are told at once where the
    * system can; on file systems of a network it often cannot.
    */
   readonly poll?: number
@@ -32,10 +33,12 @@ export interface WatchOptions {
  * A change is taken once the file has been the same for a moment (two looks, 100 ms apart), so half-written files and
  * files that are replaced by deleting, renaming or swapping links (as Kubernetes does) do no harm. A file with faults is reported with
  * `config-rejected` and to `onError`, the configuration in use stays, and the next good version is taken. What changes
- * nothing of the configuration, comments for instance, is not applied.
+ * nothing of the configuration, comments for instance, is not applied. Files that it names, renewed certificates for instance, are
+ * not watched: `mesh.update` with the same configuration reads them again.
  *
  * Reads what `loadConfig` reads, with the mesh's own kinds. A changed module is run afresh, what it imports is not,
- * and Node keeps each version in memory. Throws a `MeshError` with ENMESH_CLOSED for a mesh that is closed.
+ * and Node keeps each version in memory. Throws a `MeshError` with ENMESH_CLOSED for a mesh that is closed, and a `TypeError`
+ * for options that it cannot use.
  */
 export const watchConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind>(
   mesh: Mesh<R, B, M>,
@@ -43,9 +46,21 @@ export const watchConfig = <R extends AnyKind<Registry>, B extends AnyKind<Balan
   options: WatchOptions = {},
 ): (() => void) => {
   const inside = insideOf(mesh)
+  assertUsable(options)
   if (inside.closing.aborted) throw closed('watchConfig()')
   const watch = new FileWatch(mesh as unknown as Mesh, inside, pathOf(path), options)
   return () => watch.stop()
+}
+
+const optionNames: readonly string[] = ['env', 'poll', 'onError'] satisfies (keyof WatchOptions)[]
+
+const assertUsable = (options: WatchOptions): void => {
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
+  if (unknown !== undefined) throw new TypeError(`watchConfig has no option '${unknown}': ${didYouMean(unknown, optionNames)}`)
+  const { poll } = options
+  if (poll === undefined || (Number.isSafeInteger(poll) && poll > 0)) return
+  const found = typeof poll === 'string' ? 'a string' : String(poll)
+  throw new TypeError(`watchConfig's option 'poll' must be a whole number of milliseconds above 0, not ${found}: write 10_000 for ten seconds`)
 }
 
 /** How long a file has to stay the same before it is believed. */
@@ -127,7 +142,7 @@ class FileWatch {
     const loaded = await read(this.#file, text, this.#inside.families, env).catch((error: unknown) => this.#refuse(error))
     if (!loaded || this.#stopped) return
     // After a refusal it is told that the file is good again, though it may be the one from before.
-    if (!this.#refused && isDeepStrictEqual(loaded.config, this.#mesh.status().config)) return
+    if (!this.#refused && isDeepStrictEqual(loaded.config, this.#inside.parsed())) return
     try {
       this.#mesh.update(loaded.input as MeshInput)
       this.#refused = false

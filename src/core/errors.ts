@@ -101,13 +101,18 @@ export class OptionsError extends TypeError {
   }
 }
 
-/** Thrown for a configuration that cannot be used: every fault with its place. */
+/** How many faults are put into words: a file of the wrong kind may have one in each line. */
+const mostWorded = 100
+
+/** Thrown for a configuration that cannot be used: every fault with its place. Its message tells the first hundred. */
 export class MeshConfigError extends MeshError {
+  /** All of them. */
   readonly faults: readonly ConfigFault[]
 
   constructor(faults: readonly ConfigFault[], cause?: unknown) {
-    const list = faults.map((fault) => `  ${worded(fault)}`).join('\n')
-    super('ENMESH_CONFIG_INVALID', `The mesh configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${list}`, { cause })
+    const list = faults.slice(0, mostWorded).map((fault) => `\n  ${worded(fault)}`).join('')
+    const more = faults.length > mostWorded ? `\n  … and ${faults.length - mostWorded} more` : ''
+    super('ENMESH_CONFIG_INVALID', `The mesh configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:${list}${more}`, { cause })
     this.name = 'MeshConfigError'
     this.faults = faults
   }

@@ -1,13 +1,16 @@
 import type { z } from 'zod'
 import type { ConfigFault } from '../core/errors.ts'
 
-/** Writes a place as one would in JavaScript: `services["a.local"].routes[0].to`. Credentials of a URL are left out. */
-export const placeOf = (path: readonly PropertyKey[]): string => path.map((key, index) => {
-  if (typeof key === 'number') return `[${key}]`
+/** Writes the place of something inside a place: `services` and `a.local` make `services["a.local"]`. */
+export const placeIn = (place: string, key: PropertyKey): string => {
+  if (typeof key === 'number') return `${place}[${key}]`
   const name = String(key).replace(/\/\/.*@/s, '//')
-  if (!/^[A-Za-z_$][\w$]*$/.test(name)) return `[${JSON.stringify(name)}]`
-  return index === 0 ? name : `.${name}`
-}).join('')
+  if (!/^[A-Za-z_$][\w$]*$/.test(name)) return `${place}[${JSON.stringify(name)}]`
+  return place === '' ? name : `${place}.${name}`
+}
+
+/** Writes a place as one would in JavaScript: `services["a.local"].routes[0].to`. Credentials of a URL are left out. */
+export const placeOf = (path: readonly PropertyKey[]): string => path.reduce<string>(placeIn, '')
 
 /** Edits that turn one word into another (Levenshtein). */
 const distance = (from: string, to: string): number => {

@@ -140,6 +140,8 @@ export interface Inside {
   readonly families: Families<AnyKind<Registry>, AnyKind<Balancer>, AnyMatcherKind>
   /** Aborted when the mesh begins to close. */
   readonly closing: AbortSignal
+  /** The configuration in use as it was parsed, to compare with. It may hold keys and passphrases: never shown. */
+  readonly parsed: () => MeshConfig
 }
 
 const insides = new WeakMap<object, Inside>()
@@ -209,7 +211,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       remember: (outcome, calls) => this.#trails.set(outcome, calls),
       platformErrors: options.errors === 'fetch',
     })
-    insides.set(this, { runtime: this.#runtime, families, closing: this.#closes.signal })
+    insides.set(this, { runtime: this.#runtime, families, closing: this.#closes.signal, parsed: () => this.#snapshot.parsed })
   }
 
   #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {

@@ -36,6 +36,8 @@ export interface Service {
 export interface Snapshot {
   /** What is in effect, without keys and passphrases. */
   readonly config: MeshConfig
+  /** What it was built from, to compare with. It may hold keys and passphrases: never shown. */
+  readonly parsed: MeshConfig
   readonly services: ReadonlyMap<string, Service>
   readonly clusters: ReadonlyMap<string, Cluster>
   /** What each cluster is to become when this snapshot takes over. */
@@ -185,7 +187,7 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
     }))
     services.set(keyOf(host, port), { name, host, port, table: tableOf(name, compiled, matchers), routes: compiled })
   }
-  return { config: inEffect(config, parts), services, clusters, parts, mayLeave: egress(config.egress) }
+  return { config: inEffect(config, parts), parsed: config, services, clusters, parts, mayLeave: egress(config.egress) }
 }
 
 const inEffect = (config: MeshConfig, parts: Snapshot['parts']): MeshConfig => ({

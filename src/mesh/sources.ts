@@ -1,5 +1,5 @@
 import type { ConfigFault } from '../core/errors.ts'
-import { isPlain, placeOf } from './faults.ts'
+import { isPlain, placeIn } from './faults.ts'
 
 /** Where something is written; line and column are absent where only the file is known. */
 export interface Place {
@@ -32,33 +32,66 @@ const sources = new WeakMap<object, Source>()
 /** Notes where an object comes from, so that faults found in it later say so. */
 export const remember = (object: object, source: Source): void => { sources.set(object, source) }
 
-interface Known extends Place { readonly replaced: Replaced | undefined }
+/** What is known of one place inside a configuration. */
+interface Known {
+  readonly place: Place
+  /** What variables brought in right here. */
+  readonly replaced: Replaced | undefined
+}
 
-/** What is known of every place inside a configuration, by place. */
-const knownIn = (input: unknown): ReadonlyMap<string, Known> => {
-  const known = new Map<string, Known>()
+/** What is known inside a configuration, by place. */
+interface Knowledge {
+  readonly at: ReadonlyMap<string, Known>
+  /** What variables brought in at a place or anywhere within it. */
+  readonly within: ReadonlyMap<string, readonly Replaced[]>
+}
+
+const noted = (within: Map<string, Replaced[]>, place: string): Replaced[] => {
+  const list = within.get(place) ?? []
+  within.set(place, list)
+  return list
+}
+
+const knownIn = (input: unknown): Knowledge => {
+  const at = new Map<string, Known>()
+  const within = new Map<string, Replaced[]>()
   const seen = new Set<object>()
-  const walk = (value: unknown, path: readonly PropertyKey[], here?: Known): void => {
+  const walk = (value: unknown, path: string, outer: readonly string[], here?: Known): void => {
     const source = typeof value === 'object' && value !== null ? sources.get(value) : undefined
-    const place = here ?? (source && { ...source.place, replaced: undefined })
-    if (place) known.set(placeOf(path), place)
+    const known = here ?? (source && { place: source.place, replaced: undefined })
+    if (known) at.set(path, known)
+    const around = [...outer, path]
+    if (known?.replaced) for (const place of around) noted(within, place).push(known.replaced)
     if (!isPlain(value) || seen.has(value)) return
     seen.add(value)
     for (const [name, inner] of Object.entries(value)) {
       const key = Array.isArray(value) ? Number(name) : name
       const entry = source?.entries?.get(key)
-      walk(inner, [...path, key], entry && { ...entry, replaced: source?.replaced?.get(key) })
+      walk(inner, placeIn(path, key), around, entry && { place: entry, replaced: source?.replaced?.get(key) })
     }
   }
-  walk(input, [])
-  return known
+  walk(input, '', [])
+  return { at, within }
 }
 
-const isWithin = (path: string, outer: string): boolean =>
-  path.startsWith(outer) && (outer === '' || ['', '.', '['].includes(path.charAt(outer.length)))
+/** The innermost place around a path that is known, the path itself included. */
+const placeAround = (path: string, { at }: Knowledge): string | undefined => {
+  for (let end = path.length; end > 0; end--) {
+    const ends = end === path.length || path[end] === '.' || path[end] === '['
+    if (ends && at.has(path.slice(0, end))) return path.slice(0, end)
+  }
+  return at.has('') ? '' : undefined
+}
 
 const quotedOrLiteral = /(?<!\w)(['"`])(.*?)\1(?!\w)|(?<![\w.])(?:-?\d+(?:\.\d+)?|true|false)(?![\w.]*\w)/gs
 const shortestTelling = 4
+
+/** Whether something quoted comes from a text: a part of it, it with more around, or its words put differently, as a path in its normal form is. */
+const comesFrom = (text: string, quoted: string): boolean => {
+  if (text.includes(quoted) || quoted.includes(text)) return true
+  const words = quoted.match(/[\p{L}\p{N}]+/gu) ?? []
+  return words.length > 0 && words.every((word) => text.includes(word))
+}
 
 /** A message without what variables stand for: neither the whole text nor a part that is quoted. */
 const withheld = (message: string, { text, names }: Replaced): string => {
@@ -66,7 +99,7 @@ const withheld = (message: string, { text, names }: Replaced): string => {
   const whole = text.length < shortestTelling ? message : message.replaceAll(text, () => names)
   return whole.replace(quotedOrLiteral, (found: string, quote: string | undefined, quoted: string | undefined) => {
     if (!quote || !quoted) return found === text ? names : found
-    return text.includes(quoted) || quoted.includes(text) ? `${quote}${names}${quote}` : found
+    return comesFrom(text, quoted) ? `${quote}${names}${quote}` : found
   })
 }
 
@@ -76,12 +109,12 @@ const withheld = (message: string, { text, names }: Replaced): string => {
  */
 export const located = (faults: readonly ConfigFault[], input: unknown): readonly ConfigFault[] => {
   const known = knownIn(input)
-  if (known.size === 0) return faults
+  if (known.at.size === 0) return faults
   return faults.map(({ path, message }): ConfigFault => {
-    const around = [...known.keys()].filter((place) => isWithin(path, place)).sort((a, b) => b.length - a.length)[0]
-    const { replaced, ...place } = around === undefined ? { replaced: undefined } : known.get(around)!
-    const told = [...known].flatMap(([at, { replaced }]) => replaced && (at === around || isWithin(at, path)) ? [replaced] : [])
-    const safe = told.reduce(withheld, message)
+    const around = placeAround(path, known)
+    const { place, replaced } = around === undefined ? {} : known.at.get(around)!
+    const told = new Set([...known.within.get(path) ?? [], ...replaced ? [replaced] : []])
+    const safe = [...told].reduce(withheld, message)
     const from = replaced && around === path && !safe.includes(replaced.names) ? ` (from ${replaced.names})` : ''
     return { path, message: `${safe}${from}`, ...place }
   }).sort((a, b) => a.file === b.file ? (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0) : 0)

@@ -1,7 +1,6 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { resolve } from 'node:path'
 import {
   checkServerIdentity, connect, createSecureContext, type ConnectionOptions, type DetailedPeerCertificate, type SecureContext, type TLSSocket,
 } from 'node:tls'
@@ -13,8 +12,13 @@ import { OptionsError, type OptionFault } from '../core/errors.ts'
 const text = z.string().regex(/-----BEGIN [A-Z0-9 ]+-----/,
   "is not PEM text, which has a line such as -----BEGIN CERTIFICATE-----; for a file write { file: 'path/to.pem' }")
 
+// Its base64 too, which is how keys travel in variables. What passes is a path, and messages show it.
+const noPath = /[\r\n]|-----BEGIN|LS0tLS1CRUdJTi/
+
 const file = z.strictObject({
-  file: z.string().min(1).describe("Path of a PEM file; a relative one starts at the process's working directory."),
+  file: z.string().min(1).refine((path) => !noPath.test(path), 'is no path: it has a line break, or is PEM itself. ' +
+    'Write PEM text as the option itself, without `file` (`key: process.env.TLS_KEY`), and leave line breaks out of a path')
+    .describe("Path of a PEM file; a relative one starts at the process's working directory."),
 })
 
 const source = z.union([text, file])
@@ -113,22 +117,34 @@ interface OwnKey {
 
 const textOf = (from: Source): string => {
   if (typeof from === 'string') return from
-  const path = resolve(from.file)
-  let content: string
+  // As it is written, and not resolved: what variables brought in is found and withheld by its text.
+  const path = from.file
+  let content: string | undefined
   try {
-    content = readFileSync(path, 'utf8')
+    content = regularText(path)
   } catch (error) {
     throw new Error(`the file cannot be read (${codeOf(error)} at '${path}'): check the path, which starts at the process's working directory ` +
       'if it is relative, and who may read the file', { cause: error })
   }
+  if (content === undefined) throw new Error(`'${path}' is a directory, a pipe or a device: give the path of a regular file`)
   if (content.trim() === '') throw new Error(`the file '${path}' is empty: write PEM into it first`)
   return content
+}
+
+/** The text of a regular file; `undefined` for anything else: to open a pipe would stop the process until somebody writes. */
+const regularText = (path: string): string | undefined => {
+  const opened = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    return fstatSync(opened).isFile() ? readFileSync(opened, 'utf8') : undefined
+  } finally {
+    closeSync(opened)
+  }
 }
 
 const certificateBlock = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g
 const keyBlock = /-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----[\s\S]*?-----END \1-----/
 
-const whereIn = (from: Source): string => typeof from === 'string' ? 'the text' : `the file '${resolve(from.file)}'`
+const whereIn = (from: Source): string => typeof from === 'string' ? 'the text' : `the file '${from.file}'`
 
 const certificatesIn = (from: Source): readonly X509Certificate[] => {
   const blocks = textOf(from).match(certificateBlock) ?? []

@@ -367,6 +367,13 @@ const table: readonly Bad[] = [
     ],
   },
   {
+    title: 'a default that has a variable in it', file: 'mesh.json', text: '{ "drain": "${A:-${B}}",\n  "egress": { "allow": ["x.${A:-y${B:-z}}"] } }', env: { A: 'hunter2', B: '1s' },
+    faults: [
+      'mesh.json:1:3 drain: the default of ${A} has a ${ in it, and a default is plain text: write ${A:-text}, or choose between variables where the process is started, or in a module (process.env.A || process.env.OTHER)',
+      'mesh.json:2:25 egress.allow[0]: the default of ${A} has a ${ in it, and a default is plain text: write ${A:-text}, or choose between variables where the process is started, or in a module (process.env.A || process.env.OTHER)',
+    ],
+  },
+  {
     title: 'a variable where a number is wanted', file: 'mesh.yaml', text: 'replayLimit: ${LIMIT}\n', env: { LIMIT: 'hunter2' },
     faults: [
       'mesh.yaml:1:1 replayLimit: must be a number, not a string (from ${LIMIT})',

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import { z } from 'zod'
 import { createMesh, kind, loadConfig, matcherKind, matchers, MeshConfigError, registries, type MeshInput } from '../../src/index.ts'
 import { fakeRuntime } from '../../src/testing/index.ts'
@@ -134,6 +136,27 @@ describe('variables', () => {
     assert.deepEqual(await load(t, routes('${LIMIT}', '${LIMIT}')), routes(4, '4'))
   })
 
+  test('are read together, though the schema looks at some only once others are read', async (t) => {
+    const one = z.strictObject({ mode: z.literal(1), port: z.int() })
+    const two = z.strictObject({ mode: z.literal(2), host: z.string() })
+    const modal = kind('modal', z.strictObject({ of: z.discriminatedUnion('mode', [one, two]) }), () => async function* () { yield [] })
+    const written = { clusters: { a: { registry: { type: 'modal', of: { mode: '${MODE}', port: '${PORT}' } } } } }
+    const path = fileOf(t, 'mesh.json', JSON.stringify(written))
+    assert.deepEqual(await loadConfig(path, { registries: registries.with(modal), env: { MODE: '1', PORT: '80' } }),
+      { clusters: { a: { registry: { type: 'modal', of: { mode: 1, port: 80 } } } } })
+  })
+
+  test('have the schema look a few times, however many they are', async (t) => {
+    let looks = 0
+    const counting = kind('counting', z.strictObject({ seen: z.string().refine(() => ++looks > 0) }), () => async function* () { yield [] })
+    const registry = { type: 'dns', hostname: 'a.b', port: '${PORT}' }
+    const clusters = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`c${n}`, { registry }]))
+    const path = fileOf(t, 'mesh.json', JSON.stringify({ clusters: { ...clusters, counted: { registry: { type: 'counting', seen: 'x' } } } }))
+    const read = await loadConfig(path, { registries: registries.with(counting), env: { PORT: '80' } }) as { clusters: Record<string, unknown> }
+    assert.deepEqual(read.clusters['c299'], { registry: { ...registry, port: 80 } })
+    assert.ok(looks <= 5, `it looked ${looks} times`)
+  })
+
   test('written without quotes in YAML are the same', async (t) => {
     const path = fileOf(t, 'mesh.yaml', 'clusters:\n  a:\n    registry:\n      type: dns\n      hostname: ${HOST}\n      port: ${PORT}\ndrain: ${D:-3s}\n')
     assert.deepEqual(await loadConfig(path, { env }), { clusters: { a: { registry: { type: 'dns', hostname: 'a.internal', port: 8080 } } }, drain: '3s' })
@@ -156,7 +179,11 @@ describe('variables', () => {
     const values: readonly string[] = [
       secret, `${secret}:99999999`, `http://${secret}@x`, `https://${secret}/x?y#z`, `[${secret}]:80`, `*.${secret}*`, `(${secret}`, `${secret}'s`,
       `/${secret}//`, `${secret}\n`, `${secret} `, `-${secret}`, `${secret}(?=x)`, `a'${secret}'b`, `"${secret}"`,
+      `../${secret}`, `/run//${secret}/./a`, `-----BEGIN PRIVATE KEY-----\n${secret}//\n-----END PRIVATE KEY-----\n`,
+      `-----BEGIN CERTIFICATE-----\\n${secret}\\n-----END CERTIFICATE-----`, Buffer.from(`-----BEGIN PRIVATE KEY-----\n${secret}`).toString('base64'),
     ]
+    // As it is, and in base64 wherever its bytes begin.
+    const shown = [secret, ...['', '-', '--'].map((before) => Buffer.from(before + secret).toString('base64').slice(before.length + 1, 8))]
     const v = '${SECRET}'
     const places: readonly object[] = [
       { drain: v }, { replayLimit: v }, { egress: v }, { egress: { allow: [v] } },
@@ -167,6 +194,8 @@ describe('variables', () => {
       { services: { a: { routes: [{ name: v, to: 'a' }, { name: v, to: 'a' }] } } },
       cluster({}, { hostname: v }), cluster({}, { servers: [v], resolver: v }), cluster({ balancer: { type: v } }), cluster({ registry: { type: v } }),
       cluster({ tls: { servername: v }, panic: v, breaker: v }), cluster({ registry: { type: 'static', endpoints: [v, { address: 'a:1', id: v }, v] } }),
+      cluster({ tls: { ca: v } }), cluster({ tls: { cert: v, key: v, passphrase: v } }), cluster({ tls: { ca: { file: v } } }),
+      cluster({ tls: { ca: [{ file: v }, { file: `${v}/../x.pem` }], cert: { file: `./${v}` }, key: { file: v } } }),
     ]
     let refused = 0
     for (const [index, place] of places.entries()) {
@@ -177,7 +206,8 @@ describe('variables', () => {
         } catch (error) {
           refused++
           assert.ok(error instanceof MeshConfigError, String(error))
-          assert.ok(!error.message.includes(secret), error.message)
+          const told = inspect(error, { depth: Infinity, showHidden: true })
+          assert.ok(!shown.some((part) => told.includes(part)), told)
           assert.ok(error.faults.every(({ line }) => line === 1))
         }
       }
@@ -297,4 +327,44 @@ test('a file that is not there, or is a directory, is an error that names it', a
   assert.deepEqual(await faultsOf(() => loadConfig(join(at, 'mesh.yaml'))), ['mesh.yaml: there is no such file'])
   const path = fileOf(t, 'mesh.yaml', '')
   assert.deepEqual(await faultsOf(() => loadConfig(join(path, 'x.yaml'))), ['mesh.yaml/x.yaml: cannot be read: ENOTDIR'])
+})
+
+test('a pipe is refused without waiting for somebody to write', { skip: process.platform === 'win32' }, async (t) => {
+  const path = join(directory(t), 'mesh.yaml')
+  execFileSync('mkfifo', [path])
+  assert.deepEqual(await faultsOf(() => loadConfig(path)), ['mesh.yaml: is a directory, a pipe or a device: a configuration is a regular file'])
+})
+
+test('a text of many megabytes is read as any other', async (t) => {
+  const path = fileOf(t, 'mesh.json', `{ "egress": { "allow": ["a.b"] }, "x": "${'a'.repeat(20_000_000)}" }`)
+  assert.deepEqual(await faultsOf(() => loadConfig(path)), [
+    'mesh.json:1:35 x: unknown key: known here: services, clusters, egress, telemetry, replayLimit, drain',
+  ])
+})
+
+test('whatever else reading fails with is the cause of an error that names the file, and no text of it is told', async (t) => {
+  const mine = new RangeError('hunter2')
+  const throwing = kind('throwing', z.strictObject({ a: z.string().refine(() => { throw mine }) }), () => async function* () { yield [] })
+  const path = fileOf(t, 'mesh.yaml', 'clusters: { a: { registry: { type: throwing, a: b } } }\n')
+  await assert.rejects(loadConfig(path, { registries: registries.with(throwing) }), (error: MeshConfigError) => {
+    assert.deepEqual(error.faults, [{
+      path: '', file: path, message: 'cannot be read: that failed with a RangeError, as where a text is far too long or the shape of an own kind throws',
+    }])
+    return error.name === 'MeshConfigError' && error.cause === mine
+  })
+})
+
+// Minutes, if each fault looked through every place: the limit is far from both.
+test('a file with a fault in every line is told of quickly, all faults with their lines and the first hundred in words', { timeout: 60_000 }, async (t) => {
+  const lines = 20_000
+  const path = fileOf(t, 'mesh.yaml', Array.from({ length: lines }, (_, n) => `unknown${n}: "\${HOST}"\n`).join(''))
+  await assert.rejects(loadConfig(path, { env: { HOST: 'hunter2' } }), (error: MeshConfigError) => {
+    assert.equal(error.faults.length, lines)
+    assert.ok(error.faults.every(({ path, line, column }, n) => path === `unknown${n}` && line === n + 1 && column === 1))
+    const told = error.message.split('\n')
+    assert.equal(told.length, 102)
+    assert.match(told[100]!, /mesh\.yaml:100:1 unknown99: unknown key: .* \(from \$\{HOST\}\)$/)
+    assert.equal(told[101], `  … and ${lines - 100} more`)
+    return true
+  })
 })

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import {
-  createMesh, kind, loadConfig, MeshConfigError, registries, watchConfig, type MeshEvents, type MeshOptions, type WatchOptions,
+  createMesh, kind, loadConfig, MeshConfigError, registries, watchConfig, type MeshEvents, type MeshInput, type MeshOptions, type WatchOptions,
 } from '../../src/index.ts'
 import { fakeRuntime, settle } from '../../src/testing/index.ts'
+import { authority } from '../support/authority.ts'
 import { directory } from './support.ts'
+
+const pki = authority()
 
 const config = (drain: number | string): string => `drain: ${drain}\n`
 
@@ -17,9 +20,9 @@ const config = (drain: number | string): string => `drain: ${drain}\n`
 const noPoll = 1e12
 
 /** A mesh on virtual time that watches a file, and what became of it. */
-const watching = async (t: TestContext, path: string, options: WatchOptions = {}, meshOptions: MeshOptions = {}) => {
+const watching = async (t: TestContext, path: string, options: WatchOptions = {}, meshOptions: MeshOptions = {}, made: MeshInput = { drain: 1 }) => {
   const runtime = fakeRuntime()
-  const mesh = createMesh({ drain: 1 }, { runtime, ...meshOptions })
+  const mesh = createMesh(made, { runtime, ...meshOptions })
   t.after(() => mesh.close())
   const applied: MeshEvents['config-applied'][] = []
   const rejected: unknown[] = []
@@ -212,6 +215,27 @@ test('nothing is applied for what changes nothing', async (t) => {
   assert.equal(applied.length, 1)
 })
 
+test('nothing is applied for what changes nothing where certificates come from files', { skip: pki === undefined }, async (t) => {
+  const at = directory(t)
+  const tls = (name: string): string => {
+    writeFileSync(join(at, name), pki!.root)
+    return `{ ca: { file: ${join(at, name)} }, cert: { file: ${join(at, 'cert.pem')} }, key: { file: ${join(at, 'key.pem')} } }`
+  }
+  writeFileSync(join(at, 'cert.pem'), pki!.client.cert)
+  writeFileSync(join(at, 'key.pem'), pki!.client.key)
+  const path = join(at, 'mesh.yaml')
+  const text = (name: string): string => `clusters:\n  a: { registry: { type: static, endpoints: [a:1] }, tls: ${tls(name)} }\n`
+  writeFileSync(path, text('ca.pem'))
+  const { applied, rest, until } = await watching(t, path, { poll: 200 }, {}, await loadConfig(path))
+  await rest()
+  writeFileSync(path, `# a comment\n${text('ca.pem')}`)
+  await rest()
+  assert.deepEqual(applied, [])
+  writeFileSync(path, text('other.pem'))
+  await until(() => applied.length === 1)
+  assert.deepEqual(applied, [{ added: [], changed: ['clusters.a'], removed: [] }])
+})
+
 test('what somebody else gave to update stays until the file changes', async (t) => {
   const path = join(directory(t), 'mesh.yaml')
   writeFileSync(path, config(2))
@@ -285,6 +309,39 @@ test('variables and the kinds of the mesh are at hand', async (t) => {
   writeFileSync(path, 'clusters:\n  a: { registry: { type: flat-file, port: "${PORT}" } }\n')
   const { until, mesh } = await watching(t, path, { env: { PORT: '81' } }, { registries: registries.with(flat) } as object)
   await until(() => mesh.status().clusters['a']?.endpoints[0]?.address === 'a:81')
+})
+
+test('a pipe is told, and the file that takes its place is taken over', { skip: process.platform === 'win32' }, async (t) => {
+  const path = join(directory(t), 'mesh.yaml')
+  execFileSync('mkfifo', [path])
+  const { until, drain, rejected } = await watching(t, path)
+  await until(() => rejected.length === 1)
+  assert.equal(faultOf(rejected[0]), 'mesh.yaml : is a directory, a pipe or a device: a configuration is a regular file')
+  writeFileSync(`${path}.tmp`, config(2))
+  renameSync(`${path}.tmp`, path)
+  await until(() => drain() === 2)
+})
+
+describe('options are refused that cannot be used:', () => {
+  const wanted = "watchConfig's option 'poll' must be a whole number of milliseconds above 0, not "
+  const how = ': write 10_000 for ten seconds'
+  const bad: Readonly<Record<string, readonly [options: object, message: string]>> = {
+    'no number': [{ poll: NaN }, `${wanted}NaN${how}`],
+    'a negative time': [{ poll: -1 }, `${wanted}-1${how}`],
+    'no time': [{ poll: 0 }, `${wanted}0${how}`],
+    'a part of a millisecond': [{ poll: 0.5 }, `${wanted}0.5${how}`],
+    'endless time': [{ poll: Infinity }, `${wanted}Infinity${how}`],
+    'a duration as text': [{ poll: '10s' }, `${wanted}a string${how}`],
+    'null': [{ poll: null }, `${wanted}null${how}`],
+    'an option that is not known': [{ pol: 5 }, "watchConfig has no option 'pol': did you mean 'poll'?"],
+  }
+  for (const [title, [options, message]] of Object.entries(bad)) {
+    test(title, async (t) => {
+      const mesh = createMesh({}, { runtime: fakeRuntime() })
+      t.after(() => mesh.close())
+      assert.throws(() => watchConfig(mesh, join(directory(t), 'mesh.yaml'), options), { name: 'TypeError', message })
+    })
+  }
 })
 
 describe('it ends', () => {

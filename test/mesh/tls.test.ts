@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -47,8 +48,9 @@ const mistakes: Readonly<Record<string, readonly [tls: unknown, path: string, me
   'a path as text in a list': [{ ca: [root, './root.pem'] }, 'ca[1]', /is not PEM text/],
   'a number as the key': [{ key: 5 }, 'key', /must be a string or an object, not 5/],
   'something beside the file': [{ ca: { file: 'root.pem', encoding: 'der' } }, 'ca.encoding', /unknown key/],
-  'a file that is not there': [{ ca: { file: 'nowhere/root.pem' } }, 'ca', /cannot be read \(ENOENT at '\/.*\/nowhere\/root\.pem'\).*working directory/],
-  'a directory as the file': [{ ca: { file: '.' } }, 'ca', /cannot be read \(EISDIR at /],
+  'a file that is not there': [{ ca: { file: 'nowhere//../root.pem' } }, 'ca', /cannot be read \(ENOENT at 'nowhere\/\/\.\.\/root\.pem'\).*working directory/],
+  'a directory as the file': [{ ca: { file: '.' } }, 'ca', /^'\.' is a directory, a pipe or a device: give the path of a regular file$/],
+  'a line break in the path': [{ ca: { file: `${at('ca.pem')}\n` } }, 'ca.file', /^is no path: it has a line break, or is PEM itself\..*leave line breaks out/],
   'an empty file': [{ ca: [root, file('empty.pem', ' \n')] }, 'ca[1]', /the file '\/.*\/empty\.pem' is empty: write PEM into it first/],
   'a file without PEM': [{ ca: file('plain.pem', 'hello') }, 'ca', /plain\.pem' has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----/],
   'a key as the authority': [{ ca: client?.key }, 'ca', /^the text has no certificate in PEM/],
@@ -70,6 +72,35 @@ describe('a mistake in `tls` is refused with its place and what to do', { skip }
       assert.match(faults[0]!.message, message)
     })
   }
+
+  for (const [form, written] of Object.entries({
+    'as it is': (pem: string) => pem,
+    'on one line': (pem: string) => pem.replaceAll('\n', '\\n'),
+    'in base64': (pem: string) => Buffer.from(pem).toString('base64'),
+  })) {
+    test(`PEM ${form} where a path is wanted, of which nothing is repeated`, () => {
+      const places: Readonly<Record<string, (from: object) => object>> = {
+        'ca.file': (ca) => ({ ca }),
+        'ca[1].file': (ca) => ({ ca: [root, ca] }),
+        'cert.file': (cert) => ({ cert, key: client.key }),
+        'key.file': (key) => ({ cert: client.cert, key }),
+      }
+      for (const [place, tls] of Object.entries(places)) {
+        const pem = written(place === 'key.file' ? client.key : client.cert)
+        const [fault, ...others] = faultsOf(tls({ file: pem }))
+        assert.equal(fault!.path, `clusters.order.tls.${place}`)
+        assert.match(fault!.message, /^is no path: it has a line break, or is PEM itself\. Write PEM text as the option itself, without `file`/)
+        assert.doesNotMatch(fault!.message, /BEGIN|LS0t/)
+        assert.deepEqual(others, [])
+        for (let at = 0; at + 12 <= pem.length; at += 12) assert.ok(!fault!.message.includes(pem.slice(at, at + 12)))
+      }
+    })
+  }
+
+  test('a pipe as the file, without waiting for somebody to write', { skip: process.platform === 'win32' }, () => {
+    execFileSync('mkfifo', [at('pipe.pem')])
+    assert.match(faultsOf({ ca: { file: at('pipe.pem') } })[0]!.message, /pipe\.pem' is a directory, a pipe or a device: give the path of a regular file$/)
+  })
 
   test('all faults of a cluster are told at once', () => {
     const faults = faultsOf({ ca: [{ file: '/nowhere/1' }, root, { file: '/nowhere/2' }], cert: { file: '/nowhere/3' }, key: { file: '/nowhere/4' } })
