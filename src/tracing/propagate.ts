@@ -4,6 +4,7 @@ import type { HeaderList } from '../core/request.ts'
 import type { Layer } from '../core/send.ts'
 import type { TelemetryConfig } from './config.ts'
 import { contextOf } from './spans.ts'
+import { currentTracer } from './tracer.ts'
 import { readGrpcTimeout, readTimeLeft, timeLeftHeader, wholeMilliseconds, writeGrpcTimeout } from './time-left.ts'
 
 /** The key by which OpenTelemetry's own packages know that somebody else traces already. It has no public name in the API. */
@@ -24,7 +25,7 @@ export const propagate = ({ tracing, deadline }: TelemetryConfig): Layer<Attempt
   if (place.getValue(suppressed) !== true) {
     if (tracing) propagation.inject(place, added, pushing)
     keepOtherKeys(added, call)
-    addPassport(added, attempt.headers, call)
+    addPassport(added, attempt.headers, call, tracing && currentTracer() === undefined ? [] : propagation.fields())
   }
   if (call.requestId !== '') added.push('x-request-id', call.requestId)
   if (deadline) addTimeLeft(added, attempt)
@@ -48,10 +49,13 @@ const formatsIn = (headers: HeaderList): readonly string[] => {
   return formats
 }
 
-/** Adds what came in with the inbound request, but for formats that the application's propagator speaks for and fields that the caller wrote. */
-const addPassport = (added: string[], headers: HeaderList, { passport }: Call): void => {
+/**
+ * Adds what came in with the inbound request, but for formats that stand there already, written by the propagator or by the caller, and
+ * those of `fields`: the propagator's own while somebody traces. (Without a tracer it writes nothing, and the trace would be lost.)
+ */
+const addPassport = (added: string[], headers: HeaderList, { passport }: Call, fields: readonly string[]): void => {
   if (!passport || passport.headers.length === 0) return
-  const spokenFor = propagation.fields().map((name) => formatOf(name.toLowerCase())).concat(formatsIn(headers), formatsIn(added))
+  const spokenFor = fields.map((name) => formatOf(name.toLowerCase())).concat(formatsIn(headers), formatsIn(added))
   for (let i = 0; i < passport.headers.length; i += 2) {
     const name = passport.headers[i]!
     if (!spokenFor.includes(formatOf(name))) added.push(name, passport.headers[i + 1]!)
