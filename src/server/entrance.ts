@@ -20,6 +20,9 @@ const admitted = Symbol('enmesh.admitted')
 
 const nothing: ReadHeader = () => undefined
 
+/** Ends the deadline with the response that it was for. */
+export const liftDeadline = (passport: Passport): void => { passport.deadline = Number.POSITIVE_INFINITY }
+
 /** Where requests come in: what all hooks do. */
 export class Entrance {
   readonly #runtime: Runtime
@@ -49,6 +52,8 @@ export class Entrance {
     const admission = this.open(new NodeInbound(request, framework))
     const { passport, span } = admission
     request[admitted] = admission
+    // However it ended: nobody waits for it any more.
+    if (passport.deadline < Number.POSITIVE_INFINITY) response.once('close', () => liftDeadline(passport))
     if (!response.headersSent) response.setHeader('x-request-id', passport.requestId)
     const handle = (): T => {
       keepContext(passport, request, response)

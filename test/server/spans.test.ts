@@ -14,7 +14,7 @@ import {
 import express from 'express'
 import { Hono } from 'hono'
 import { detached, systemClock } from '../../src/runtime/clock.ts'
-import { currentPassport, expressPassport, honoPassport, withPassport } from '../../src/server/index.ts'
+import { currentPassport, expressPassport, honoPassport, withoutPassport, withPassport } from '../../src/server/index.ts'
 import { gate } from '../scenarios/support/story.ts'
 import { ask, frameworks, listening, meshFor, recorder } from './support.ts'
 
@@ -289,12 +289,13 @@ test('background work that a request happens to start has no active span', async
   const address = await listening(t, createServer(withPassport(async (_request, response) => {
     systemClock.background(0, () => { seen.push(trace.getActiveSpan()); ticked.open() })
     detached(() => seen.push(trace.getActiveSpan()))
+    withoutPassport(() => seen.push(trace.getActiveSpan()))
     assert.ok(trace.getActiveSpan())
     await ticked.opened
     response.end()
   })))
   assert.equal((await ask(address, '/')).status, 200)
-  assert.deepEqual(seen, [undefined, undefined])
+  assert.deepEqual(seen, [undefined, undefined, undefined])
 })
 
 describe("Express's routes", () => {
