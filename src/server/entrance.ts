@@ -1,7 +1,7 @@
 import { carry, type Passport } from '../core/passport.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { readPassport, type ReadHeader } from '../tracing/inbound.ts'
-import { startServerSpan, type InboundRequest, type ServerSpan } from '../tracing/server-span.ts'
+import { ServerSpans, type InboundRequest, type ServerSpan } from '../tracing/server-span.ts'
 import { keepContext } from './keep-context.ts'
 import { NodeInbound, type Framework, type NodeRequest, type NodeResponse } from './node-inbound.ts'
 import { checkOptions, type PassportOptions } from './options.ts'
@@ -27,6 +27,7 @@ export const liftDeadline = (passport: Passport): void => { passport.deadline = 
 export class Entrance {
   readonly #runtime: Runtime
   readonly #restarts: boolean
+  readonly #spans = new ServerSpans()
 
   constructor(options: PassportOptions) {
     checkOptions(options)
@@ -38,7 +39,7 @@ export class Entrance {
   open(request: InboundRequest): Admission {
     const read = this.#restarts ? nothing : request.header
     const passport = readPassport(read, this.#runtime)
-    return { passport, span: startServerSpan(request, read, passport) }
+    return { passport, span: this.#spans.start(request, read, passport) }
   }
 
   /** Runs what handles one of Node's requests, with its passport; its response says the request id, whatever it will be. */
