@@ -1,5 +1,6 @@
 import { createNoopMeter, metrics, type Attributes, type BatchObservableCallback, type MeterProvider } from '@opentelemetry/api'
 import { createInstruments, sortOf, type Instruments, type ObservableName } from './instruments.ts'
+import { shielded } from './shielded.ts'
 import { scope } from './tracer.ts'
 
 /** Takes one figure of a mesh. */
@@ -80,14 +81,16 @@ let stop = (): void => {}
  */
 export const currentInstruments = (): Instruments | undefined => {
   const provider = metrics.getMeterProvider()
-  if (provider !== known) follow(provider)
+  if (provider !== known) shielded('following a meter provider', () => follow(provider))
   return instruments
 }
 
 const follow = (provider: MeterProvider): void => {
-  stop()
+  const stopBefore = stop
   stop = () => {}
   known = provider
+  instruments = undefined
+  shielded('leaving a meter provider', stopBefore)
   told = new Figures()
   past.points.clear()
   const meter = provider.getMeter(scope)

@@ -8,6 +8,7 @@ import type { Channels } from '../runtime/channels.ts'
 import type { MetricsConfig } from './config.ts'
 import { ClusterCounts } from './counts.ts'
 import { currentInstruments, observe, type Figured, type Observed, type Tell } from './meter.ts'
+import { shielded } from './shielded.ts'
 
 /** How a cluster stands at one moment. */
 export interface ClusterFigures {
@@ -108,7 +109,8 @@ export class MeshMetrics implements Observed {
       counts.attempts[verdict(attempt, ending) ?? 'none']++
       const instruments = currentInstruments()
       if (instruments && timed()) {
-        instruments.duration.record((attempt.endedAt - attempt.startedAt) / 1_000, requests.outcome(attempt.status, ending))
+        const seconds = (attempt.endedAt - attempt.startedAt) / 1_000
+        shielded('recording a duration', () => instruments.duration.record(seconds, requests.outcome(attempt.status, ending)))
       }
     }
     return (next) => (attempt) => {

@@ -5,6 +5,7 @@ import {
 import type { Passport } from '../core/passport.ts'
 import { onlyValid, type ReadHeader } from './inbound.ts'
 import { readHost, type Peer } from './peer.ts'
+import { shielded } from './shielded.ts'
 import { currentTracer } from './tracer.ts'
 import { knownMethod } from './url.ts'
 
@@ -65,7 +66,8 @@ export class ServerSpan {
       span.setAttribute('error.type', String(status))
       span.setStatus({ code: SpanStatusCode.ERROR })
     }
-    span.end()
+    // Told by an event of the response, where what is thrown ends the process.
+    shielded('ending a SERVER span', () => span.end())
   }
 }
 
@@ -83,8 +85,9 @@ export class ServerSpans {
     if (!tracer || this.#isUnderWay(trace.getActiveSpan(), request)) return undefined
     const parent = extract(request, read)
     const method = knownMethod(request.method) === '_OTHER' ? 'HTTP' : request.method
-    const span = tracer.startSpan(method, { kind: SpanKind.SERVER, attributes: attributesOf(request, passport) }, parent)
-    return isSpanContextValid(span.spanContext()) ? new ServerSpan(span, parent, method) : undefined
+    const attributes = attributesOf(request, passport)
+    const span = shielded('starting a SERVER span', () => tracer.startSpan(method, { kind: SpanKind.SERVER, attributes }, parent))
+    return span && isSpanContextValid(span.spanContext()) ? new ServerSpan(span, parent, method) : undefined
   }
 
   /**
@@ -104,12 +107,8 @@ export class ServerSpans {
 const extract = (request: InboundRequest, read: ReadHeader): Context => {
   const base = trace.deleteSpan(context.active())
   const getter: TextMapGetter<ReadHeader> = { get: (valid, name) => valid(name.toLowerCase()), keys: () => [...request.names()] }
-  try {
-    return propagation.extract(base, onlyValid(read), getter)
-  } catch {
-    // A propagator that stumbles over what a stranger wrote must not cost the request its answer.
-    return base
-  }
+  // A propagator that stumbles over what a stranger wrote must not cost the request its answer.
+  return shielded("extracting a request's context", () => propagation.extract(base, onlyValid(read), getter)) ?? base
 }
 
 const attributesOf = (request: InboundRequest, passport: Passport): Attributes => {
