@@ -14,6 +14,9 @@ export { watchConfig, type WatchOptions } from './config-file/watch.ts'
 export { configSchema, type JsonSchema } from './config-file/schema.ts'
 export type { Environment } from './config-file/substitute.ts'
 
+// Work that belongs to no inbound request
+export { withoutPassport } from './core/passport.ts'
+
 // What goes wrong
 export { MeshConfigError, MeshError, type AttemptRecord, type ConfigFault, type MeshErrorCode, type MeshErrorDetails } from './core/errors.ts'
 

@@ -19,23 +19,23 @@ export const deadline = (defaultMs: number): Layer<Call> => (next) => (call) => 
   if (call.deadline === Number.POSITIVE_INFINITY) return next(call)
   const exceeded = inherited < own ? inheritedExceeded : ownExceeded
   // Whoever asked has given up already: nothing is sent.
-  if (call.remaining <= 0) return Promise.reject(exceeded(call))
+  if (call.remaining <= 0) return Promise.reject(exceeded(call, 'nothing was sent'))
   call.onEnd(call.clock.after(call.remaining, () => {
-    if (call.deadline !== Number.POSITIVE_INFINITY) call.abort(exceeded(call))
+    if (call.deadline !== Number.POSITIVE_INFINITY) call.abort(exceeded(call, progress(call)))
   }))
   return next(call)
 }
 
-const ownExceeded = (call: Call): Error => call.error(
+const ownExceeded = (call: Call, came: string): Error => call.error(
   'ENMESH_DEADLINE_EXCEEDED',
-  `${call} took longer than its timeout of ${milliseconds(call.deadline - call.startedAt)} ms: ${progress(call)}. ` +
+  `${call} took longer than its timeout of ${milliseconds(call.deadline - call.startedAt)} ms: ${came}. ` +
   "Look at what was slow, or raise 'timeout' on the route or 'mesh.timeout' for this call (0 is none).",
 )
 
-const inheritedExceeded = (call: Call): Error => call.error(
+const inheritedExceeded = (call: Call, came: string): Error => call.error(
   'ENMESH_DEADLINE_EXCEEDED',
   `${call} had ${milliseconds(Math.max(0, call.deadline - call.startedAt))} ms left of the deadline of the inbound request that it was made for: ` +
-  `${progress(call)}. Look at what took the time before it and since, or have the caller wait longer.`,
+  `${came}. Look at what took the time before it and since, or have the caller wait longer.`,
 )
 
 const milliseconds = (ms: number): number => Math.round(ms * 1000) / 1000

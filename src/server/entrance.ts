@@ -1,7 +1,7 @@
 import { carry, type Passport } from '../core/passport.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { readPassport, type ReadHeader } from '../tracing/inbound.ts'
-import { startServerSpan, type InboundRequest, type ServerSpan } from '../tracing/server-span.ts'
+import { ServerSpans, type InboundRequest, type ServerSpan } from '../tracing/server-span.ts'
 import { keepContext } from './keep-context.ts'
 import { NodeInbound, type Framework, type NodeRequest, type NodeResponse } from './node-inbound.ts'
 import { checkOptions, type PassportOptions } from './options.ts'
@@ -20,10 +20,14 @@ const admitted = Symbol('enmesh.admitted')
 
 const nothing: ReadHeader = () => undefined
 
+/** Ends the deadline with the response that it was for. */
+export const liftDeadline = (passport: Passport): void => { passport.deadline = Number.POSITIVE_INFINITY }
+
 /** Where requests come in: what all hooks do. */
 export class Entrance {
   readonly #runtime: Runtime
   readonly #restarts: boolean
+  readonly #spans = new ServerSpans()
 
   constructor(options: PassportOptions) {
     checkOptions(options)
@@ -35,7 +39,7 @@ export class Entrance {
   open(request: InboundRequest): Admission {
     const read = this.#restarts ? nothing : request.header
     const passport = readPassport(read, this.#runtime)
-    return { passport, span: startServerSpan(request, read, passport) }
+    return { passport, span: this.#spans.start(request, read, passport) }
   }
 
   /** Runs what handles one of Node's requests, with its passport; its response says the request id, whatever it will be. */
@@ -49,6 +53,8 @@ export class Entrance {
     const admission = this.open(new NodeInbound(request, framework))
     const { passport, span } = admission
     request[admitted] = admission
+    // However it ended: nobody waits for it any more.
+    if (passport.deadline < Number.POSITIVE_INFINITY) response.once('close', () => liftDeadline(passport))
     if (!response.headersSent) response.setHeader('x-request-id', passport.requestId)
     const handle = (): T => {
       keepContext(passport, request, response)

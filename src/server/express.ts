@@ -1,6 +1,6 @@
 import { Entrance } from './entrance.ts'
 import type { NodeRequest, NodeResponse } from './node-inbound.ts'
-import { followRoute, type Routed } from './express-route.ts'
+import { ExpressRoutes, type Routed } from './express-route.ts'
 import type { PassportOptions } from './options.ts'
 
 /** A request of Express, as far as its passport and its span need it. */
@@ -16,10 +16,11 @@ export interface ExpressRequest extends NodeRequest, Routed {
  */
 export const expressPassport = (options: PassportOptions = {}): ((request: ExpressRequest, response: NodeResponse, next: () => void) => void) => {
   const entrance = new Entrance(options)
+  const routes = new ExpressRoutes()
   return (request, response, next) => entrance.admit(request, response, () => next(), {
     get client() { return request.ip },
     get scheme() { return request.protocol },
     get target() { return request.originalUrl },
-    followRoute: () => followRoute(request),
+    followRoute: () => routes.follow(request),
   })
 }

@@ -19,10 +19,12 @@ export interface FastifyHooks {
   ): unknown
 }
 
-const plugin = (instance: FastifyHooks, options: PassportOptions, done: (error?: Error) => void): void => {
-  const { inbound, runtime } = options
-  // Fastify adds options of its own, such as `prefix`.
-  const entrance = new Entrance({ ...(inbound !== undefined && { inbound }), ...(runtime && { runtime }) })
+/** What `register` of Fastify takes for itself, and hands on to the plugin all the same. */
+const fastifyOptions: readonly string[] = ['prefix', 'logLevel', 'logSerializers']
+
+// Async for what it throws: Fastify lets that of a plugin with a callback through as an uncaught exception.
+const plugin = async (instance: FastifyHooks, options: PassportOptions): Promise<void> => {
+  const entrance = new Entrance(Object.fromEntries(Object.entries(options).filter(([name]) => !fastifyOptions.includes(name))))
   instance.addHook('onRequest', (request, reply, next) => {
     entrance.admit(request.raw, reply.raw, next, {
       get client() { return request.ip },
@@ -31,13 +33,13 @@ const plugin = (instance: FastifyHooks, options: PassportOptions, done: (error?:
       followRoute: () => () => request.routeOptions?.url,
     })
   })
-  done()
 }
 
 /**
  * Plugin of Fastify 4 and 5, to be registered before any other: `app.register(fastifyPassport)`, with `PassportOptions` if there are any.
  * It holds for the whole app, in every scope: each request is handled with its passport, from the `onRequest` hooks registered after it
- * to `onResponse`, failures and unknown paths included. See `withPassport` for what that means.
+ * to `onResponse`, failures and unknown paths included. See `withPassport` for what that means. Options that are none fail the start of the app
+ * with a `TypeError`; those of Fastify's own are let through.
  */
 export const fastifyPassport = Object.assign(plugin, {
   // What the package fastify-plugin does: without it the hook would hold in a scope of the plugin's own, where there are no routes.

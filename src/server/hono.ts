@@ -1,6 +1,6 @@
 import { carry } from '../core/passport.ts'
 import type { InboundRequest } from '../tracing/server-span.ts'
-import { Entrance } from './entrance.ts'
+import { Entrance, liftDeadline } from './entrance.ts'
 import type { NodeRequest, NodeResponse } from './node-inbound.ts'
 import type { PassportOptions } from './options.ts'
 
@@ -18,7 +18,7 @@ export interface HonoContext {
   /** With `@hono/node-server`: Node's own request and response. */
   readonly env: unknown
   readonly finalized: boolean
-  readonly res: { readonly status: number }
+  readonly res: { readonly status: number, readonly headers: Pick<Headers, 'has'> }
   /** Writes a header field of the response. */
   header(name: string, value: string): void
 }
@@ -43,7 +43,8 @@ const admit = async (entrance: Entrance, context: HonoContext, next: () => Promi
   try {
     await carry(passport, () => span ? span.run(next) : next())
   } finally {
-    if (context.finalized) context.header('x-request-id', passport.requestId)
+    liftDeadline(passport)
+    if (context.finalized && !context.res.headers.has('x-request-id')) context.header('x-request-id', passport.requestId)
     span?.end(context.finalized ? context.res.status : undefined, routeOf(context))
   }
 }

@@ -8,4 +8,4 @@ export type { PassportOptions } from './options.ts'
 export type { NodeRequest, NodeResponse } from './node-inbound.ts'
 
 // What the present code runs for
-export { currentPassport, type Passport } from '../core/passport.ts'
+export { currentPassport, withoutPassport, type Passport } from '../core/passport.ts'

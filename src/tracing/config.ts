@@ -23,7 +23,7 @@ export const telemetryConfig = z.strictObject({
   metrics: z.union([z.literal(false), metricsConfig], { error: 'must be false, or groups such as { connections: false }' }).prefault({})
     .describe('Metrics, by group; false switches all of them off.'),
   requestId: z.boolean().default(true).describe('Whether each call to a service carries an x-request-id, that of its inbound request where there is one.'),
-  deadline: z.boolean().default(true).describe('Whether each attempt tells the service how long it is waited for, as x-envoy-expected-rq-timeout-ms.'),
+  deadline: z.boolean().default(true).describe('Whether each attempt tells the service the time left of the call, as x-envoy-expected-rq-timeout-ms.'),
 })
 
 /** Parsed form of `telemetryConfig`. */

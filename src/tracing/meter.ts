@@ -1,14 +1,21 @@
 import { createNoopMeter, metrics, type Attributes, type BatchObservableCallback, type MeterProvider } from '@opentelemetry/api'
 import { createInstruments, sortOf, type Instruments, type ObservableName } from './instruments.ts'
+import { shielded } from './shielded.ts'
 import { scope } from './tracer.ts'
 
 /** Takes one figure of a mesh. */
 export type Tell = (name: ObservableName, value: number, attributes: Attributes) => void
 
-/** A mesh that can be read whenever somebody collects. */
-export interface Observed {
-  /** Tells all its figures as they are now. */
+/** What can be read whenever somebody collects. */
+export interface Figured {
+  /** Tells its figures as they are now. */
   tell(tell: Tell): void
+}
+
+/** A mesh that can be read. */
+export interface Observed extends Figured {
+  /** Its counters, which `tell` leaves out. They outlive it, so they hold nothing of it. */
+  readonly counters: Figured
 }
 
 interface Point {
@@ -33,9 +40,15 @@ class Figures {
  * A process has one meter of this name, and an SDK takes one value of a series at a time, the latest. So the meshes of the process
  * are added up here: two that call clusters of the same name are one series.
  */
-const meshes = new Set<Observed>()
+const meshes = new Set<Entry>()
 
-/** Counts of meshes that were closed under this provider: a counter must not go back, and what it grew by since the last look is still to be told. */
+/** Held weakly: a mesh that nobody has closed is collected like anything else that nobody uses. */
+interface Entry {
+  readonly mesh: WeakRef<Observed>
+  readonly counters: Figured
+}
+
+/** Counts of meshes that were closed, or collected, under this provider: a counter must not go back, and what it grew by since the last look is still to be told. */
 const past = new Figures()
 
 /** What was told last. */
@@ -46,7 +59,10 @@ const report: BatchObservableCallback = (result) => {
   const { observables } = instruments
   const now = new Figures()
   for (const { name, value, attributes } of past.points.values()) now.add(name, value, attributes)
-  for (const mesh of meshes) mesh.tell(now.add)
+  for (const { mesh, counters } of meshes) {
+    mesh.deref()?.tell(now.add)
+    counters.tell(now.add)
+  }
   // SDKs go on to report a sum that nobody tells any more with its last value: what is gone is told to be 0, once.
   for (const [key, { name, attributes }] of told.points) {
     if (sortOf(name) === 'level' && !now.points.has(key)) result.observe(observables[name], 0, attributes)
@@ -65,14 +81,16 @@ let stop = (): void => {}
  */
 export const currentInstruments = (): Instruments | undefined => {
   const provider = metrics.getMeterProvider()
-  if (provider !== known) follow(provider)
+  if (provider !== known) shielded('following a meter provider', () => follow(provider))
   return instruments
 }
 
 const follow = (provider: MeterProvider): void => {
-  stop()
+  const stopBefore = stop
   stop = () => {}
   known = provider
+  instruments = undefined
+  shielded('leaving a meter provider', stopBefore)
   told = new Figures()
   past.points.clear()
   const meter = provider.getMeter(scope)
@@ -83,12 +101,20 @@ const follow = (provider: MeterProvider): void => {
   stop = () => meter.removeBatchObservableCallback(report, all)
 }
 
+const retire = (entry: Entry): void => {
+  meshes.delete(entry)
+  if (instruments) entry.counters.tell(past.add)
+}
+
+const collected = new FinalizationRegistry(retire)
+
 /** Has a mesh read from now on; the returned function ends it and is called once. */
 export const observe = (mesh: Observed): () => void => {
-  meshes.add(mesh)
+  const entry: Entry = { mesh: new WeakRef(mesh), counters: mesh.counters }
+  meshes.add(entry)
+  collected.register(mesh, entry, entry)
   return () => {
-    meshes.delete(mesh)
-    if (!instruments) return
-    mesh.tell((name, value, attributes) => { if (sortOf(name) === 'counter') past.add(name, value, attributes) })
+    collected.unregister(entry)
+    retire(entry)
   }
 }

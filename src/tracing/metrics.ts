@@ -7,7 +7,8 @@ import type { Layer } from '../core/send.ts'
 import type { Channels } from '../runtime/channels.ts'
 import type { MetricsConfig } from './config.ts'
 import { ClusterCounts } from './counts.ts'
-import { currentInstruments, observe, type Observed, type Tell } from './meter.ts'
+import { currentInstruments, observe, type Figured, type Observed, type Tell } from './meter.ts'
+import { shielded } from './shielded.ts'
 
 /** How a cluster stands at one moment. */
 export interface ClusterFigures {
@@ -32,10 +33,37 @@ const trailers = channel('undici:request:trailers')
  */
 const isMeasuredBelow = (): boolean => created.hasSubscribers && trailers.hasSubscribers
 
+/** The counts of one mesh, by cluster. Apart from it, so that they can be told once more when it is gone. */
+class MeshCounts implements Figured {
+  readonly #counts = new Map<string, ClusterCounts>()
+  /** Whether they are told. */
+  told = false
+
+  /** Those of a cluster. */
+  of(cluster: string): ClusterCounts {
+    let counts = this.#counts.get(cluster)
+    if (!counts) {
+      counts = new ClusterCounts(cluster)
+      this.#counts.set(cluster, counts)
+    }
+    return counts
+  }
+
+  /** Those of all clusters. */
+  all(): Iterable<ClusterCounts> {
+    return this.#counts.values()
+  }
+
+  tell(tell: Tell): void {
+    if (!this.told) return
+    for (const [cluster, counts] of this.#counts) tellCounts(tell, cluster, counts)
+  }
+}
+
 /** What one mesh tells OpenTelemetry's metrics. Counts whether or not somebody collects, so that nothing is missing once somebody does. */
 export class MeshMetrics implements Observed {
   readonly #channels: Channels
-  readonly #counts = new Map<string, ClusterCounts>()
+  readonly counters = new MeshCounts()
   #groups: MetricsConfig | false = false
   #clusters: () => readonly ClusterFigures[] = () => []
   #close: (() => void) | undefined
@@ -47,6 +75,7 @@ export class MeshMetrics implements Observed {
   /** Has the mesh observed from now on, in these groups and with these clusters. */
   observe(groups: MetricsConfig | false, clusters: () => readonly ClusterFigures[]): void {
     this.#groups = groups
+    this.counters.told = groups !== false && groups.mesh
     this.#clusters = clusters
     if (groups === false) return
     this.#close ??= this.#open()
@@ -55,7 +84,7 @@ export class MeshMetrics implements Observed {
 
   #open(): () => void {
     const unsubscribe = this.#channels.on('endpoint-ejected', (detail) => {
-      this.#of((detail as MeshEvents['endpoint-ejected']).cluster).ejections++
+      this.counters.of((detail as MeshEvents['endpoint-ejected']).cluster).ejections++
     })
     const stop = observe(this)
     return () => {
@@ -72,7 +101,7 @@ export class MeshMetrics implements Observed {
 
   /** Around each attempt at a cluster: counts it, and measures how long it takes to the end of its body. */
   measure(cluster: string, { duration }: MetricsConfig): Layer<Attempt> {
-    const counts = this.#of(cluster)
+    const counts = this.counters.of(cluster)
     const timed = duration === 'auto' ? () => !isMeasuredBelow() : () => duration
     const onEnd = (attempt: Attempt, ending: Ending): void => {
       const requests = counts.of(attempt.call.request)
@@ -80,7 +109,8 @@ export class MeshMetrics implements Observed {
       counts.attempts[verdict(attempt, ending) ?? 'none']++
       const instruments = currentInstruments()
       if (instruments && timed()) {
-        instruments.duration.record((attempt.endedAt - attempt.startedAt) / 1_000, requests.outcome(attempt.status, ending))
+        const seconds = (attempt.endedAt - attempt.startedAt) / 1_000
+        shielded('recording a duration', () => instruments.duration.record(seconds, requests.outcome(attempt.status, ending)))
       }
     }
     return (next) => (attempt) => {
@@ -93,28 +123,17 @@ export class MeshMetrics implements Observed {
     }
   }
 
-  #of(cluster: string): ClusterCounts {
-    let counts = this.#counts.get(cluster)
-    if (!counts) {
-      counts = new ClusterCounts(cluster)
-      this.#counts.set(cluster, counts)
-    }
-    return counts
-  }
-
   tell(tell: Tell): void {
     if (this.#groups === false) return
     const { requests, connections, mesh } = this.#groups
     const clusters = this.#clusters()
     if (requests) this.#tellRequests(tell)
     if (connections) for (const cluster of clusters) tellConnections(tell, cluster)
-    if (!mesh) return
-    for (const [cluster, counts] of this.#counts) tellCounts(tell, cluster, counts)
-    for (const cluster of clusters) tellState(tell, cluster)
+    if (mesh) for (const cluster of clusters) tellState(tell, cluster)
   }
 
   #tellRequests(tell: Tell): void {
-    for (const counts of this.#counts.values()) {
+    for (const counts of this.counters.all()) {
       for (const { active, attributes } of counts.requests()) tell('requests', active, attributes)
     }
   }

@@ -1,9 +1,11 @@
-import { context, createContextKey, propagation, type TextMapSetter } from '@opentelemetry/api'
+import { context, createContextKey, propagation, type Context, type TextMapSetter } from '@opentelemetry/api'
 import type { Attempt, Call } from '../core/call.ts'
 import type { HeaderList } from '../core/request.ts'
 import type { Layer } from '../core/send.ts'
 import type { TelemetryConfig } from './config.ts'
+import { shielded } from './shielded.ts'
 import { contextOf } from './spans.ts'
+import { currentTracer } from './tracer.ts'
 import { readGrpcTimeout, readTimeLeft, timeLeftHeader, wholeMilliseconds, writeGrpcTimeout } from './time-left.ts'
 
 /** The key by which OpenTelemetry's own packages know that somebody else traces already. It has no public name in the API. */
@@ -19,12 +21,12 @@ const pushing: TextMapSetter<string[]> = { set: (list, name, value) => { list.pu
  */
 export const propagate = ({ tracing, deadline }: TelemetryConfig): Layer<Attempt> => (next) => (attempt) => {
   const { call } = attempt
-  const added: string[] = []
   const place = contextOf(attempt)
-  if (place.getValue(suppressed) !== true) {
-    if (tracing) propagation.inject(place, added, pushing)
+  const carried = place.getValue(suppressed) !== true
+  const added = carried && tracing ? injected(place) : []
+  if (carried) {
     keepOtherKeys(added, call)
-    addPassport(added, attempt.headers, call)
+    addPassport(added, attempt.headers, call, tracing)
   }
   if (call.requestId !== '') added.push('x-request-id', call.requestId)
   if (deadline) addTimeLeft(added, attempt)
@@ -32,6 +34,17 @@ export const propagate = ({ tracing, deadline }: TelemetryConfig): Layer<Attempt
   if (attempt.span === undefined) return next(attempt)
   return context.with(context.active().setValue(suppressed, true), next, undefined, attempt)
 }
+
+/** What the application's propagator writes; nothing if it throws, so that no format stands there by half. */
+const injected = (place: Context): string[] => shielded("injecting an attempt's context", () => {
+  const list: string[] = []
+  propagation.inject(place, list, pushing)
+  return list
+}) ?? []
+
+/** The fields of the application's propagator, while somebody traces: without a tracer it writes none, and the trace that came would be lost. */
+const propagatorFields = (tracing: boolean): readonly string[] =>
+  tracing && currentTracer() === undefined ? [] : shielded("asking for a propagator's fields", () => propagation.fields()) ?? []
 
 /**
  * The format that a field (its name in lower case) belongs to. Fields of one format are taken from one source: the state of one trace
@@ -48,10 +61,10 @@ const formatsIn = (headers: HeaderList): readonly string[] => {
   return formats
 }
 
-/** Adds what came in with the inbound request, but for formats that the application's propagator speaks for and fields that the caller wrote. */
-const addPassport = (added: string[], headers: HeaderList, { passport }: Call): void => {
+/** Adds what came in with the inbound request, but for formats that the application's propagator speaks for, and those that stand there already. */
+const addPassport = (added: string[], headers: HeaderList, { passport }: Call, tracing: boolean): void => {
   if (!passport || passport.headers.length === 0) return
-  const spokenFor = propagation.fields().map((name) => formatOf(name.toLowerCase())).concat(formatsIn(headers), formatsIn(added))
+  const spokenFor = propagatorFields(tracing).map((name) => formatOf(name.toLowerCase())).concat(formatsIn(headers), formatsIn(added))
   for (let i = 0; i < passport.headers.length; i += 2) {
     const name = passport.headers[i]!
     if (!spokenFor.includes(formatOf(name))) added.push(name, passport.headers[i + 1]!)

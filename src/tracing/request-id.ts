@@ -32,8 +32,8 @@ export const newRequestId = (random: Random): string => {
   return written.toString('latin1')
 }
 
-/** Names each call: as the caller did, else as the inbound request is named, else anew. */
+/** Names each call: as the caller did, else as the inbound request is named, else anew. An empty name is none. */
 export const requestId = (random: Random): Layer<Call> => (next) => (call) => {
-  call.requestId = call.request.header('x-request-id') ?? call.passport?.requestId ?? newRequestId(random)
+  call.requestId = call.request.header('x-request-id') || call.passport?.requestId || newRequestId(random)
   return next(call)
 }

@@ -5,6 +5,7 @@ import {
 import type { Passport } from '../core/passport.ts'
 import { onlyValid, type ReadHeader } from './inbound.ts'
 import { readHost, type Peer } from './peer.ts'
+import { shielded } from './shielded.ts'
 import { currentTracer } from './tracer.ts'
 import { knownMethod } from './url.ts'
 
@@ -65,36 +66,49 @@ export class ServerSpan {
       span.setAttribute('error.type', String(status))
       span.setStatus({ code: SpanStatusCode.ERROR })
     }
-    span.end()
+    // Told by an event of the response, where what is thrown ends the process.
+    shielded('ending a SERVER span', () => span.end())
   }
 }
 
-/**
- * Starts the SERVER span of an inbound request, where OpenTelemetry has an SDK and nobody else has done so: `undefined` if a span
- * is under way already, or if tracing is suppressed. Its parent is what the application's propagator finds in the request.
- */
-export const startServerSpan = (request: InboundRequest, read: ReadHeader, passport: Passport): ServerSpan | undefined => {
-  const tracer = currentTracer()
-  if (!tracer || isUnderWay(trace.getActiveSpan())) return undefined
-  const parent = extract(request, read)
-  const method = knownMethod(request.method) === '_OTHER' ? 'HTTP' : request.method
-  const span = tracer.startSpan(method, { kind: SpanKind.SERVER, attributes: attributesOf(request, passport) }, parent)
-  return isSpanContextValid(span.spanContext()) ? new ServerSpan(span, parent, method) : undefined
-}
+/** Starts SERVER spans where requests come in. */
+export class ServerSpans {
+  /** What is active where the hook is made, such as a span around the start of the application: it is no request's own. */
+  readonly #outside = trace.getActiveSpan()
 
-/** A sampled span that records no more has ended: it was left over where the server began to listen, and is not this request's. */
-const isUnderWay = (span: Span | undefined): boolean =>
-  span !== undefined && (span.isRecording() || (span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0)
+  /**
+   * Starts the SERVER span of an inbound request, where OpenTelemetry has an SDK and nobody else has done so: `undefined` if a span
+   * is under way already, or if tracing is suppressed. Its parent is what the application's propagator finds in the request.
+   */
+  start(request: InboundRequest, read: ReadHeader, passport: Passport): ServerSpan | undefined {
+    const tracer = currentTracer()
+    if (!tracer || this.#isUnderWay(trace.getActiveSpan(), request)) return undefined
+    const parent = extract(request, read)
+    const method = knownMethod(request.method) === '_OTHER' ? 'HTTP' : request.method
+    const attributes = attributesOf(request, passport)
+    const span = shielded('starting a SERVER span', () => tracer.startSpan(method, { kind: SpanKind.SERVER, attributes }, parent))
+    return span && isSpanContextValid(span.spanContext()) ? new ServerSpan(span, parent, method) : undefined
+  }
+
+  /**
+   * Whether a span is this request's own, and not left over where the server began to listen. One that records is; a sampled one that
+   * records no more has ended. An unsampled one never recorded: it is told by the trace that came, else by not having been there before.
+   */
+  #isUnderWay(span: Span | undefined, request: InboundRequest): boolean {
+    if (span === undefined || span.isRecording()) return span !== undefined
+    const { traceFlags, traceId } = span.spanContext()
+    if ((traceFlags & TraceFlags.SAMPLED) !== 0) return false
+    // As it came, whether or not it is taken over: an instrumentation around knows nothing of `inbound`.
+    const came = trace.getSpanContext(extract(request, request.header))
+    return came ? came.traceId === traceId : span !== this.#outside
+  }
+}
 
 const extract = (request: InboundRequest, read: ReadHeader): Context => {
   const base = trace.deleteSpan(context.active())
   const getter: TextMapGetter<ReadHeader> = { get: (valid, name) => valid(name.toLowerCase()), keys: () => [...request.names()] }
-  try {
-    return propagation.extract(base, onlyValid(read), getter)
-  } catch {
-    // A propagator that stumbles over what a stranger wrote must not cost the request its answer.
-    return base
-  }
+  // A propagator that stumbles over what a stranger wrote must not cost the request its answer.
+  return shielded("extracting a request's context", () => propagation.extract(base, onlyValid(read), getter)) ?? base
 }
 
 const attributesOf = (request: InboundRequest, passport: Passport): Attributes => {

@@ -1,12 +1,13 @@
 import {
   context, isSpanContextValid, SpanKind, SpanStatusCode, trace,
-  type Attributes, type Context, type Span,
+  type Attributes, type Context, type Span, type SpanOptions, type Tracer,
 } from '@opentelemetry/api'
 import type { Attempt, Call } from '../core/call.ts'
 import { MeshError } from '../core/errors.ts'
 import type { Ending } from '../core/reply.ts'
 import type { Layer } from '../core/send.ts'
 import { parseAddress } from './peer.ts'
+import { shielded } from './shielded.ts'
 import { currentTracer } from './tracer.ts'
 import { knownMethod, urlOf } from './url.ts'
 
@@ -27,13 +28,17 @@ export const callSpan: Layer<Call> = (next) => (call) => {
   return next(call)
 }
 
+/** Without a span where an SDK's sampler or processor throws. */
+const startSpan = (tracer: Tracer | undefined, name: string, options: SpanOptions, parent: Context | undefined): Span | undefined =>
+  shielded('starting a span', () => tracer?.startSpan(name, options, parent))
+
 /** Milliseconds since the epoch at which a call began. */
 const beginning = (call: Call): number => call.clock.wall() - (call.clock.now() - call.startedAt)
 
 const startCallSpan = (call: Call): Span | undefined => {
   const [first] = call.attempts
   const link = first?.span?.spanContext()
-  return currentTracer()?.startSpan(`call ${call.service}`, {
+  return startSpan(currentTracer(), `call ${call.service}`, {
     kind: SpanKind.INTERNAL,
     startTime: beginning(call),
     attributes: { 'enmesh.service': call.service, 'enmesh.route': call.route, 'http.request.method': knownMethod(call.request.method) },
@@ -71,9 +76,9 @@ export const attemptSpan: Layer<Attempt> = (next) => (attempt) => {
   if (!tracer || !call.context) return next(attempt)
   if (attempt.number === 2) call.span = startCallSpan(call)
   const parent = call.span ? trace.setSpan(call.context, call.span) : call.context
-  const span = tracer.startSpan(nameOf(call), { kind: SpanKind.CLIENT, attributes: attributesOf(attempt) }, parent)
+  const span = startSpan(tracer, nameOf(call), { kind: SpanKind.CLIENT, attributes: attributesOf(attempt) }, parent)
   // Inside an SDK's own work tracing is suppressed, and there is no span to carry on.
-  if (!isSpanContextValid(span.spanContext())) return next(attempt)
+  if (!span || !isSpanContextValid(span.spanContext())) return next(attempt)
   attempt.span = span
   attempt.onEnd(endAttemptSpan)
   return context.with(trace.setSpan(parent, span), next, undefined, attempt)

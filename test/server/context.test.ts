@@ -12,7 +12,7 @@ import Fastify from 'fastify'
 import { Hono } from 'hono'
 import { createMesh, registries } from '../../src/index.ts'
 import { detached, systemClock } from '../../src/runtime/clock.ts'
-import { currentPassport, expressPassport, fastifyPassport, honoPassport, withPassport } from '../../src/server/index.ts'
+import { currentPassport, expressPassport, fastifyPassport, honoPassport, withoutPassport, withPassport, type Passport } from '../../src/server/index.ts'
 import { FakeClock, FakeRegistry, seededRandom, settle } from '../../src/testing/index.ts'
 import { gate } from '../scenarios/support/story.ts'
 import { ask, frameworks, listening, meshFor, recorder, turns } from './support.ts'
@@ -257,13 +257,18 @@ test("Fastify's plugin holds in every scope and hook, and for requests that are 
   t.after(() => app.close())
   const hooks: string[] = []
   app.get('/before', async () => idNow())
-  await app.register(fastifyPassport, { prefix: '/ignored', inbound: 'continue' })
+  await app.register(fastifyPassport, { prefix: '/ignored', logLevel: 'warn', logSerializers: {}, inbound: 'continue' })
   for (const hook of ['preParsing', 'preValidation', 'preHandler', 'onSend', 'onResponse'] as const) {
     app.addHook(hook as 'preHandler', async () => { hooks.push(`${hook} ${idNow()}`) })
   }
   await app.register(async (scope) => {
     await scope.register(async (inner) => { inner.get('/deep', async () => idNow()) })
   })
+  let passport: Passport | undefined
+  app.get('/timed', async () => { passport = currentPassport() })
+  await app.inject({ url: '/timed', headers: { 'grpc-timeout': '1H' } })
+  while (passport!.deadline !== Infinity) await nextTurn()
+  hooks.length = 0
   const { body, headers } = await app.inject({ url: '/deep', headers: { 'x-request-id': 'deep' } })
   assert.deepEqual([body, headers['x-request-id']], ['deep', 'deep'])
   assert.equal((await app.inject({ url: '/before', headers: { 'x-request-id': 'b' } })).body, 'b')
@@ -276,4 +281,71 @@ test('what is no option is refused in words', () => {
     assert.throws(() => hook({ inbund: 'restart' }), /^TypeError: enmesh\/server has no option 'inbund': did you mean 'inbound'\?$/)
     assert.throws(() => hook({ inbound: 'restrat' }), /^TypeError: 'inbound' of enmesh\/server must be 'continue' or 'restart', not "restrat"$/)
   }
+})
+
+test("what is no option is refused by Fastify's plugin too, when the app starts", async () => {
+  for (const [options, message] of [
+    [{ inboud: 'restart' }, /^TypeError: enmesh\/server has no option 'inboud': did you mean 'inbound'\?$/],
+    [{ prefix: '/a', inbound: 'restrat' }, /^TypeError: 'inbound' of enmesh\/server must be 'continue' or 'restart', not "restrat"$/],
+  ] as const) {
+    await assert.rejects(async () => Fastify().register(fastifyPassport, options as object), message)
+  }
+})
+
+test("off Node's server, a request id that Hono's handler writes stands", async () => {
+  const app = new Hono()
+  app.use(honoPassport())
+  app.get('/', (context) => context.text('ok', 200, { 'x-request-id': 'my-own' }))
+  app.get('/handed-on', () => new Response('ok', { headers: { 'x-request-id': 'their-own' } }))
+  assert.equal((await app.request('/', { headers: { 'x-request-id': 'came' } })).headers.get('x-request-id'), 'my-own')
+  assert.equal((await app.request('/handed-on')).headers.get('x-request-id'), 'their-own')
+})
+
+test("off Node's server, Hono's deadline ends with the middleware", async () => {
+  const app = new Hono()
+  app.use(honoPassport({ runtime: { clock: new FakeClock() } }))
+  let passport: Passport | undefined
+  app.get('/', (context) => {
+    passport = currentPassport()
+    return context.text(String(passport?.deadline))
+  })
+  assert.equal(await (await app.request('/', { headers: { 'x-envoy-expected-rq-timeout-ms': '100' } })).text(), '1100')
+  assert.equal(passport?.deadline, Infinity)
+})
+
+test('the deadline ends with a response whose client hung up, too', async (t) => {
+  const inside = gate()
+  const over = gate()
+  let passport: Passport | undefined
+  const address = await listening(t, createServer(withPassport((_request, response) => {
+    passport = currentPassport()
+    response.once('close', over.open)
+    inside.open()
+  })))
+  const [host, port] = address.split(':')
+  const socket = connect(Number(port), host)
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\ngrpc-timeout: 1H\r\n\r\n')
+  await inside.opened
+  assert.ok(passport!.deadline < Infinity)
+  socket.destroy()
+  await over.opened
+  assert.equal(passport!.deadline, Infinity)
+})
+
+test('work that a request starts without its passport has none, and no active span, whatever it starts in turn', async (t) => {
+  const seen: string[] = []
+  const done = gate()
+  const address = await listening(t, createServer(withPassport(async (_request, response) => {
+    const made = withoutPassport(() => {
+      seen.push(idNow())
+      systemClock.after(0, () => { seen.push(idNow()); done.open() })
+      return 'made'
+    })
+    seen.push(made, idNow())
+    await done.opened
+    seen.push(idNow())
+    response.end()
+  })))
+  await ask(address, '/', { 'x-request-id': 'kept' })
+  assert.deepEqual(seen, ['none', 'made', 'kept', 'none', 'kept'])
 })

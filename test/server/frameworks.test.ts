@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { AsyncResource } from 'node:async_hooks'
 import { describe, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { currentPassport } from '../../src/server/index.ts'
+import { currentPassport, type Passport } from '../../src/server/index.ts'
 import { FakeClock } from '../../src/testing/index.ts'
 import { ask, frameworks, listening, meshFor, recorder } from './support.ts'
 
@@ -128,6 +129,28 @@ for (const [name, serve] of Object.entries(frameworks)) {
       assert.equal(status, 200)
       assert.deepEqual(JSON.parse(body), { code: 'ENMESH_DEADLINE_EXCEEDED' })
       assert.equal(recorded.length, 0)
+    })
+
+    test('work that a request left running makes calls after its deadline, once the response is over', async (t) => {
+      const clock = new FakeClock()
+      const { address: next, headers: recorded } = await recorder(t)
+      const mesh = meshFor(t, { services: { 'next.test': [next] } }, { runtime: { clock } })
+      let passport: Passport | undefined
+      let refresh: (() => Promise<string>) | undefined
+      const address = await listening(t, await serve({
+        options: { runtime: { clock } },
+        thing: () => {
+          passport = currentPassport()
+          // As a timer would, in the context of the request.
+          refresh = AsyncResource.bind(async () => (await mesh.fetch('http://next.test/')).text())
+          return {}
+        },
+      }))
+      await ask(address, path, { 'x-request-id': 'left-1', 'grpc-timeout': '1S' })
+      while (passport!.deadline !== Infinity) await nextTurn()
+      await clock.advance(2_000)
+      assert.equal(await refresh!(), 'ok')
+      assert.equal(recorded[0]!['x-request-id'], 'left-1')
     })
 
     test("with inbound: 'restart' nothing that came is taken over", async (t) => {

@@ -9,12 +9,12 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { B3Propagator } from '@opentelemetry/propagator-b3'
 import {
-  AlwaysOffSampler, InMemorySpanExporter, ParentBasedSampler, AlwaysOnSampler, SimpleSpanProcessor, TracerProvider, type ReadableSpan,
+  AlwaysOffSampler, InMemorySpanExporter, ParentBasedSampler, AlwaysOnSampler, SimpleSpanProcessor, TracerProvider, type ReadableSpan, type Sampler,
 } from '@opentelemetry/sdk-trace'
 import express from 'express'
 import { Hono } from 'hono'
 import { detached, systemClock } from '../../src/runtime/clock.ts'
-import { currentPassport, expressPassport, honoPassport, withPassport } from '../../src/server/index.ts'
+import { currentPassport, expressPassport, honoPassport, withoutPassport, withPassport } from '../../src/server/index.ts'
 import { gate } from '../scenarios/support/story.ts'
 import { ask, frameworks, listening, meshFor, recorder } from './support.ts'
 
@@ -26,7 +26,7 @@ const route = '/shops/:shop/things/:thing'
 
 let exporter: InMemorySpanExporter
 
-const register = (propagator: TextMapPropagator, sampler = new ParentBasedSampler({ root: new AlwaysOnSampler() })): void => {
+const register = (propagator: TextMapPropagator, sampler: Sampler = new ParentBasedSampler({ root: new AlwaysOnSampler() })): void => {
   exporter = new InMemorySpanExporter()
   trace.setGlobalTracerProvider(new TracerProvider({ sampler, spanProcessors: [new SimpleSpanProcessor({ exporter })] }))
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
@@ -220,6 +220,55 @@ test('an unsampled span that is under way is a span under way', async (t) => {
   assert.equal(seen, theirs)
 })
 
+describe('an unsampled span that was left over where the server began to listen', () => {
+  /** Drops the span of the start, and records what requests make. */
+  const dropping = (): void => {
+    unregister()
+    const sampler = { shouldSample: (...[, , name]: Parameters<Sampler['shouldSample']>) => ({ decision: name === 'boot' ? 0 : 2 }) }
+    register(w3c(), sampler as Sampler)
+  }
+  const startedBy = <T>(task: () => Promise<T>): Promise<T> => trace.getTracer('theirs').startActiveSpan('boot', async (span) => {
+    const made = await task()
+    span.end()
+    return made
+  })
+
+  test('does not hide the trace of requests', async (t) => {
+    dropping()
+    const server = createServer(withPassport((_request, response) => { response.end() }))
+    const address = await startedBy(() => listening(t, server))
+    await ask(address, '/', { traceparent })
+    const { parentSpanContext } = await serverSpan()
+    assert.deepEqual([parentSpanContext?.traceId, parentSpanContext?.spanId], [traceId, spanId])
+  })
+
+  test('is none of a request without a trace, if it was there when the hook was made', async (t) => {
+    dropping()
+    const address = await startedBy(() => plain(t))
+    await ask(address, '/')
+    assert.equal((await serverSpan()).parentSpanContext, undefined)
+  })
+
+  test('is told from that of an instrumentation by the trace that came, also where nothing is taken over', async (t) => {
+    unregister()
+    register(w3c(), new ParentBasedSampler({ root: new AlwaysOnSampler() }))
+    const seen: (string | undefined)[] = []
+    const listener = withPassport((_request, response) => {
+      seen.push(trace.getActiveSpan()?.spanContext().spanId)
+      response.end()
+    }, { inbound: 'restart' })
+    const address = await listening(t, createServer((request, response) => {
+      context.with(propagation.extract(context.active(), request.headers), () => trace.getTracer('theirs').startActiveSpan('theirs', (span) => {
+        seen.push(span.spanContext().spanId)
+        listener(request, Object.assign(response, { req: request }))
+      }))
+    }))
+    await ask(address, '/', { traceparent: `00-${traceId}-${spanId}-00` })
+    assert.equal(seen.length, 2)
+    assert.equal(seen[0], seen[1])
+  })
+})
+
 test('a span that ended where the server began to listen is not that of its requests', async (t) => {
   const address = await trace.getTracer('theirs').startActiveSpan('boot', async (span) => {
     const address = await plain(t)
@@ -289,12 +338,13 @@ test('background work that a request happens to start has no active span', async
   const address = await listening(t, createServer(withPassport(async (_request, response) => {
     systemClock.background(0, () => { seen.push(trace.getActiveSpan()); ticked.open() })
     detached(() => seen.push(trace.getActiveSpan()))
+    withoutPassport(() => seen.push(trace.getActiveSpan()))
     assert.ok(trace.getActiveSpan())
     await ticked.opened
     response.end()
   })))
   assert.equal((await ask(address, '/')).status, 200)
-  assert.deepEqual(seen, [undefined, undefined])
+  assert.deepEqual(seen, [undefined, undefined, undefined])
 })
 
 describe("Express's routes", () => {
@@ -324,6 +374,64 @@ describe("Express's routes", () => {
     assert.equal(await routeOf(t, app, '/tenants/42/orders/7/broken'), '/tenants/:tenant/orders/:order/broken')
     assert.equal(await routeOf(t, app, '/tenants/42/orders/7/none'), undefined)
     assert.equal(await routeOf(t, app, '/files/a'), undefined)
+  })
+
+  /** An application whose every mount has the same router. */
+  const mounted = (...mounts: readonly (string | RegExp)[]): express.Express => {
+    const router = express.Router({ mergeParams: true })
+    router.get('/orders/:order', (_request, response) => { response.end() })
+    router.use('/in/:id', express.Router({ mergeParams: true }).get('/orders', (_request, response) => { response.end() }))
+    router.use('/orders', express.Router({ mergeParams: true }).get('/:order/lines', (_request, response) => { response.end() }))
+    const app = express()
+    app.use(expressPassport())
+    for (const mount of mounts) app.use(mount, router)
+    return app
+  }
+
+  test('have a star for a mount path of which the pattern can not be told from what it matched', async (t) => {
+    const app = mounted('/users/:id', '/user-:id', '/v:version/:tenant', /^\/re\/(\d+)/, '/opt{/:lang}', '/from/:a/to/:b', '/w/*rest/end')
+    for (const [path, route] of [
+      ['/users/7/orders/1', '/users/:id/orders/:order'],
+      ['/users/%7E/orders/1', '/users/:id/orders/:order'],
+      ['/users/users/orders/1', '/*/orders/:order'],
+      ['/users/s/orders/1', '/*/orders/:order'],
+      ['/user-7/orders/1', '/*/orders/:order'],
+      ['/v1/acme/orders/1', '/*/orders/:order'],
+      ['/re/12/orders/3', '/*/orders/:order'],
+      ['/opt/de/orders/1', '/opt/:lang/orders/:order'],
+      ['/from/1/to/2/orders/3', '/from/:a/to/:b/orders/:order'],
+      ['/from/1/to/1/orders/3', '/*/orders/:order'],
+      ['/w/a/b/end/orders/1', '/*/orders/:order'],
+      ['/w/a/b/c/end/orders/1/lines', '/*/orders/:order/lines'],
+      ['/users/7/orders/1/lines', '/users/:id/orders/:order/lines'],
+      ['/users/orders/orders/1/lines', '/users/:id/*/:order/lines'],
+      ['/users/7/in/8/orders', '/users/:id/in/:id/orders'],
+      ['/users/7/in/7/orders', '/users/:id/*/orders'],
+    ] as const) assert.equal(await routeOf(t, app, path), route, path)
+  })
+
+  test('have a star for a mount inside of which the hook stands', async (t) => {
+    const inner = express.Router()
+    inner.use(expressPassport())
+    inner.get('/orders', (_request, response) => { response.end() })
+    const app = express()
+    app.use('/tenants/:tenant', express.Router().use('/x', inner))
+    assert.equal(await routeOf(t, app, '/tenants/42/x/orders'), '/*/orders')
+  })
+
+  test('are no more than so many, whatever callers ask for', async (t) => {
+    const app = mounted('/plain', /^\/v\d+/)
+    const address = await listening(t, createServer(app))
+    const routes = async (paths: readonly string[]): Promise<readonly unknown[]> => {
+      exporter.reset()
+      for (const path of paths) await ask(address, path)
+      return (await spans(SpanKind.SERVER, paths.length)).map(({ attributes }) => attributes['http.route'])
+    }
+    assert.deepEqual(await routes(['/plain/orders/1', '/PLAIN/orders/1', '/pLain/orders/1']), Array(3).fill('/plain/orders/:order'))
+    const all = await routes(Array.from({ length: 300 }, (_, at) => `/v${at}/orders/1`))
+    assert.equal(new Set(all).size, 256, '255 beside the plain one, and the star')
+    assert.equal(all.at(-1), '/*/orders/:order')
+    assert.deepEqual(await routes(['/plain/orders/1']), ['/plain/orders/:order'])
   })
 
   test('leave what handlers see of their request as it was', async (t) => {

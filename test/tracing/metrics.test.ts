@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test, type TestContext } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { metrics, type Meter, type MeterProvider } from '@opentelemetry/api'
 import { createMesh, registries, type Mesh, type MeshInput, type MeshOptions } from '../../src/index.ts'
 import { FakeRegistry, fakeRuntime, scriptedUpstream, settle, type Script } from '../../src/testing/index.ts'
@@ -8,6 +9,7 @@ import { gate, load, rejection, story } from '../scenarios/support/story.ts'
 import { refused, says } from '../scenarios/support/upstream.ts'
 import { listing, virtual } from '../mesh/support.ts'
 import { pageText } from '../docs/samples.ts'
+import { collectGarbage } from '../soak/support/memory.ts'
 import { collecting } from './collecting.ts'
 
 const duration = 'http.client.request.duration'
@@ -358,6 +360,24 @@ test('a mesh that is closed is observed no more: what it counted is told once, t
   const { mesh: other } = meshFor(t, { ...plain, services: {}, clusters: {} })
   assert.deepEqual(await next.collect(), [], 'nothing of the closed one is left')
   await other.close()
+})
+
+test('a mesh that nobody closes is collected once nobody uses it, and what it counted stays told', async (t) => {
+  const { by } = collecting(t)
+  const drop = async (): Promise<WeakRef<Mesh>> => {
+    const { mesh } = virtual(plain)
+    await get(mesh)
+    return new WeakRef(mesh)
+  }
+  const dropped = await Promise.all(Array.from({ length: 20 }, drop))
+  for (let turn = 0; turn < 10; turn++) {
+    // What was looked at through a WeakRef stays until the turn is over.
+    await nextTurn()
+    collectGarbage()
+  }
+  assert.equal(dropped.filter((ref) => ref.deref()).length, 0)
+  assert.equal((await by('enmesh.attempts', 'enmesh.attempt.verdict'))['success'], 20)
+  assert.deepEqual(await by('enmesh.endpoints', 'enmesh.endpoint.state'), {}, 'of it nothing is left')
 })
 
 test('a cluster that an update removes is told to be empty', async (t) => {

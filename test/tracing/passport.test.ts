@@ -113,6 +113,7 @@ test("a call is named by its caller, else by its inbound request, else anew; all
   assert.deepEqual(await carry(passport(), () => idsOf({ headers: { 'X-Request-ID': 'mine' } })), ['mine'])
   assert.deepEqual(await idsOf({ headers: { 'X-Request-ID': 'mine' } }), ['mine'])
   assert.deepEqual(await carry(passport(), () => idsOf()), ['inbound-1'])
+  assert.deepEqual(await carry(passport(), () => idsOf({ headers: { 'x-request-id': '' } })), ['inbound-1'], 'an empty name is none')
   const made = [await idsOf(), await idsOf()]
   for (const ids of made) {
     assert.equal(ids.length, 1)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { context, propagation, SpanKind, type SpanContext, type TextMapPropagator } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { CompositePropagator } from '@opentelemetry/core'
 import { AWSXRayPropagator } from '@opentelemetry/propagator-aws-xray'
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3'
@@ -164,4 +165,19 @@ test('with tracing off, what a propagator speaks is left to whoever uses it, and
   const headers = ['traceparent', `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`, 'uber-trace-id', '1:2:0:1']
   await carry({ requestId: 'r', headers, deadline: Infinity }, async () => (await mesh.fetch('http://svc.test/')).text())
   assert.deepEqual(onWire(server.requests[0]!, known), { 'uber-trace-id': ['1:2:0:1'] })
+})
+
+test('with propagators but no tracer, what came in travels on, but for what a propagator writes all the same', async (t) => {
+  unregister()
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+  propagation.setGlobalPropagator(w3c())
+  const stage = story(t)
+  const server = await stage.upstream(says('fine'))
+  const mesh = stage.mesh({ services: { 'svc.test': [server.address] } })
+  const headers = ['traceparent', `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`, 'tracestate', 'a=1', 'baggage', 'tenant=came']
+  const send = () => carry({ requestId: 'r', headers, deadline: Infinity }, async () => (await mesh.fetch('http://svc.test/')).text())
+  await send()
+  assert.deepEqual(onWire(server.requests[0]!, known), { traceparent: [headers[1]], tracestate: ['a=1'], baggage: ['tenant=came'] })
+  await context.with(propagation.setBaggage(context.active(), propagation.createBaggage({ tenant: { value: 'acme' } })), send)
+  assert.deepEqual(onWire(server.requests[1]!, known), { traceparent: [headers[1]], tracestate: ['a=1'], baggage: ['tenant=acme'] })
 })
