@@ -21,18 +21,20 @@ export const memorySection = (results: MemoryResults): string =>
 
 const marks = (name: string): readonly [string, string] => [`<!-- ${name}: written by the benchmark -->`, `<!-- end of ${name} -->`]
 
-/** The part of a page between the marks of a section. */
-export const sectionOf = (page: string, name: string): string => {
+/** Where the text between the marks of a section begins and ends. Throws for a page without it. */
+const boundsOf = (page: string, name: string): readonly [from: number, to: number] => {
   const [begin, end] = marks(name)
   const from = page.indexOf(begin)
   const to = page.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`the page has no section '${name}' between '${begin}' and '${end}'`)
-  return page.slice(from + begin.length, to).trim()
+  if (from < 0 || to < from) throw new Error(`The page has no section '${name}': it needs a line '${begin}', and below it '${end}'`)
+  return [from + begin.length, to]
 }
+
+/** The text between the marks of a section. */
+export const sectionOf = (page: string, name: string): string => page.slice(...boundsOf(page, name)).trim()
 
 /** The page with another text between the marks of a section. */
 export const withSection = (page: string, name: string, text: string): string => {
-  const [begin, end] = marks(name)
-  const old = sectionOf(page, name)
-  return page.replace(`${begin}\n\n${old}${old && '\n\n'}${end}`, () => `${begin}\n\n${text}\n\n${end}`)
+  const [from, to] = boundsOf(page, name)
+  return `${page.slice(0, from)}\n\n${text}\n\n${page.slice(to)}`
 }
