@@ -22,7 +22,7 @@ export const spread = (values: readonly number[]): Spread => {
 export const figures = {
   cpu: { title: 'CPU µs/request', digits: 1 },
   throughput: { title: 'requests/s', digits: 0 },
-  p50: { title: 'p50 ms', digits: 2 },
+  p50: { title: 'p50 ms', digits: 3 },
   p99: { title: 'p99 ms', digits: 2 },
   p999: { title: 'p99.9 ms', digits: 2 },
   allocated: { title: 'heap KiB/request', digits: 1 },
