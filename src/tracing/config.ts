@@ -18,7 +18,7 @@ export type MetricsConfig = z.output<typeof metricsConfig>
 export const telemetryConfig = z.strictObject({
   tracing: z.boolean().default(true).describe(
     "Spans of calls and attempts, and their context in the application's own format on the wire; false leaves both to another " +
-    'instrumentation. What came with an inbound request travels on in either case.',
+    'instrumentation. Formats of an inbound request that no propagator of the application speaks travel on in either case.',
   ),
   metrics: z.union([z.literal(false), metricsConfig], { error: 'must be false, or groups such as { connections: false }' }).prefault({})
     .describe('Metrics, by group; false switches all of them off.'),

@@ -315,7 +315,7 @@ const table: readonly Bad[] = [
   {
     title: 'a name that JavaScript keeps', file: 'mesh.json', text: '{ "services": {},\n  "__proto__": {} }',
     faults: [
-      'mesh.json:2:3 __proto__: unknown key: known here: services, clusters, egress, replayLimit, drain',
+      'mesh.json:2:3 __proto__: unknown key: known here: services, clusters, egress, telemetry, replayLimit, drain',
     ],
   },
   {

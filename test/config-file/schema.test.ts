@@ -36,10 +36,12 @@ const good: Readonly<Record<string, object>> = {
   'every option of a cluster': cluster({
     balancer: { type: 'least-request', choices: 3 }, breaker: { calls: 1, failures: 0.5, window: '1s', open: 1 }, budget: { percent: 0, perSecond: 0, window: '1s' },
     outlier: { failures: 1, ejection: '1s', maxEjection: '1m', maxEjected: 100 }, panic: 0, slowStart: '30s', connections: 1, pending: 1, requests: 1,
-    connectTimeout: '1s', keepAlive: '1s', tls: { ca: ['pem'], servername: 'b' },
+    connectTimeout: '1s', keepAlive: '1s', tls: { servername: 'b', verify: true, alpn: ['http/1.1'] },
   }),
   'policies switched off': cluster({ breaker: false, outlier: false, tls: true, balancer: { type: 'peak-ewma', decay: '1s' } }),
   'a registry by name': registry({ ...dns, family: 6, minTtl: '1s', maxTtl: 2000, resolver: 'dns', servers: ['10.0.0.2:53'], tls: true }),
+  'telemetry by group': { telemetry: { tracing: false, metrics: { duration: true, mesh: false }, requestId: false, deadline: false } },
+  'no metrics': { telemetry: { metrics: false } },
   'egress by list': { egress: { allow: ['*.example.com'] }, replayLimit: 0, drain: '0s' },
 }
 
