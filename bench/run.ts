@@ -20,11 +20,11 @@ const help = `npm run bench -- [options]
   --requests <n>    requests measured per mode and round in the base case, fewer where a case's are dearer (20000)
   --rounds <n>      rounds, each every mode once (7)
   --seed <n>        seed of the order in each round (1)
-  --quick           two minutes: the base case, 3 rounds of 3000 requests
+  --quick           a minute or two: the base case, 3 rounds of 3000 requests
   --smoke           one tiny round that only shows that every mode works
   --save            write bench/results/latest.json and latest.svg, and the tables of docs/performance.md
   --note <text>     kept with what is saved
-All cases with 7 rounds take more than an hour.`
+All cases with 7 rounds take about an hour.`
 
 const { values } = parseArgs({
   options: {
