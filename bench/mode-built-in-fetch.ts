@@ -1,14 +1,15 @@
-import { expectOk, type OpenMode } from './modes.ts'
+import { expectOk, lengthOf, type OpenMode } from './modes.ts'
 
 // No import of undici here: it would put its own dispatcher under the platform's fetch.
 export const open: OpenMode = ([port]) => {
-  const url = `http://127.0.0.1:${port}/price/42`
+  const get = async (path: string): Promise<Response> => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`)
+    expectOk(response.status)
+    return response
+  }
   return {
-    get: async () => {
-      const response = await fetch(url)
-      expectOk(response.status)
-      return response.text()
-    },
+    text: async (path) => (await get(path)).text(),
+    stream: async (path) => lengthOf((await get(path)).body!),
     close: async () => {},
   }
 }

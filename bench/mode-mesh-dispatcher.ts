@@ -1,16 +1,17 @@
-import { request } from 'undici'
-import { openMesh, service } from './mesh.ts'
-import { expectOk, type OpenMode } from './modes.ts'
+import { request, type Dispatcher } from 'undici'
+import { forInbound, openMesh, service } from './mesh.ts'
+import { expectOk, lengthOf, type OpenMode } from './modes.ts'
 
 export const open: OpenMode = async (ports) => {
   const mesh = await openMesh(ports)
-  const url = `${service}/price/42`
+  const get = async (path: string): Promise<Dispatcher.ResponseData['body']> => {
+    const { statusCode, body } = await request(`${service}${path}`, { dispatcher: mesh.dispatcher })
+    expectOk(statusCode)
+    return body
+  }
   return {
-    get: async () => {
-      const { statusCode, body } = await request(url, { dispatcher: mesh.dispatcher })
-      expectOk(statusCode)
-      return body.text()
-    },
+    text: (path) => forInbound(async () => (await get(path)).text()),
+    stream: (path) => forInbound(async () => lengthOf(await get(path))),
     close: () => mesh.close(),
   }
 }

@@ -1,15 +1,16 @@
-import { openMesh, service } from './mesh.ts'
-import { expectOk, type OpenMode } from './modes.ts'
+import { forInbound, openMesh, service } from './mesh.ts'
+import { expectOk, lengthOf, type OpenMode } from './modes.ts'
 
 export const open: OpenMode = async (ports) => {
   const mesh = await openMesh(ports)
-  const url = `${service}/price/42`
+  const get = async (path: string): Promise<Response> => {
+    const response = await mesh.fetch(`${service}${path}`)
+    expectOk(response.status)
+    return response
+  }
   return {
-    get: async () => {
-      const response = await mesh.fetch(url)
-      expectOk(response.status)
-      return response.text()
-    },
+    text: (path) => forInbound(async () => (await get(path)).text()),
+    stream: (path) => forInbound(async () => lengthOf((await get(path)).body!)),
     close: () => mesh.close(),
   }
 }

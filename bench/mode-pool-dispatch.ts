@@ -2,14 +2,15 @@ import { Pool, type Dispatcher } from 'undici'
 import { expectOk, type OpenMode } from './modes.ts'
 
 /** The least that undici's own pool can be asked to do: one handler with nothing around it. */
-class TextHandler implements Dispatcher.DispatchHandler {
-  readonly text: Promise<string>
-  #resolve!: (text: string) => void
+class Handler implements Dispatcher.DispatchHandler {
+  readonly ended: Promise<void>
+  readonly #take: (chunk: Buffer) => void
+  #resolve!: () => void
   #reject!: (error: unknown) => void
-  #text = ''
 
-  constructor() {
-    this.text = new Promise((resolve, reject) => {
+  constructor(take: (chunk: Buffer) => void) {
+    this.#take = take
+    this.ended = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
@@ -22,11 +23,11 @@ class TextHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#text += chunk.toString()
+    this.#take(chunk)
   }
 
   onResponseEnd(): void {
-    this.#resolve(this.#text)
+    this.#resolve()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -36,11 +37,21 @@ class TextHandler implements Dispatcher.DispatchHandler {
 
 export const open: OpenMode = ([port]) => {
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections: 128 })
+  const get = (path: string, take: (chunk: Buffer) => void): Promise<void> => {
+    const handler = new Handler(take)
+    pool.dispatch({ path, method: 'GET' }, handler)
+    return handler.ended
+  }
   return {
-    get: () => {
-      const handler = new TextHandler()
-      pool.dispatch({ path: '/price/42', method: 'GET' }, handler)
-      return handler.text
+    text: async (path) => {
+      let text = ''
+      await get(path, (chunk) => { text += chunk.toString() })
+      return text
+    },
+    stream: async (path) => {
+      let length = 0
+      await get(path, (chunk) => { length += chunk.length })
+      return length
     },
     close: () => pool.close(),
   }

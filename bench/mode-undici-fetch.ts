@@ -1,15 +1,16 @@
-import { Agent, fetch } from 'undici'
-import { expectOk, type OpenMode } from './modes.ts'
+import { Agent, fetch, type Response } from 'undici'
+import { expectOk, lengthOf, type OpenMode } from './modes.ts'
 
 export const open: OpenMode = ([port]) => {
   const dispatcher = new Agent({ connections: 128 })
-  const url = `http://127.0.0.1:${port}/price/42`
+  const get = async (path: string): Promise<Response> => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { dispatcher })
+    expectOk(response.status)
+    return response
+  }
   return {
-    get: async () => {
-      const response = await fetch(url, { dispatcher })
-      expectOk(response.status)
-      return response.text()
-    },
+    text: async (path) => (await get(path)).text(),
+    stream: async (path) => lengthOf((await get(path)).body!),
     close: () => dispatcher.close(),
   }
 }

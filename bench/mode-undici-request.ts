@@ -1,15 +1,16 @@
-import { Agent, request } from 'undici'
-import { expectOk, type OpenMode } from './modes.ts'
+import { Agent, request, type Dispatcher } from 'undici'
+import { expectOk, lengthOf, type OpenMode } from './modes.ts'
 
 export const open: OpenMode = ([port]) => {
   const dispatcher = new Agent({ connections: 128 })
-  const url = `http://127.0.0.1:${port}/price/42`
+  const get = async (path: string): Promise<Dispatcher.ResponseData['body']> => {
+    const { statusCode, body } = await request(`http://127.0.0.1:${port}${path}`, { dispatcher })
+    expectOk(statusCode)
+    return body
+  }
   return {
-    get: async () => {
-      const { statusCode, body } = await request(url, { dispatcher })
-      expectOk(statusCode)
-      return body.text()
-    },
+    text: async (path) => (await get(path)).text(),
+    stream: async (path) => lengthOf(await get(path)),
     close: () => dispatcher.close(),
   }
 }

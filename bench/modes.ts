@@ -1,7 +1,9 @@
 /** One way of sending a GET and reading its answer to the end, opened in a process of its own. */
 export interface Mode {
   /** Sends one request; resolves with the body as text, rejects for anything but a 200. */
-  get(): Promise<string>
+  text(path: string): Promise<string>
+  /** The same, taking the body as it comes; resolves with its length. */
+  stream(path: string): Promise<number>
   close(): Promise<void>
 }
 
@@ -16,6 +18,10 @@ const files = {
   'built-in fetch': './mode-built-in-fetch.ts',
   'mesh.fetch': './mode-mesh-fetch.ts',
   'mesh.dispatcher': './mode-mesh-dispatcher.ts',
+  'opossum + undici.fetch': './mode-opossum.ts',
+  'cockatiel + fetch': './mode-cockatiel.ts',
+  'axios': './mode-axios.ts',
+  'got': './mode-got.ts',
 } as const
 
 export type ModeName = keyof typeof files
@@ -35,4 +41,11 @@ export const openMode = async (name: ModeName, ports: readonly number[]): Promis
 /** Refuses an answer that would make a mode look cheap. */
 export const expectOk = (status: number): void => {
   if (status !== 200) throw new Error(`The upstream answered ${status} where 200 was expected`)
+}
+
+/** Reads a stream to its end; how many bytes it had. */
+export const lengthOf = async (chunks: AsyncIterable<Uint8Array>): Promise<number> => {
+  let length = 0
+  for await (const chunk of chunks) length += chunk.length
+  return length
 }

@@ -1,10 +1,11 @@
-import { availableParallelism, cpus } from 'node:os'
+import { availableParallelism, cpus, totalmem } from 'node:os'
 import { createRequire } from 'node:module'
+import { cases, requestsOf, type CaseName } from './cases.ts'
 import type { Measurement } from './client.ts'
 import { baselines, type ModeName } from './modes.ts'
 
 /** One round: every mode once, so what disturbs the machine for a while disturbs them alike. */
-export type Round = Readonly<Record<string, Measurement>>
+export type Round = Readonly<Partial<Record<ModeName, Measurement>>>
 
 /** Median with its range. */
 export interface Spread { readonly median: number, readonly min: number, readonly max: number }
@@ -17,55 +18,137 @@ export const spread = (values: readonly number[]): Spread => {
   return { median, min: sorted[0]!, max: sorted.at(-1)! }
 }
 
+/** How each figure is headed and written, in the order of the tables. */
+export const figures = {
+  cpu: { title: 'CPU µs/request', digits: 1 },
+  throughput: { title: 'requests/s', digits: 0 },
+  p50: { title: 'p50 ms', digits: 3 },
+  p99: { title: 'p99 ms', digits: 2 },
+  p999: { title: 'p99.9 ms', digits: 2 },
+  allocated: { title: 'heap KiB/request', digits: 1 },
+  rss: { title: 'RSS MiB', digits: 0 },
+} as const satisfies Readonly<Record<keyof Measurement, { readonly title: string, readonly digits: number }>>
+
+type Figure = keyof typeof figures
+type Spreads = Readonly<Record<Figure, Spread>>
+
+const figureNames = Object.keys(figures) as readonly Figure[]
+
 /** What was found of one mode. */
-export interface Row {
-  readonly cpu: Spread
-  readonly throughput: Spread
-  readonly p50: Spread
-  readonly p99: Spread
-  /** CPU per request over that of each baseline measured, paired within each round. */
-  readonly cpuAgainst: Readonly<Partial<Record<ModeName, Spread>>>
+export interface Row extends Spreads {
+  /** Each figure over that of each baseline measured, paired within each round. */
+  readonly against: Readonly<Partial<Record<ModeName, Spreads>>>
+  /** Microseconds of p50 over the bare pool's, paired within each round; absent where that was not measured. */
+  readonly addedP50?: Spread
 }
 
-/** Sums the rounds up, a row for each mode. */
-export const summarize = (rounds: readonly Round[], modes: readonly ModeName[]): Readonly<Record<string, Row>> =>
-  Object.fromEntries(modes.map((mode) => {
-    const of = (field: keyof Measurement): Spread => spread(rounds.map((round) => round[mode]![field]))
-    const cpuAgainst = Object.fromEntries(baselines.filter((baseline) => modes.includes(baseline)).map((baseline) =>
-      [baseline, spread(rounds.map((round) => round[mode]!.cpu / round[baseline]!.cpu))]))
-    return [mode, { cpu: of('cpu'), throughput: of('throughput'), p50: of('p50'), p99: of('p99'), cpuAgainst }]
-  }))
+/** A row for each mode measured, in the order of the tables. */
+export type Rows = Readonly<Partial<Record<ModeName, Row>>>
 
-const written = ({ median, min, max }: Spread, digits: number): string =>
-  `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
+const spreads = (of: (figure: Figure) => readonly number[]): Spreads =>
+  Object.fromEntries(figureNames.map((figure) => [figure, spread(of(figure))])) as unknown as Spreads
 
-/** Lines up cells, the first column to the left, the others to the right. */
-const table = (lines: readonly (readonly string[])[]): string => {
-  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
-  return lines
-    .map(([first, ...others]) =>
-      [first!.padEnd(widths[0]!), ...others.map((cell, index) => cell.padStart(widths[index + 1]!))].join('   '))
-    .join('\n')
-}
-
-/** The tables that `npm run bench` prints. */
-export const print = (rows: Readonly<Record<string, Row>>): string => {
-  const compared = baselines.filter((baseline) => rows[baseline])
-  const absolute = table([
-    ['mode', 'CPU µs/request', 'requests/s', 'p50 ms', 'p99 ms'],
-    ...Object.entries(rows).map(([mode, { cpu, throughput, p50, p99 }]) =>
-      [mode, written(cpu, 1), written(throughput, 0), written(p50, 2), written(p99, 2)]),
-  ])
-  const ratios = table([
-    ['CPU against', ...compared],
-    ...Object.entries(rows).map(([mode, { cpuAgainst }]) =>
-      [mode, ...compared.map((baseline) => written(cpuAgainst[baseline]!, 2))]),
-  ])
-  return `${absolute}\n\n${ratios}`
+/** Sums the rounds of one case up. */
+export const summarize = (rounds: readonly Round[], modes: readonly ModeName[]): Rows => {
+  const compared = baselines.filter((baseline) => modes.includes(baseline))
+  return Object.fromEntries(modes.map((mode): [ModeName, Row] => [mode, {
+    ...spreads((figure) => rounds.map((round) => round[mode]![figure])),
+    against: Object.fromEntries(compared.map((baseline) =>
+      [baseline, spreads((figure) => rounds.map((round) => round[mode]![figure] / round[baseline]![figure]))])),
+    ...(modes.includes('pool.dispatch') && {
+      addedP50: spread(rounds.map((round) => (round[mode]!.p50 - round['pool.dispatch']!.p50) * 1000)),
+    }),
+  }]))
 }
 
 /** Where it was measured: numbers mean nothing without it. */
-export const machine = (): object => {
-  const { version: undici } = createRequire(import.meta.url)('undici/package.json') as { version: string }
-  return { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), node: process.version, undici }
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  /** GiB. */
+  readonly memory: number
+  readonly node: string
+  /** Of what takes part, by name. */
+  readonly versions: Readonly<Record<string, string>>
+}
+
+const measuredPackages = ['undici', 'opossum', 'cockatiel', 'axios', 'got']
+
+/** This machine. */
+export const machine = (): Machine => {
+  const { resolve } = createRequire(import.meta.url)
+  const versionOf = (name: string): string => {
+    // Some packages export no package.json, so it is found beside what they do export.
+    const folder = resolve(name).split(`/node_modules/${name}/`)[0]
+    return (createRequire(import.meta.url)(`${folder}/node_modules/${name}/package.json`) as { version: string }).version
+  }
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memory: Math.round(totalmem() / 1024 ** 3),
+    node: process.version,
+    versions: { 'undici inside Node': process.versions['undici']!, ...Object.fromEntries(measuredPackages.map((name) => [name, versionOf(name)])) },
+  }
+}
+
+/** When and where something was measured. */
+export interface Run {
+  /** ISO 8601. */
+  readonly date: string
+  /** What else there is to know about it. */
+  readonly note: string
+  readonly machine: Machine
+}
+
+/** What requests cost, as `bench/results/latest.json` keeps it. */
+export interface Results extends Run {
+  readonly load: { readonly requests: number, readonly rounds: number, readonly seed: number }
+  readonly cases: Readonly<Partial<Record<CaseName, Rows>>>
+}
+
+/** A table of texts: the head, then a line for each mode. */
+export type Table = readonly (readonly string[])[]
+
+/** A spread as the tables write it; without its range where there is none. */
+export const written = ({ median, min, max }: Spread, digits: number): string => {
+  const range = [min, max].map((end) => end.toFixed(digits))
+  return range[0] === range[1] ? median.toFixed(digits) : `${median.toFixed(digits)} (${range.join('–')})`
+}
+
+const tableOf = (corner: string, heads: readonly string[], rows: Rows, cells: (row: Row) => readonly string[]): Table =>
+  [[corner, ...heads], ...Object.entries(rows).map(([mode, row]) => [mode, ...cells(row)])]
+
+/** What was measured in one case, then the same over each baseline; for one request at a time also what it waits longer than the bare pool's. */
+export const tables = (name: CaseName, rows: Rows): readonly Table[] => {
+  const titles = figureNames.map((figure) => figures[figure].title)
+  const compared = baselines.filter((baseline) => rows[baseline])
+  return [
+    tableOf('mode', titles, rows, (row) => figureNames.map((figure) => written(row[figure], figures[figure].digits))),
+    ...compared.map((baseline) => tableOf(`× ${baseline}`, titles.map((title) => title.split(/[ /]/)[0]!), rows, ({ against }) =>
+      figureNames.map((figure) => written(against[baseline]![figure], 2)))),
+    ...cases[name].inFlight === 1 && rows['pool.dispatch']
+      ? [tableOf('mode', ['p50 over pool.dispatch, µs'], rows, ({ addedP50 }) => [written(addedP50!, 0)])] : [],
+  ]
+}
+
+/** What was asked for in one case. */
+export const loadOf = (name: CaseName, { requests, rounds }: Results['load']): string => {
+  const { inFlight, bytes, read } = cases[name]
+  return `${inFlight} in flight, a body of ${bytes} bytes ${read === 'stream' ? 'as a stream' : 'as text'}, `
+    + `${requestsOf(name, requests)} requests × ${rounds} rounds`
+}
+
+/** Where and when, in one line. */
+export const circumstances = ({ date, note, machine: { cpu, cores, memory, node, versions } }: Run): string => [
+  `${date.slice(0, 10)}, ${cpu}, ${cores} cores, ${memory} GiB, Node ${node}`,
+  ...Object.entries(versions).map(([name, version]) => `${name} ${version}`),
+].join(', ') + (note && `. ${note}`)
+
+/** Lines up cells for a terminal, the first column to the left, the others to the right. */
+export const aligned = (table: Table): string => {
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((line) => line[column]!.length)))
+  return table
+    .map(([first, ...others]) =>
+      [first!.padEnd(widths[0]!), ...others.map((cell, index) => cell.padStart(widths[index + 1]!))].join('   '))
+    .join('\n')
 }

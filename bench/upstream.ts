@@ -4,12 +4,17 @@
  * clients do, they would wait for it, and waking up more often would show as CPU of theirs.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { cases, smallJson } from './cases.ts'
 
-const body = JSON.stringify({ id: 42, currency: 'EUR', price: 1999, available: true, tags: ['new', 'sale'] })
-const answer = Buffer.from(
-  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`
+const answer = (body: string): Buffer => Buffer.from(
+  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n`
   + `date: ${new Date().toUTCString()}\r\nkeep-alive: timeout=600\r\n\r\n${body}`,
 )
+
+/** Whole answers by path, made once: a write of one is all that a request costs. */
+const answers = new Map(Object.values(cases).map(({ path, bytes }) =>
+  [path, answer(path === cases.base.path ? smallJson : 'x'.repeat(bytes))]))
+const unknown = Buffer.from('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n')
 const endOfHead = '\r\n\r\n'
 
 const serve = (socket: Socket): void => {
@@ -19,7 +24,7 @@ const serve = (socket: Socket): void => {
   socket.on('data', (chunk: string) => {
     const heads = (unread + chunk).split(endOfHead)
     unread = heads.pop()!
-    for (let count = heads.length; count > 0; count--) socket.write(answer)
+    for (const head of heads) socket.write(answers.get(head.slice('GET '.length, head.indexOf(' ', 'GET '.length))) ?? unknown)
   })
   socket.on('error', () => socket.destroy())
 }

@@ -1,3 +1,5 @@
+import { isIPv4 } from 'node:net'
+
 // What would end the host in a URL, or what a URL drops without a word: control characters, spaces, delimiters.
 const foreign = /[\0-\x20\x7f/\\?#@]/
 
@@ -7,6 +9,8 @@ const foreign = /[\0-\x20\x7f/\\?#@]/
  * Takes a host without a port; `undefined` for what is no host.
  */
 export const normaliseHost = (host: string): string | undefined => {
+  // Registries name thousands of these at once, spelt as they should be: they need not go through the parser of URLs.
+  if (isIPv4(host)) return host
   const bare = host.replace(/\.+$/, '')
   if (bare === '' || foreign.test(bare) || (bare.includes(':') && !/^\[[^\]]*\]$/.test(bare))) return undefined
   const url = URL.parse(`http://${bare}`)

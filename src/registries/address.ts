@@ -9,7 +9,7 @@ const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 /** One spelling for a host that can be resolved or dialled, IPv6 in brackets; `undefined` for anything else. */
 export const dialledHost = (text: string): string | undefined => {
   const host = normaliseHost(text)
-  if (host === undefined || host.startsWith('[')) return host
+  if (host === undefined || isAddress(host)) return host
   return host.length <= 253 && host.split('.').every((part) => label.test(part)) ? host : undefined
 }
 

@@ -1,7 +1,16 @@
-import { channel } from 'node:diagnostics_channel'
+import { channel, type Channel } from 'node:diagnostics_channel'
 
 /** Tells one listener what the mesh did. */
 export type Listener = (detail: object) => void
+
+// A new set of endpoints is thousands of events: too many to look each channel up by name. One that is held stays what subscribers find.
+const channels = new Map<string, Channel>()
+
+const channelOf = (event: string): Channel => {
+  let found = channels.get(event)
+  if (!found) channels.set(event, found = channel(`enmesh:${event}`))
+  return found
+}
 
 /**
  * Where the mesh tells what it did. Each event also goes to the diagnostics channel `enmesh:<event>`.
@@ -12,7 +21,7 @@ export class Channels {
 
   /** Whether anybody listens; ask before building a costly detail. */
   heard(event: string): boolean {
-    return this.#listeners.has(event) || channel(`enmesh:${event}`).hasSubscribers
+    return this.#listeners.has(event) || channelOf(event).hasSubscribers
   }
 
   /** Tells everybody who listens. */
@@ -24,7 +33,7 @@ export class Channels {
         queueMicrotask(() => { throw error })
       }
     }
-    const diagnostics = channel(`enmesh:${event}`)
+    const diagnostics = channelOf(event)
     if (diagnostics.hasSubscribers) diagnostics.publish(detail)
   }
 

@@ -38,3 +38,11 @@ test('no input makes it throw, and what it gives it leaves alone', () => {
     if (once !== undefined) assert.equal(normaliseHost(once), once)
   }), { numRuns: 2_000 })
 })
+
+test('dotted decimals are what a URL says they are, octal and too large ones too', () => {
+  const part = fc.oneof(fc.nat(300).map(String), fc.nat(300).map((number) => `0${number}`))
+  fc.assert(fc.property(fc.tuple(part, part, part, part), (parts) => {
+    const host = parts.join('.')
+    assert.equal(normaliseHost(host), URL.parse(`http://${host}`)?.hostname)
+  }), { numRuns: 2_000 })
+})
