@@ -75,6 +75,11 @@ export class Cluster {
     return this.#endpoints
   }
 
+  /** Whether its registry has said a set; until then calls wait. */
+  get known(): boolean {
+    return this.#known
+  }
+
   /** Milliseconds since its registry's last answer; `undefined` before the first. */
   get age(): number | undefined {
     return this.#following?.status().age

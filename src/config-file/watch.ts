@@ -22,7 +22,10 @@ export interface WatchOptions {
    * system can; on file systems of a network it often cannot.
    */
   readonly poll?: number
-  /** Hears each error of a file that could not be taken over, as the mesh's event `config-rejected` does. */
+  /**
+   * Hears each error of a file that could not be taken over, as the mesh's event `config-rejected` does. Where nobody hears of either,
+   * the process warns (`process.emitWarning`).
+   */
   readonly onError?: (error: unknown) => void
 }
 
@@ -160,6 +163,9 @@ class FileWatch {
 
   #report(error: unknown): void {
     this.#refused = true
+    if (!this.#options.onError && !this.#inside.runtime.channels.heard('config-rejected')) {
+      process.emitWarning(error instanceof Error ? error.message : String(error), 'EnmeshWarning')
+    }
     // Out of here, so that one that throws does not end the watch.
     queueMicrotask(() => this.#options.onError?.(error))
   }

@@ -23,6 +23,8 @@ export interface ClusterExplanation {
   readonly share: number
   /** State of its breaker: while it is open, nothing is sent. Absent where it is switched off. */
   readonly breaker?: string
+  /** True while its registry has not answered for the first time: a call would wait for that. */
+  readonly awaited?: true
   /** Its endpoints, and in words whether and why each may be picked. */
   readonly endpoints: readonly { readonly address: string, readonly state: string, readonly why: string }[]
 }
@@ -72,8 +74,9 @@ export const explain = (
 }
 
 /** Why a cluster would refuse a call now, if so. */
-const refusal = ({ name, breaker, endpoints }: ClusterExplanation): readonly string[] => {
+const refusal = ({ name, breaker, awaited, endpoints }: ClusterExplanation): readonly string[] => {
   if (breaker === 'open') return [`the breaker of '${name}' is open, so it would be refused there`]
+  if (awaited) return [`the registry of '${name}' has not answered yet, so it would wait for that`]
   return endpoints.length === 0 ? [`'${name}' has no endpoint, so it would be refused there`] : []
 }
 
@@ -83,6 +86,7 @@ const explainCluster = (cluster: Cluster, share: number): ClusterExplanation => 
     name: cluster.name,
     share: Math.round(share * 10_000) / 100,
     ...(breaker && { breaker: breaker.state }),
+    ...(!cluster.known && { awaited: true as const }),
     endpoints: cluster.endpoints.map((endpoint) => ({
       address: endpoint.address,
       state: endpoint.state,

@@ -24,7 +24,7 @@ import {
   type RouteConfig,
 } from './config.ts'
 import { explain, type Explanation } from './explain.ts'
-import { didYouMean, parse } from './faults.ts'
+import { didYouMean, isPlain, parse } from './faults.ts'
 import { located } from './sources.ts'
 import { figuresOf } from './figures.ts'
 import { build, changes, findService, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
@@ -215,6 +215,8 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 
   #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {
+    // Any object would do for a configuration in which everything is left out, and an update by it would take all services away.
+    if (typeof input === 'object' && input !== null && !isPlain(input)) throw new MeshConfigError([{ path: '', message: notPlain(input) }])
     const { value, faults } = parse(this.#schema, input)
     if (value === undefined) throw new MeshConfigError(located(faults, input))
     try {
@@ -394,6 +396,9 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     return this.close()
   }
 }
+
+const notPlain = (input: object): string => 'then' in input ? 'is a promise: await it first, as in createMesh(await loadConfig(path))'
+  : `must be a plain object such as { services: { … } }, not a ${input.constructor.name}`
 
 const closing = 'this mesh is closed and sends nothing more. Make a new one with createMesh().'
 

@@ -4,7 +4,7 @@ import { readPassport, type ReadHeader } from '../tracing/inbound.ts'
 import { ServerSpans, type InboundRequest, type ServerSpan } from '../tracing/server-span.ts'
 import { keepContext } from './keep-context.ts'
 import { NodeInbound, type Framework, type NodeRequest, type NodeResponse } from './node-inbound.ts'
-import { checkOptions, type PassportOptions } from './options.ts'
+import { checkOptions, timeoutOf, type PassportOptions } from './options.ts'
 
 /** A request that was let in. */
 interface Admission {
@@ -27,18 +27,20 @@ export const liftDeadline = (passport: Passport): void => { passport.deadline = 
 export class Entrance {
   readonly #runtime: Runtime
   readonly #restarts: boolean
+  readonly #timeout: number
   readonly #spans = new ServerSpans()
 
   constructor(options: PassportOptions) {
     checkOptions(options)
     this.#runtime = { ...systemRuntime(), ...options.runtime }
     this.#restarts = options.inbound === 'restart'
+    this.#timeout = timeoutOf(options)
   }
 
   /** Makes the passport of a request, and its span where it is due. */
   open(request: InboundRequest): Admission {
     const read = this.#restarts ? nothing : request.header
-    const passport = readPassport(read, this.#runtime)
+    const passport = readPassport(read, this.#runtime, this.#timeout)
     return { passport, span: this.#spans.start(request, read, passport) }
   }
 

@@ -9,7 +9,7 @@ export interface HonoContext {
   readonly req: {
     readonly method: string
     readonly url: string
-    readonly raw: { readonly headers: Pick<Headers, 'keys'> }
+    readonly raw: { readonly headers: { keys(): Iterable<string> } }
     /** Pattern of the route that runs. */
     readonly routePath?: string
     /** Reads a header field. */
@@ -18,7 +18,7 @@ export interface HonoContext {
   /** With `@hono/node-server`: Node's own request and response. */
   readonly env: unknown
   readonly finalized: boolean
-  readonly res: { readonly status: number, readonly headers: Pick<Headers, 'has'> }
+  readonly res: { readonly status: number, readonly headers: { has(name: string): boolean } }
   /** Writes a header field of the response. */
   header(name: string, value: string): void
 }

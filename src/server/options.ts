@@ -1,3 +1,4 @@
+import { duration } from '../config/duration.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { didYouMean } from '../mesh/faults.ts'
 
@@ -10,11 +11,16 @@ export interface PassportOptions {
    *   and carried to every service behind this one.
    */
   readonly inbound?: 'continue' | 'restart'
+  /**
+   * How long a request may take at most: milliseconds, or text such as `'500ms'`. All calls made for it together have that long, or what the
+   * sender waits if that is less, and each service behind is told what is left. Right at the entrance, where nobody has said it yet. None by default.
+   */
+  readonly timeout?: number | string
   /** Time and chance; what is left out is the machine's own. Share the clock with the mesh that makes the calls. */
   readonly runtime?: Partial<Runtime>
 }
 
-const optionNames: readonly string[] = ['inbound', 'runtime'] satisfies (keyof PassportOptions)[]
+const optionNames: readonly string[] = ['inbound', 'timeout', 'runtime'] satisfies (keyof PassportOptions)[]
 const ways: readonly unknown[] = ['continue', 'restart', undefined]
 
 /** Refuses options that are none with a `TypeError`: one that is overlooked could mean that strangers are trusted. */
@@ -22,4 +28,12 @@ export const checkOptions = (options: PassportOptions): void => {
   const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
   if (unknown !== undefined) throw new TypeError(`enmesh/server has no option '${unknown}': ${didYouMean(unknown, optionNames)}`)
   if (!ways.includes(options.inbound)) throw new TypeError(`'inbound' of enmesh/server must be 'continue' or 'restart', not ${JSON.stringify(options.inbound)}`)
+}
+
+/** Milliseconds of the `timeout`; infinity for none. Throws a `TypeError` for what is no duration. */
+export const timeoutOf = ({ timeout }: PassportOptions): number => {
+  if (timeout === undefined) return Number.POSITIVE_INFINITY
+  const read = duration.safeParse(timeout)
+  if (read.success && read.data > 0) return read.data
+  throw new TypeError(`'timeout' of enmesh/server must be milliseconds above 0, or text such as '500ms', not ${JSON.stringify(timeout)}`)
 }

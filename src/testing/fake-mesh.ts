@@ -3,6 +3,7 @@ import type { AnyKind } from '../core/family.ts'
 import { MeshError } from '../core/errors.ts'
 import type { AnyMatcherKind } from '../matchers/matcher.ts'
 import { serviceAddress, type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type MeshInput } from '../mesh/config.ts'
+import { didYouMean } from '../mesh/faults.ts'
 import { createMesh, type Mesh, type MeshOptions } from '../mesh/mesh.ts'
 import type { Registry } from '../registries/registry.ts'
 import { Channels } from '../runtime/channels.ts'
@@ -72,6 +73,8 @@ export const fakeMesh = <
   services: Readonly<Record<string, FakeService>>,
   { config = {}, clock = systemClock, random = () => 0, ...options }: FakeMeshOptions<R, B, M> = {},
 ): FakeMesh<R, B, M> => {
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
+  if (unknown !== undefined) throw new TypeError(`fakeMesh has no option '${unknown}': ${didYouMean(unknown, optionNames)}`)
   const fakes = new Map(Object.entries(services).map(([name, service]) => [name, fakeOf(name, service)]))
   const { send, received } = fakeWire((attempt) => answerOf(fakes, attempt))
   const faked = (config: object) => withoutNetwork(config, fakes) as MeshInput<R, B, M>
@@ -88,6 +91,8 @@ export const fakeMesh = <
     },
   })
 }
+
+const optionNames: readonly string[] = ['config', 'clock', 'random', 'errors', 'layers', 'registries', 'balancers', 'matchers'] satisfies (keyof FakeMeshOptions)[]
 
 /** A service taken apart. */
 interface Fake {

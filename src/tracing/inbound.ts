@@ -25,7 +25,9 @@ const isRequestId = (id: string): boolean => /^[\x21-\x7e]{1,200}$/.test(id)
  * Reads what an inbound request brings for the calls made for it. W3C's rules decide on `traceparent` and `tracestate`: a valid
  * trace goes on, an invalid one is begun anew. Where none came none is made up: the next service that records begins it, by its own sampling.
  */
-export const readPassport = (read: ReadHeader, { clock, ids }: Pick<Runtime, 'clock' | 'ids'>): Passport => {
+export const readPassport = (
+  read: ReadHeader, { clock, ids }: Pick<Runtime, 'clock' | 'ids'>, timeout = Number.POSITIVE_INFINITY,
+): Passport => {
   const id = read('x-request-id')
   const headers = traceHeaders(read, () => newTraceparent(ids))
   for (const name of passedOn) {
@@ -35,7 +37,7 @@ export const readPassport = (read: ReadHeader, { clock, ids }: Pick<Runtime, 'cl
   return {
     requestId: id !== undefined && isRequestId(id) ? id : newRequestId(ids),
     headers,
-    deadline: clock.now() + timeLeft(read),
+    deadline: clock.now() + Math.min(timeout, timeLeft(read)),
   }
 }
 

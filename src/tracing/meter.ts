@@ -1,7 +1,7 @@
 import { createNoopMeter, metrics, type Attributes, type BatchObservableCallback, type MeterProvider } from '@opentelemetry/api'
 import { createInstruments, sortOf, type Instruments, type ObservableName } from './instruments.ts'
 import { shielded } from './shielded.ts'
-import { scope } from './tracer.ts'
+import { scope, version } from './tracer.ts'
 
 /** Takes one figure of a mesh. */
 export type Tell = (name: ObservableName, value: number, attributes: Attributes) => void
@@ -93,7 +93,7 @@ const follow = (provider: MeterProvider): void => {
   shielded('leaving a meter provider', stopBefore)
   told = new Figures()
   past.points.clear()
-  const meter = provider.getMeter(scope)
+  const meter = provider.getMeter(scope, version)
   instruments = meter === createNoopMeter() ? undefined : createInstruments(meter)
   if (!instruments) return
   const all = Object.values(instruments.observables)

@@ -19,7 +19,8 @@ import { knownMethod, urlOf } from './url.ts'
 /**
  * Keeps the caller's place in the trace, and puts an INTERNAL span around a call of which a policy made more than one plain attempt.
  * A span's parent is fixed when it starts, and the first attempt is on the wire before anybody knows of a second. So the first stands
- * beside the call's span, which links to it, and the others under it; a call that goes well is one span and not two.
+ * beside the call's span, which links to it, and the others under it; a call that goes well is one span and not two. Where the
+ * caller has no span, the first attempt begins the trace, and the call's span stands under it.
  */
 export const callSpan: Layer<Call> = (next) => (call) => {
   if (currentTracer() === undefined) return next(call)
@@ -36,15 +37,19 @@ const startSpan = (tracer: Tracer | undefined, name: string, options: SpanOption
 const beginning = (call: Call): number => call.clock.wall() - (call.clock.now() - call.startedAt)
 
 const startCallSpan = (call: Call): Span | undefined => {
-  const [first] = call.attempts
-  const link = first?.span?.spanContext()
+  const first = call.attempts[0]?.span
+  const link = first?.spanContext()
   return startSpan(currentTracer(), `call ${call.service}`, {
     kind: SpanKind.INTERNAL,
     startTime: beginning(call),
     attributes: { 'enmesh.service': call.service, 'enmesh.route': call.route, 'http.request.method': knownMethod(call.request.method) },
     ...(link && { links: [{ context: link }] }),
-  }, call.context)
+  }, parentOf(call, first))
 }
+
+/** The caller's span. Where there is none, the first attempt has begun the trace: beside it the call would be in another. */
+const parentOf = ({ context: caller }: Call, first: Span | undefined): Context | undefined =>
+  caller && first && !trace.getSpanContext(caller) ? trace.setSpan(caller, first) : caller
 
 /** Whether a policy decided how the call ended: it was refused or cut by the mesh, or not tried again for another reason than having been tried enough. */
 const policyActed = (call: Call, ending: Ending): boolean => {

@@ -1,7 +1,8 @@
 import { ProxyTracerProvider, trace, type Tracer, type TracerProvider } from '@opentelemetry/api'
 
-/** By this name the mesh is known to OpenTelemetry. */
+/** By this name and version the mesh is known to OpenTelemetry. */
 export const scope = 'enmesh'
+export const version = '0.1.0'
 
 /** What stands where no SDK has been registered; the API shows it only this way. */
 const absent = new ProxyTracerProvider().getDelegate()
@@ -20,7 +21,7 @@ export const currentTracer = (): Tracer | undefined => {
   if (provider === absent) return undefined
   if (provider !== known) {
     known = provider
-    tracer = provider.getTracer(scope)
+    tracer = provider.getTracer(scope, version)
   }
   return tracer
 }

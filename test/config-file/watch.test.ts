@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
@@ -436,4 +437,19 @@ test('loading and watching a file of YAML changes nothing global', async (t) => 
   await until(() => drain() === 2)
   await settle()
   assert.deepEqual(Reflect.ownKeys(globalThis), before)
+})
+
+test('the process warns of a file that cannot be used where nobody else hears of it', async (t) => {
+  const path = join(directory(t), 'mesh.yaml')
+  writeFileSync(path, 'drian: 1\n')
+  const runtime = fakeRuntime()
+  const mesh = createMesh({}, { runtime })
+  t.after(() => mesh.close())
+  const warned = once(process, 'warning') as Promise<[Error]>
+  watchConfig(mesh, path, { poll: noPoll })
+  let told: Error | undefined
+  void warned.then(([warning]) => { told = warning })
+  while (!told) await runtime.clock.advance(20)
+  assert.equal(told.name, 'EnmeshWarning')
+  assert.match(told.message, /mesh\.yaml:1:1 drian: unknown key: did you mean 'drain'\?/)
 })

@@ -528,3 +528,18 @@ test('types: kinds of your own widen what createMesh and update accept', async (
   assert.throws(() => createMesh({ clusters: { c: { registry: { type: 'flat-file', file: 'x' } } } }, quiet()), /unknown type/)
   await mesh.close()
 })
+
+test('a configuration that was not awaited, or is no plain object, is refused and takes nothing away', async () => {
+  const places: readonly (readonly [unknown, RegExp])[] = [
+    [Promise.resolve({}), /\(the whole\): is a promise: await it first, as in createMesh\(await loadConfig\(path\)\)/],
+    [new Map(), /must be a plain object such as \{ services: \{ … \} \}, not a Map/],
+    [new Date(), /not a Date/],
+  ]
+  const mesh = meshOf({ services: { 'a.local': ['10.0.0.1:80'] } })
+  for (const [input, message] of places) {
+    assert.throws(() => meshOf(input as MeshInput), message)
+    assert.throws(() => mesh.update(input as MeshInput), message)
+  }
+  assert.deepEqual(Object.keys(mesh.status().services), ['a.local'])
+  await mesh.close()
+})

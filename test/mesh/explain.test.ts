@@ -30,6 +30,16 @@ const explained = async (...asked: Parameters<ReturnType<typeof virtual>['mesh']
 }
 
 describe('explain', () => {
+  test('says that a call would wait while the registry has not answered yet', async () => {
+    const { mesh } = virtual(shop)
+    const { summary, clusters } = mesh.explain('http://strict.local/?token=1')
+    assert.equal(summary, "service 'strict.local', route 'routes[0]', to 'v1'; the registry of 'v1' has not answered yet, so it would wait for that")
+    assert.equal(clusters[0]?.awaited, true)
+    await mesh.ready()
+    assert.equal(mesh.explain('http://strict.local/?token=1').clusters[0]?.awaited, undefined)
+    await mesh.close()
+  })
+
   test('names service, route, and each cluster with its share and endpoints', async () => {
     const { routes: _, ...rest } = await explained('http://Pricing.shop.local./price/42')
     assert.deepEqual(rest, {

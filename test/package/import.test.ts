@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 
@@ -46,4 +46,9 @@ test('the witness notices an import that sets the global dispatcher', async () =
 
 test('the witness notices an import that replaces a global', async () => {
   assert.deepEqual(await globalsChangedBy('data:text/javascript,globalThis.fetch = () => {}'), ['replaced fetch'])
+})
+
+test('the version that OpenTelemetry is told is that of the package', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  assert.equal((await import('../../src/tracing/tracer.ts')).version, version)
 })

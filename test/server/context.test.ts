@@ -349,3 +349,28 @@ test('work that a request starts without its passport has none, and no active sp
   await ask(address, '/', { 'x-request-id': 'kept' })
   assert.deepEqual(seen, ['none', 'made', 'kept', 'none', 'kept'])
 })
+
+test('a timeout at the entrance bounds all calls of a request together, and those behind are told what is left', async (t) => {
+  const clock = new FakeClock()
+  const { address: next, headers } = await recorder(t)
+  const mesh = meshFor(t, { services: { 'next.test': [next] } }, { runtime: { clock } })
+  const answer = async (): Promise<string> => {
+    await (await mesh.fetch('http://next.test/')).text()
+    for (let turn = 0; turn < 2; turn++) {
+      await clock.advance(300)
+      await mesh.fetch('http://next.test/').then((response) => response.text(), () => {})
+    }
+    return mesh.fetch('http://next.test/').then(() => 'sent', (error: { code: string }) => error.code)
+  }
+  const serve = withPassport((_: IncomingMessage, response: ServerResponse) => { void answer().then((code) => response.end(code)) }, { timeout: '500ms', runtime: { clock } })
+  const address = await listening(t, createServer(serve))
+  assert.equal(await (await fetch(`http://${address}/`)).text(), 'ENMESH_DEADLINE_EXCEEDED')
+  assert.deepEqual(headers.map((fields) => fields['x-envoy-expected-rq-timeout-ms']), ['500', '200'])
+  // What the sender waits counts where it is less.
+  headers.length = 0
+  await (await fetch(`http://${address}/`, { headers: { 'x-envoy-expected-rq-timeout-ms': '100' } })).text()
+  assert.deepEqual(headers.map((fields) => fields['x-envoy-expected-rq-timeout-ms']), ['100'])
+  for (const timeout of [0, -1, Number.NaN, 'soon', '0s']) {
+    assert.throws(() => withPassport(() => {}, { timeout }), /'timeout' of enmesh\/server must be milliseconds above 0, or text such as '500ms'/)
+  }
+})

@@ -500,3 +500,14 @@ describe('the requests that a fake mesh keeps', () => {
     assert.throws(() => mesh.requests('pricing'), /fakeMesh has no service 'pricing': it has pricing\.shop\.local/)
   })
 })
+
+test('an option that fakeMesh does not have is refused in its own name', () => {
+  assert.throws(() => fakeMesh({}, { cloc: new FakeClock() } as object), /fakeMesh has no option 'cloc': did you mean 'clock'\?/)
+})
+
+test('an assertion that fails in a service fails the test at once, and is not tried again', async () => {
+  const mesh = fakeMesh({ 'a.local': [() => assert.fail('wrong header'), () => new Response('never')] })
+  await assert.rejects(mesh.fetch('http://a.local/'), ({ cause }) => cause instanceof assert.AssertionError && cause.message === 'wrong header')
+  assert.equal(mesh.requests().length, 1)
+  await mesh.close()
+})

@@ -289,8 +289,8 @@ test('three attempts have two beneath the call, counted as resends', async (t) =
   const server = await stage.upstream(says('busy', 503))
   const mesh = stage.mesh(service([server.address], { retry: { attempts: 3, backoff: { max: 1 } } }))
   await (await mesh.fetch('http://svc.test/', { method: 'PUT', body: 'x' })).text()
-  // No caller's span: the first attempt begins one trace, and the call another that links to it.
-  assert.deepEqual(tree(), ['CLIENT PUT svc.test ERROR', 'INTERNAL call svc.test ERROR', '  CLIENT PUT svc.test ERROR', '  CLIENT PUT svc.test ERROR'])
+  // No caller's span: the first attempt begins the trace, and the call stands under it.
+  assert.deepEqual(tree(), ['CLIENT PUT svc.test ERROR', '  INTERNAL call svc.test ERROR', '    CLIENT PUT svc.test ERROR', '    CLIENT PUT svc.test ERROR'])
   assert.deepEqual(spans().filter(({ kind }) => kind === SpanKind.CLIENT).map(({ attributes }) => attributes['http.request.resend_count']), [undefined, 1, 2])
   const { attributes, status } = only(SpanKind.INTERNAL)
   assert.deepEqual([attributes['error.type'], attributes['http.response.status_code'], attributes['enmesh.retry.stopped'], attributes['enmesh.attempts']], ['503', 503, 'attempts', 3])
@@ -371,7 +371,7 @@ test('a call that an open breaker refuses leaves an INTERNAL span, and one that 
   await turnsUntil(() => spans().length === 1, 'the attempt has failed')
   await clock.advance(1)
   await text
-  assert.deepEqual(tree(), ['CLIENT GET svc.test ERROR', 'INTERNAL call svc.test ERROR'])
+  assert.deepEqual(tree(), ['CLIENT GET svc.test ERROR', '  INTERNAL call svc.test ERROR'])
   assert.deepEqual(refusal(), ['call svc.test', '503', 'ERROR', 1, 1])
   assert.equal(only(SpanKind.INTERNAL).attributes['enmesh.retry.stopped'], 'refused')
   forget()
@@ -405,7 +405,7 @@ test('a deadline that cuts the wait between two attempts is the call\'s error, n
   const outcome = outcomeOf(mesh.fetch('http://svc.test/').then((response) => response.status))
   await outcome
   await clock.advance(100)
-  assert.deepEqual(tree(), ['CLIENT GET svc.test ERROR', 'INTERNAL call svc.test ERROR', '  CLIENT GET svc.test ERROR'])
+  assert.deepEqual(tree(), ['CLIENT GET svc.test ERROR', '  INTERNAL call svc.test ERROR', '    CLIENT GET svc.test ERROR'])
   const call = only(SpanKind.INTERNAL)
   assert.deepEqual([call.attributes['error.type'], call.attributes['http.response.status_code']], ['ENMESH_DEADLINE_EXCEEDED', undefined])
   await mesh.close()
@@ -456,7 +456,9 @@ test('spans need no context manager: calls have no parent then, and their attemp
   context.disable()
   assert.equal(context.active(), ROOT_CONTEXT)
   await (await mesh.fetch('http://svc.test/')).text()
-  assert.deepEqual(tree(), ['CLIENT GET svc.test ERROR', 'INTERNAL call svc.test', '  CLIENT GET svc.test'])
+  // The first attempt begins the trace, so all that follows stands under it.
+  assert.deepEqual(tree(), ['CLIENT GET svc.test ERROR', '  INTERNAL call svc.test', '    CLIENT GET svc.test'])
+  assert.equal(new Set(spans().map((span) => span.spanContext().traceId)).size, 1)
   const sent = server.requests.map((request) => fieldsOf(request, 'traceparent')[0]!.split('-')[2])
   assert.deepEqual(sent, spans().filter(({ kind }) => kind === SpanKind.CLIENT).map((span) => span.spanContext().spanId))
 })
