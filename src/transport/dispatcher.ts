@@ -6,6 +6,7 @@ import Dispatcher1Wrapper from 'undici/lib/dispatcher/dispatcher1-wrapper.js'
 import type { Call } from '../core/call.ts'
 import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
+import { globalDispatcher } from './process-dispatcher.ts'
 import { Relay } from './relay.ts'
 import { readRequest } from './read-request.ts'
 
@@ -29,10 +30,6 @@ export interface Door {
 
 // Lists the dispatchers that let a request past them already, so that a global dispatcher built on one makes no circle.
 const passed = Symbol('enmesh.passed')
-
-/** The process's dispatcher for handlers of undici 8 (2) or of the older ones (1). */
-const globalDispatcher = (version: 1 | 2): UndiciDispatcher | undefined =>
-  (globalThis as Record<symbol, unknown>)[Symbol.for(`undici.globalDispatcher.${version}`)] as UndiciDispatcher | undefined
 
 const isModern = (handler: Handler): boolean => typeof handler.onRequestStart === 'function'
 

@@ -7,6 +7,12 @@ type Places = readonly [Dispatcher | undefined, Dispatcher | undefined]
 
 const inPlace = (): Places => places.map((place) => (globalThis as Record<symbol, unknown>)[place]) as unknown as Places
 
+/** The application's own, while a call of `fetch` has the mesh stand in for them. */
+let setAside: Places | undefined
+
+/** The process's dispatcher for handlers of undici 8 (2) or of the older ones (1). */
+export const globalDispatcher = (version: 1 | 2): Dispatcher | undefined => (setAside ?? inPlace())[version - 1]
+
 // As undici does it itself, which also sets them again later.
 const setPlace = (index: number, value: Dispatcher | undefined): void => {
   Object.defineProperty(globalThis, places[index]!, { value, writable: true, enumerable: false, configurable: false })
@@ -43,11 +49,12 @@ export const fetchThrough = (dispatcher: Dispatcher): typeof globalThis.fetch =>
   const fetch: typeof platformFetch = (input, init = undefined) => {
     if (!displacedBy(dispatcher)) return platformFetch(input, init)
     // The platform's reads the process's dispatcher before it returns, so nobody else sees the change.
-    const present = inPlace()
+    const present = setAside = inPlace()
     setProcessDispatcher(dispatcher)
     try {
       return platformFetch(input, init)
     } finally {
+      setAside = undefined
       present.forEach((one, index) => setPlace(index, one))
     }
   }
