@@ -156,7 +156,9 @@ describe('what was there before', { concurrency: 2 }, () => {
 })
 
 describe('a global dispatcher that the application sets itself', { concurrency: 2 }, () => {
-  for (const which of ['undici6', 'undici7', 'undici8']) {
+  // The fetch of Node 26 does not look where undici 6 puts one, with a mesh or without.
+  const seen = process.versions.undici!.startsWith('8') ? ['undici7', 'undici8'] : ['undici6', 'undici7', 'undici8']
+  for (const which of seen) {
     test(`an agent of ${which} takes undici's own calls out of the mesh, which is told, and leaves fetch in`, async (t) => {
       const { outside, env } = await world(t)
       const { stdout, stderr } = await run(t, app('own-dispatcher.mjs'), { env, args: [which, 'agent', 'http://svc.test/', `${outside.url}/`] })
