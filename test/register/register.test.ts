@@ -74,6 +74,14 @@ describe('an application that has never heard of enmesh', { concurrency: 2 }, ()
     assert.equal(outside.requests.length, 0)
   })
 
+  test('is not meshed where its libraries open sockets of their own', async (t) => {
+    const { outside, env } = await world(t, 'egress: deny\n')
+    const { stdout } = await run(t, app('own-sockets.mjs'), { env, args: [outside.url] })
+    assert.deepEqual(stdout.trim().split('\n'), [
+      'node:http went out', 'got went out', 'axios went out', 'aws went out', 'axios with adapter fetch ERR_NETWORK, because of ENMESH_EGRESS_DENIED',
+    ])
+  })
+
   test('opens a WebSocket to another host', async (t) => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
