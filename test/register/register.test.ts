@@ -136,6 +136,12 @@ describe('threads and children', { concurrency: 2 }, () => {
 })
 
 describe('what was there before', { concurrency: 2 }, () => {
+  test("Node's own undici gets the hosts that are no services, as it would without a mesh", async (t) => {
+    const { outside, env } = await world(t)
+    const { stdout } = await run(t, app('whose.mjs'), { env, args: ['http://svc.test/', outside.url] })
+    assert.equal(stdout, 'the package\nNode\n')
+  })
+
   const before = (name: string): readonly string[] => ['--import', app(name), '--import', door]
 
   test('a mock gets the hosts that are no services', async (t) => {
