@@ -8,6 +8,7 @@ const rows = [
   ['mesh/'],
   ['config-file/'],
   ['index.ts', 'cli/', 'app-mesh/', 'testing/', 'server/'],
+  ['register/'],
 ]
 
 const inSrc = (places) => `^src/(${places.map((place) => place.replace('.', '\\.')).join('|')})`

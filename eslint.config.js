@@ -117,7 +117,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/cli/**/*.ts'],
+    files: ['src/cli/**/*.ts', 'src/register/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {

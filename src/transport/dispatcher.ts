@@ -7,6 +7,7 @@ import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
+import { globalDispatcher } from './process-dispatcher.ts'
 import { Relay } from './relay.ts'
 import { placeBeyond, readRequest, withLengthOnce } from './read-request.ts'
 
@@ -37,10 +38,6 @@ const passed = Symbol('enmesh.passed')
 
 /** What `dispatch` takes, and what some callers leave in it. */
 type Options = UndiciDispatcher.DispatchOptions & { readonly dispatcher?: unknown, readonly [passed]?: readonly unknown[] }
-
-/** The process's dispatcher for handlers of undici 8 (2) or of the older ones (1). */
-const globalDispatcher = (version: 1 | 2): UndiciDispatcher | undefined =>
-  (globalThis as Record<symbol, unknown>)[Symbol.for(`undici.globalDispatcher.${version}`)] as UndiciDispatcher | undefined
 
 const isModern = (handler: Handler): boolean => typeof handler.onRequestStart === 'function'
 
