@@ -381,6 +381,7 @@ const policyDefaults = {
 
 const clusterDefaults = {
   balancer: { type: 'peak-ewma', decay: 10_000 },
+  discovery: { grace: 30_000, maxLoss: 50 },
   connections: 128,
   connectTimeout: 5_000,
   keepAlive: 4_000,
