@@ -17,7 +17,7 @@ export type { Environment } from './config-file/substitute.ts'
 export { MeshConfigError, MeshError, type AttemptRecord, type ConfigFault, type MeshErrorCode, type MeshErrorDetails } from './core/errors.ts'
 
 // Kinds of your own
-export { family, kind, type AnyKind, type Family, type FamilyInput, type FamilyOutput, type Kind } from './core/family.ts'
+export { combinator, family, kind, type AnyKind, type Family, type FamilyInput, type FamilyOutput, type Kind, type Member } from './core/family.ts'
 export { registries } from './registries/index.ts'
 export { noSuchService, type Registry, type Wake, type Watch } from './registries/registry.ts'
 export { balancers } from './balancers/index.ts'

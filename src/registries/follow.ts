@@ -4,7 +4,7 @@ import { percent } from '../config/percent.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { detached, type Cancel, type Clock } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { noSuchService, type Registry, type Wake } from './registry.ts'
+import { isCertain, type Registry, type Wake, type Watch } from './registry.ts'
 
 /** Rest after a first failure in a row, in milliseconds; doubled for each further one. */
 const shortestBackOff = 250
@@ -40,7 +40,7 @@ export interface FollowOptions {
   onSet(specs: readonly EndpointSpec[]): void
   /** Hears each failure, and in how many milliseconds the registry is asked again. */
   onFailure(error: unknown, retryIn: number): void
-  /** Hears of the first set after one or more failures, once `onSet` has taken it. */
+  /** Hears of the first set after one or more failures, once `onSet` has taken it, and of recoveries that the registry tells itself. */
   onRecovered(): void
   /** Hears that an answer is held; once until one is taken again. */
   onHeld?(held: Held): void
@@ -126,7 +126,10 @@ class Follower implements Following {
   }
 
   async #watch(): Promise<void> {
-    const run = new Run(this.#registry, this.#rests, (error, retryIn) => this.#note(error, retryIn))
+    const run = new Run(this.#registry, this.#rests, {
+      failed: (error, retryIn) => this.#note(error, retryIn),
+      recovered: () => this.#options.onRecovered(),
+    })
     this.#run = run
     for (;;) {
       const said = await run.next()
@@ -173,7 +176,6 @@ class Follower implements Following {
   }
 
   #note(error: unknown, retryIn: number): void {
-    if (this.#closed) return
     this.#failures++
     this.#lastError = error instanceof Error ? error.message : String(error)
     this.#options.onFailure(error, retryIn)
@@ -222,7 +224,7 @@ class Follower implements Following {
 }
 
 const losesTooMany = (specs: readonly EndpointSpec[], inUse: number, { maxLoss }: DiscoveryConfig): boolean =>
-  inUse > 0 && specs !== noSuchService && (specs.length === 0 || specs.length * 100 < inUse * (100 - maxLoss))
+  inUse > 0 && !isCertain(specs) && (specs.length === 0 || specs.length * 100 < inUse * (100 - maxLoss))
 
 /** A set that is not believed yet. */
 class Doubt {
@@ -255,10 +257,14 @@ class Run {
   readonly #abort = new AbortController()
   readonly #iterator: AsyncIterator<readonly EndpointSpec[]>
 
-  constructor(registry: Registry, wake: Wake, onFailure: (error: unknown, retryIn: number) => void) {
+  constructor(registry: Registry, wake: Wake, heard: Required<Pick<Watch, 'failed' | 'recovered'>>) {
     const { signal } = this.#abort
-    const failed = (error: unknown, retryIn: number): void => { if (!signal.aborted) onFailure(error, retryIn) }
-    this.#iterator = registry({ signal, wake, failed })[Symbol.asyncIterator]()
+    this.#iterator = registry({
+      signal,
+      wake,
+      failed: (error, retryIn) => { if (!signal.aborted) heard.failed(error, retryIn) },
+      recovered: () => { if (!signal.aborted) heard.recovered() },
+    })[Symbol.asyncIterator]()
   }
 
   next(): Promise<IteratorResult<readonly EndpointSpec[]>> {
