@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { Balancer, Picker } from '../balancers/balancer.ts'
 import type { Attempt, Call } from '../core/call.ts'
@@ -155,6 +156,7 @@ export class Cluster {
   }
 
   #replace(specs: Parameters<typeof membership>[1]): void {
+    for (const { ip } of specs) if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
     const { endpoints, added, removed } = membership(this.#endpoints, specs)
     // Whatever a registry says is dialled, so it must be an address and nothing else; refusing it counts as the registry's failure.
     for (const { address } of added) parseEndpointAddress(address)

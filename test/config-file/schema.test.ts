@@ -79,7 +79,7 @@ const bad: Readonly<Record<string, unknown>> = {
   'an unknown registry': registry({ type: 'dsn' }),
   'an unknown balancer': cluster({ balancer: { type: 'fastest' } }),
   'an option of another balancer': cluster({ balancer: { type: 'random', choices: 2 } }),
-  'something needed that is missing': registry({ type: 'dns', hostname: 'a.b' }),
+  'something needed that is missing': registry({ type: 'dns', port: 80 }),
   'an unknown registry in another': registry({ type: 'first-of', of: [{ type: 'dsn' }] }),
   'an unknown name in a registry in others': registry({ type: 'first-of', of: [{ type: 'merge', of: [{ ...dns, host: 'x' }] }] }),
   'a registry of none': registry({ type: 'first-of', of: [] }),

@@ -279,7 +279,7 @@ describe('registries that hold others', () => {
   })
 })
 
-const registryDefaults = { family: 'any', maxTtl: 30_000, minTtl: 1_000, resolver: 'dns' }
+const registryDefaults = { record: 'address', family: 'any', responseType: 'endpoints', maxTtl: 30_000, minTtl: 1_000, timeout: 2_000, resolver: 'dns' }
 
 for (const config of [
   { type: 'first-of', of },
