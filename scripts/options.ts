@@ -19,11 +19,18 @@ const range = ({ minimum, exclusiveMinimum, maximum }: JsonSchema): string => {
   return limits.length === 0 ? '' : `, ${limits.join(', ').replace(/^at least (.*), at most (.*)$/, '$1 to $2')}`
 }
 
-const typeOf = (schema: JsonSchema): string => {
+/** What a reference stands for: members of families that hold others are written once. */
+const resolved = (schema: JsonSchema): JsonSchema => {
+  const { $ref, ...own } = schema
+  return $ref === undefined ? schema : { ...resolved(inputSchema().$defs![$ref.replace('#/$defs/', '')]!), ...own }
+}
+
+const typeOf = (written: JsonSchema): string => {
+  const schema = resolved(written)
   const { type, anyOf, oneOf, items, properties, additionalProperties } = schema
   if (isDuration(schema)) return 'duration'
   if (anyOf) return [...new Set(anyOf.map(typeOf))].join(' or ')
-  if (oneOf) return `object with a \`type\`: ${oneOf.map((one) => code(one.properties?.['type']?.const)).join(', ')}`
+  if (oneOf) return `object with a \`type\`: ${oneOf.map((one) => code(resolved(one).properties?.['type']?.const)).join(', ')}`
   if (schema.const !== undefined) return code(schema.const)
   if (schema.enum) return schema.enum.map(code).join(', ')
   if (items) return `list of ${typeOf(items)}`
@@ -73,7 +80,7 @@ const table = (options: readonly Option[]): string => options.length === 0 ? 'No
   ...options.map((option) => `| \`${option.name}\` | ${option.type} | ${option.default} | ${option.meaning.replaceAll('|', '\\|')} |`),
 ].join('\n')
 
-const kindTables = (family: JsonSchema): string => (family.oneOf ?? [])
+const kindTables = (family: JsonSchema): string => (resolved(family).oneOf ?? []).map(resolved)
   .map((kind) => `### \`type: ${String(kind.properties?.['type']?.const)}\`\n\n${table(optionsOf(kind))}`).join('\n\n')
 
 const objectOf = (schema: JsonSchema | boolean | undefined): JsonSchema => typeof schema === 'object' ? schema : {}

@@ -21,9 +21,9 @@ export { withoutPassport } from './core/passport.ts'
 export { MeshConfigError, MeshError, type AttemptRecord, type ConfigFault, type MeshErrorCode, type MeshErrorDetails } from './core/errors.ts'
 
 // Kinds of your own
-export { family, kind, type AnyKind, type Family, type FamilyInput, type FamilyOutput, type Kind } from './core/family.ts'
+export { combinator, family, kind, type AnyKind, type Family, type FamilyInput, type FamilyOutput, type Kind, type Member } from './core/family.ts'
 export { registries } from './registries/index.ts'
-export type { Registry, Wake, Watch } from './registries/registry.ts'
+export { noSuchService, type Registry, type Wake, type Watch } from './registries/registry.ts'
 export { balancers } from './balancers/index.ts'
 export type { Balancer, Picker } from './balancers/balancer.ts'
 export { matchers } from './matchers/index.ts'

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { Balancer, Picker } from '../balancers/balancer.ts'
 import type { Attempt, Call } from '../core/call.ts'
@@ -17,6 +18,7 @@ import { available } from './availability.ts'
 import type { ClusterConfig } from './config.ts'
 import { membership } from './membership.ts'
 import { OutlierDetection } from './outlier.ts'
+import { Reach } from './reach.ts'
 import { slowStart, warmingEnds } from './slow-start.ts'
 
 /** Makes the plug-ins of a cluster from their configuration. */
@@ -63,11 +65,14 @@ export class Cluster {
   readonly ready = new Promise<void>((resolve) => { this.#resolveReady = resolve })
   #cancelWarming: Cancel = () => {}
   readonly #draining = new Set<Promise<void>>()
+  /** Which endpoints can be connected to; when none can, the registry is asked right now whether they are still the right ones. */
+  readonly reach: Reach
 
   constructor(name: string, families: ClusterFamilies, runtime: Runtime) {
     this.name = name
     this.#families = families
     this.#runtime = runtime
+    this.reach = new Reach(runtime.clock, () => this.#endpoints.length, () => this.#following?.wake())
   }
 
   /** All endpoints that the registry lists. */
@@ -147,13 +152,16 @@ export class Cluster {
     this.#following?.close()
     this.#following = follow(registry, {
       runtime: this.#runtime,
+      guard: () => this.parts.config.discovery,
       onSet: (specs) => this.#replace(specs),
       onFailure: (error, retryIn) => publish(this.#runtime, 'registry-failed', { cluster: this.name, error, retryIn }),
       onRecovered: () => publish(this.#runtime, 'registry-recovered', { cluster: this.name }),
+      onHeld: (held) => publish(this.#runtime, 'registry-doubted', { cluster: this.name, ...held }),
     })
   }
 
   #replace(specs: Parameters<typeof membership>[1]): void {
+    for (const { ip } of specs) if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
     const { endpoints, added, removed } = membership(this.#endpoints, specs)
     // Whatever a registry says is dialled, so it must be an address and nothing else; refusing it counts as the registry's failure.
     for (const { address } of added) parseEndpointAddress(address)
@@ -174,6 +182,7 @@ export class Cluster {
   #retire(endpoint: Endpoint): void {
     endpoint.state = 'retired'
     this.#parts?.detection?.forget(endpoint)
+    this.reach.forget(endpoint)
     this.#drain(endpoint)
     publish(this.#runtime, 'endpoint-removed', { cluster: this.name, endpoint: endpoint.address })
   }

@@ -4,6 +4,7 @@ import type { AnyKind, Family } from '../core/family.ts'
 import { budgetConfig } from '../policies/budget.ts'
 import { circuitBreakerConfig } from '../policies/circuit-breaker.ts'
 import { concurrencyLimitConfig } from '../policies/concurrency-limit.ts'
+import { discoveryConfig } from '../registries/follow.ts'
 import type { Registry } from '../registries/registry.ts'
 import { connectionConfig } from '../transport/connections.ts'
 import { panicThresholdConfig } from './availability.ts'
@@ -16,6 +17,7 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
   balancers: Family<Balancer, B>,
 ) => z.strictObject({
   registry: registries.schema.describe('Where the endpoints come from.'),
+  discovery: discoveryConfig.prefault({}).describe("When the registry's answer is not believed at once."),
   balancer: balancers.schema.prefault({ type: 'peak-ewma' } as never).describe('How an endpoint is chosen for each attempt.'),
   ...connectionConfig.shape,
   ...concurrencyLimitConfig.shape,

@@ -6,7 +6,7 @@ export interface Membership {
   readonly endpoints: readonly Endpoint[]
   readonly added: readonly Endpoint[]
   readonly removed: readonly Endpoint[]
-  /** Endpoints that stay and whose weight or metadata is another now, already written to them. */
+  /** Endpoints that stay and whose weight, metadata or IP address behind their name is another now, already written to them. */
   readonly changed: readonly Endpoint[]
 }
 
@@ -40,8 +40,9 @@ const isStill = (endpoint: Endpoint, { address, tls = false }: EndpointSpec): bo
   endpoint.address === address && endpoint.tls === tls
 
 /** Writes down what may change of an endpoint; tells whether it did. */
-const describe = (endpoint: Endpoint, { weight = 1, metadata = {} }: EndpointSpec): boolean => {
-  if (endpoint.weight === weight && sameEntries(endpoint.metadata, metadata)) return false
+const describe = (endpoint: Endpoint, { ip, weight = 1, metadata = {} }: EndpointSpec): boolean => {
+  if (endpoint.ip === ip && endpoint.weight === weight && sameEntries(endpoint.metadata, metadata)) return false
+  endpoint.ip = ip
   endpoint.weight = weight
   endpoint.metadata = metadata
   return true

@@ -97,12 +97,13 @@ const withVariables = (schema: JsonSchema): JsonSchema => {
 export const configSchema = <R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M extends AnyMatcherKind>(
   families: Partial<Families<R, B, M>> = {},
 ): JsonSchema => {
-  const { $schema, properties, ...rest } = withVariables(inputSchema(families as object))
+  const { $schema, $defs = {}, properties, ...rest } = withVariables(inputSchema(families as object))
   return {
     ...($schema !== undefined && { $schema }),
     title: 'Configuration of an enmesh service mesh',
     ...rest,
     properties: { $schema: { type: 'string', description: 'The schema that an editor goes by; the mesh overlooks it.' }, ...properties },
-    $defs: { variable, text },
+    // Members of families that hold others are there to be referred to.
+    $defs: { ...mapped($defs, withVariables), variable, text },
   }
 }

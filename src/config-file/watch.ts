@@ -1,5 +1,3 @@
-import { watch, type FSWatcher } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Balancer } from '../balancers/balancer.ts'
 import type { AnyKind } from '../core/family.ts'
@@ -10,6 +8,7 @@ import { didYouMean } from '../mesh/faults.ts'
 import { closed, insideOf, type Inside, type Mesh } from '../mesh/mesh.ts'
 import type { Registry } from '../registries/registry.ts'
 import { detached, type Cancel } from '../runtime/clock.ts'
+import { quiet, WatchedFile, type Found } from '../runtime/watched-file.ts'
 import { pathOf, read, textOf } from './load.ts'
 import type { Environment } from './substitute.ts'
 
@@ -66,75 +65,47 @@ const assertUsable = (options: WatchOptions): void => {
   throw new TypeError(`watchConfig's option 'poll' must be a whole number of milliseconds above 0, not ${found}: write 10_000 for ten seconds`)
 }
 
-/** How long a file has to stay the same before it is believed. */
-const quiet = 100
-
-/** What a look at the file found: its text, or why there is none. */
-type Found = { readonly text: string, readonly error?: unknown } | { readonly text?: undefined, readonly error: unknown }
-
-const same = (a: Found | undefined, b: Found): boolean =>
-  a !== undefined && a.text === b.text && (a.text !== undefined || String(a.error) === String(b.error))
-
 class FileWatch {
   readonly #mesh: Mesh
   readonly #inside: Inside
-  readonly #file: string
+  readonly #path: string
   readonly #options: WatchOptions
+  readonly #file: WatchedFile
   /** What was taken over or refused last. */
   #judged: Found | undefined
   /** Whether that was refused. */
   #refused = false
-  #watcher: FSWatcher | undefined
   #cancel: Cancel = () => {}
-  /** Whether the system told of a change since the last look, and who waits for that. */
-  #stirred = false
-  #wake = (): void => {}
   #stopped = false
 
-  constructor(mesh: Mesh, inside: Inside, file: string, options: WatchOptions) {
+  constructor(mesh: Mesh, inside: Inside, path: string, options: WatchOptions) {
     this.#mesh = mesh
     this.#inside = inside
-    this.#file = file
+    this.#path = path
     this.#options = options
+    this.#file = detached(() => new WatchedFile(path, () => textOf(path), inside.runtime.clock))
     inside.closing.addEventListener('abort', this.stop)
-    detached(() => {
-      this.#listen()
-      void this.#follow()
-    })
+    detached(() => { void this.#follow() })
   }
 
   readonly stop = (): void => {
     this.#stopped = true
     this.#cancel()
-    this.#watcher?.close()
+    this.#file.close()
     this.#inside.closing.removeEventListener('abort', this.stop)
   }
 
   // Once it is stopped, what it waits for never comes, and all of it is collected.
   async #follow(): Promise<void> {
-    let told = true
     for (;;) {
-      const found = await this.#settled()
+      const found = await this.#file.settled()
       if (this.#stopped) return
-      if (!same(this.#judged, found)) {
+      if (found !== this.#judged) {
         this.#judged = found
-        // The system kept silent of a change: it may watch a directory that is not the one of this path any more.
-        if (!told) this.#listen()
         await this.#judge(found)
       }
       if (this.#stopped) return
-      told = await this.#change()
-      await this.#pause(quiet)
-    }
-  }
-
-  /** What is to be believed: what was judged already, or the same thing twice in a row. */
-  async #settled(): Promise<Found> {
-    for (let before = this.#judged; ;) {
-      this.#stirred = false
-      const found = await textOf(this.#file).then((text) => ({ text }), (error: unknown) => ({ error }))
-      if (same(before, found) || this.#stopped) return found
-      before = found
+      await this.#change()
       await this.#pause(quiet)
     }
   }
@@ -142,7 +113,7 @@ class FileWatch {
   async #judge({ text, error }: Found): Promise<void> {
     if (text === undefined) return this.#refuse(error)
     const { env = process.env } = this.#options
-    const loaded = await read(this.#file, text, this.#inside.families, env).catch((error: unknown) => this.#refuse(error))
+    const loaded = await read(this.#path, text, this.#inside.families, env).catch((error: unknown) => this.#refuse(error))
     if (!loaded || this.#stopped) return
     // After a refusal it is told that the file is good again, though it may be the one from before.
     if (!this.#refused && isDeepStrictEqual(loaded.config, this.#inside.parsed())) return
@@ -176,30 +147,10 @@ class FileWatch {
     })
   }
 
-  /** Resolves when the system tells of a change, to true, or when it is time to look anyway, to false. */
-  async #change(): Promise<boolean> {
-    if (this.#stirred) return true
-    const told = new Promise<boolean>((resolve) => { this.#wake = () => resolve(true) })
+  /** Resolves when the system tells of a change, or when it is time to look anyway. */
+  async #change(): Promise<void> {
     const { poll = 10_000 } = this.#options
-    const change = await Promise.race([told, this.#pause(poll).then(() => false)])
+    await Promise.race([this.#file.stirred(), this.#pause(poll)])
     this.#cancel()
-    return change
-  }
-
-  /** Listens to the directory and not to the file, which may be replaced. Without the system's help the polls remain. */
-  #listen(): void {
-    this.#watcher?.close()
-    const name = basename(this.#file)
-    try {
-      this.#watcher = watch(dirname(resolve(this.#file)), { persistent: false }, (_, changed) => {
-        // Kubernetes swaps the link `..data`, behind which the file lies.
-        if (changed !== null && changed !== name && !changed.startsWith('..')) return
-        this.#stirred = true
-        this.#wake()
-      })
-      this.#watcher.on('error', () => this.#watcher?.close())
-    } catch {
-      this.#watcher = undefined
-    }
   }
 }

@@ -5,6 +5,8 @@ import { Latency } from './latency.ts'
 export interface EndpointSpec {
   /** `host:port`, or `[v6]:port`. */
   readonly address: string
+  /** Where new connections go while the address is a name that the registry has looked up: an IP address. The endpoint stays the same when it changes. */
+  readonly ip?: string
   /** The registry's own name for the instance; the address where there is none. */
   readonly id?: string
   /** Relative share of the traffic, above 0; 1 by default. */
@@ -35,6 +37,8 @@ export class Endpoint {
   readonly id: string
   readonly address: string
   readonly tls: boolean
+  /** Where new connections go in place of asking for the address's name. May change while the endpoint lives. */
+  ip: string | undefined
   /** May change while the endpoint lives; pickers read it when they are prepared. */
   weight: number
   /** May change while the endpoint lives. */
@@ -64,6 +68,7 @@ export class Endpoint {
   constructor(spec: EndpointSpec) {
     this.id = spec.id ?? spec.address
     this.address = spec.address
+    this.ip = spec.ip
     this.weight = spec.weight ?? 1
     this.tls = spec.tls ?? false
     this.metadata = spec.metadata ?? {}

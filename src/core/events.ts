@@ -20,6 +20,11 @@ export interface MeshEvents {
   /** The registry could not tell; the mesh keeps what it has and asks again in `retryIn` milliseconds. */
   'registry-failed': { readonly cluster: string; readonly error: unknown; readonly retryIn: number }
   'registry-recovered': { readonly cluster: string }
+  /**
+   * The registry's answer lists none, or far fewer endpoints than are in use: it is held for `grace` milliseconds and asked again before it is believed.
+   * Told once until an answer is taken again.
+   */
+  'registry-doubted': { readonly cluster: string; readonly listed: number; readonly inUse: number; readonly grace: number }
   'config-applied': { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] }
   'config-rejected': { readonly error: unknown }
 }
@@ -44,6 +49,7 @@ const known: Readonly<Record<keyof MeshEvents, true>> = {
   'breaker-closed': true,
   'registry-failed': true,
   'registry-recovered': true,
+  'registry-doubted': true,
   'config-applied': true,
   'config-rejected': true,
 }

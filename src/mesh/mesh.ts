@@ -319,16 +319,18 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   async ready(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
     const all = this.#everySet()
-    if (!signal) return all
     let stop = (): void => {}
-    const aborted = new Promise<never>((_, reject) => {
+    const aborted = signal && new Promise<never>((_, reject) => {
       const listener = (): void => reject(signal.reason as Error)
       signal.addEventListener('abort', listener)
       stop = () => signal.removeEventListener('abort', listener)
     })
+    // A registry rests in the background, and may be all that goes on: the process must not end under whoever waits here.
+    const release = this.#runtime.clock.after(Number.MAX_SAFE_INTEGER, () => {})
     try {
-      await Promise.race([all, aborted])
+      await (aborted ? Promise.race([all, aborted]) : all)
     } finally {
+      release()
       stop()
     }
   }

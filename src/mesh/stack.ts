@@ -8,6 +8,7 @@ import { deadline } from '../policies/deadline.ts'
 import { retry } from '../policies/retry.ts'
 import { trackLoad } from '../policies/track-load.ts'
 import { observeOutliers } from '../cluster/outlier.ts'
+import { observeReach } from '../cluster/reach.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { matchedPrefix, rewrite } from '../route/rewrite.ts'
 import { split, type Target } from '../route/split.ts'
@@ -52,13 +53,14 @@ export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts
 
 /** Around an attempt: what we do at one endpoint. */
 export const attemptStack = (
-  { name }: Cluster, { breaker, detection }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
+  { name, reach }: Cluster, { breaker, detection }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
   transport: Send<Attempt>,
 ): Send<Attempt> => stack<Attempt>([
   telemetry.tracing ? attemptSpan : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
   telemetry.metrics ? metrics.measure(name, telemetry.metrics) : undefined,   // where the span is: both measure the same time
   trackLoad,                                     // outside the timeout: an attempt that timed out was load too
   breaker && observeBreaker(breaker),            // outside the timeout: sees it as a failure of the cluster
+  observeReach(reach),                           // one that can't be connected to is news for the registry too
   detection && observeOutliers(detection),       // outside the timeout: sees it as a failure of this endpoint
   attemptTimeout,                                // of the call's route: bounds what is below
   ...own.attempt ?? [],                          // once for each try; what they write in headers is sent

@@ -1,35 +1,67 @@
+import { z } from 'zod'
+import { duration } from '../config/duration.ts'
+import { percent } from '../config/percent.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { detached, type Cancel, type Clock } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Registry, Wake } from './registry.ts'
+import { isCertain, type Registry, type Wake, type Watch } from './registry.ts'
 
 /** Rest after a first failure in a row, in milliseconds; doubled for each further one. */
 const shortestBackOff = 250
 const longestBackOff = 30_000
 
+/** When an answer is not believed at once. */
+export const discoveryConfig = z.strictObject({
+  grace: duration.default(30_000)
+    .describe('How long an answer that would take away every endpoint, or too many, is held and asked again before it is believed; 0 believes it at once.'),
+  maxLoss: percent.default(50)
+    .describe('Percent of the endpoints that one answer may take away and be believed at once. What counts is how many are left, not which.'),
+})
+
+/** Parsed form of `discoveryConfig`. */
+export type DiscoveryConfig = z.output<typeof discoveryConfig>
+
+/** An answer that is held. */
+export interface Held {
+  /** Endpoints that the answer lists. */
+  readonly listed: number
+  /** Endpoints that the set in use lists. */
+  readonly inUse: number
+  /** Milliseconds for which it is held; the registry is asked again right now, and at the end of them. */
+  readonly grace: number
+}
+
 /** What `follow` needs, and whom it tells. */
 export interface FollowOptions {
   readonly runtime: Runtime
+  /** Which answers are held; asked at each. Without it, each is believed at once. */
+  guard?(): DiscoveryConfig
   /** Takes each set as the registry said it: whole, empty if none exist. Throwing refuses it, which counts as a failure. */
   onSet(specs: readonly EndpointSpec[]): void
   /** Hears each failure, and in how many milliseconds the registry is asked again. */
   onFailure(error: unknown, retryIn: number): void
-  /** Hears of the first set after one or more failures, once `onSet` has taken it. */
+  /** Hears of the first set after one or more failures, once `onSet` has taken it, and of recoveries that the registry tells itself. */
   onRecovered(): void
+  /** Hears that an answer is held; once until one is taken again. */
+  onHeld?(held: Held): void
+  /** Hears that the registry has said all that it had to say. */
+  onEnd?(): void
 }
 
 /** How following goes, as plain data. */
 export interface FollowStatus {
   /** Sets taken so far. */
   readonly sets: number
-  /** Failures so far. */
+  /** Failures so far, those included that the registry survived by itself. */
   readonly failures: number
   /** Failures since the last set; above 0 means that what is in use may be out of date. */
   readonly failuresInARow: number
   /** Message of the latest failure, kept after recovery. */
   readonly lastError?: string
-  /** Milliseconds since the last set; absent before the first. */
+  /** Milliseconds since the last set that was taken; absent before the first. */
   readonly age?: number
+  /** Endpoints that the latest answer lists while it is held and not believed yet; absent otherwise. */
+  readonly held?: number
 }
 
 /** A registry being followed. */
@@ -50,6 +82,9 @@ export interface Following {
  * keeps quiet about endpoints (so what is in use stays), rests, and starts it afresh.
  * The rest begins at 250 ms and doubles up to 30 s; each is drawn evenly between half of that and all of it.
  * A registry that ends after a set has said all it has to say; one that ends without any has failed.
+ *
+ * With a guard, a set that lists nothing, or far fewer endpoints than the one in use, is held: the registry is asked again at once, and once more
+ * when the grace is over. Only a set of that kind which comes after the grace is taken; a better one ends the doubt at any time.
  */
 export const follow = (registry: Registry, options: FollowOptions): Following => new Follower(registry, options)
 
@@ -66,6 +101,9 @@ class Follower implements Following {
   #failuresInARow = 0
   #lastError: string | undefined
   #lastSetAt = Number.NEGATIVE_INFINITY
+  /** Endpoints of the set in use. */
+  #inUse = 0
+  #doubt: Doubt | undefined
 
   constructor(registry: Registry, options: FollowOptions) {
     this.#registry = registry
@@ -88,19 +126,47 @@ class Follower implements Following {
   }
 
   async #watch(): Promise<void> {
-    const run = new Run(this.#registry, this.#rests)
+    const run = new Run(this.#registry, this.#rests, {
+      failed: (error, retryIn) => this.#note(error, retryIn),
+      recovered: () => this.#options.onRecovered(),
+    })
     this.#run = run
     for (;;) {
       const said = await run.next()
       if (this.#closed) return
       if (said.done) break
-      this.#take(said.value)
+      if (!this.#holds(said.value)) this.#take(said.value)
     }
+    await this.#end()
+  }
+
+  /** After an end nothing more can be asked: what is held is taken when its time is over. */
+  async #end(): Promise<void> {
+    await this.#doubt?.passed
+    if (this.#doubt) this.#take(this.#doubt.specs)
     if (this.#sets === 0) throw new Error('the registry ended without naming a set of endpoints')
+    this.#options.onEnd?.()
+  }
+
+  #holds(specs: readonly EndpointSpec[]): boolean {
+    const guard = this.#options.guard?.()
+    if (!guard || guard.grace === 0 || this.#doubt?.over || !losesTooMany(specs, this.#inUse, guard)) return false
+    if (this.#doubt) this.#doubt.specs = specs
+    else this.#doubtFor(guard, specs)
+    return true
+  }
+
+  #doubtFor({ grace }: DiscoveryConfig, specs: readonly EndpointSpec[]): void {
+    this.#doubt = new Doubt(specs, grace, this.#options.runtime.clock, () => this.wake())
+    this.#options.onHeld?.({ listed: specs.length, inUse: this.#inUse, grace })
+    this.wake()
   }
 
   #take(specs: readonly EndpointSpec[]): void {
+    this.#doubt?.drop()
+    this.#doubt = undefined
     this.#options.onSet(specs)
+    this.#inUse = specs.length
     this.#lastSetAt = this.#options.runtime.clock.now()
     this.#sets++
     if (this.#sets === 1) this.#resolveFirst()
@@ -109,18 +175,22 @@ class Follower implements Following {
     if (recovered) this.#options.onRecovered()
   }
 
+  #note(error: unknown, retryIn: number): void {
+    this.#failures++
+    this.#lastError = error instanceof Error ? error.message : String(error)
+    this.#options.onFailure(error, retryIn)
+  }
+
   async #backOff(error: unknown): Promise<void> {
     this.#run?.end()
-    this.#failures++
     this.#failuresInARow++
-    this.#lastError = error instanceof Error ? error.message : String(error)
     const bound = Math.min(longestBackOff, shortestBackOff * 2 ** (this.#failuresInARow - 1))
     const retryIn = bound * (1 - this.#options.runtime.random() / 2)
     // A look asked for before this failure has been answered by it, and what the failed watch waits for is over.
     this.#rests.end(error)
     this.#rests = new Rests(this.#options.runtime.clock)
     const rested = this.#rests.wait(retryIn)
-    this.#options.onFailure(error, retryIn)
+    this.#note(error, retryIn)
     // Rejected only by close, and the loop sees that for itself.
     await rested.catch(() => {})
   }
@@ -140,14 +210,45 @@ class Follower implements Following {
       failuresInARow: this.#failuresInARow,
       ...(this.#lastError !== undefined && { lastError: this.#lastError }),
       ...(this.#sets > 0 && { age: this.age() }),
+      ...(this.#doubt && { held: this.#doubt.specs.length }),
     }
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#doubt?.drop()
     this.#run?.end()
     this.#rests.end(new Error('the watch has ended'))
+  }
+}
+
+const losesTooMany = (specs: readonly EndpointSpec[], inUse: number, { maxLoss }: DiscoveryConfig): boolean =>
+  inUse > 0 && !isCertain(specs) && (specs.length === 0 || specs.length * 100 < inUse * (100 - maxLoss))
+
+/** A set that is not believed yet. */
+class Doubt {
+  /** What the registry said last. */
+  specs: readonly EndpointSpec[]
+  /** Whether the grace is over. */
+  over = false
+  /** Resolves when it is; never once the doubt was dropped. */
+  readonly passed: Promise<void>
+  #cancel: Cancel = () => {}
+
+  constructor(specs: readonly EndpointSpec[], grace: number, clock: Clock, onPassed: () => void) {
+    this.specs = specs
+    this.passed = new Promise((resolve) => {
+      this.#cancel = clock.background(grace, () => {
+        this.over = true
+        resolve()
+        onPassed()
+      })
+    })
+  }
+
+  drop(): void {
+    this.#cancel()
   }
 }
 
@@ -156,8 +257,14 @@ class Run {
   readonly #abort = new AbortController()
   readonly #iterator: AsyncIterator<readonly EndpointSpec[]>
 
-  constructor(registry: Registry, wake: Wake) {
-    this.#iterator = registry({ signal: this.#abort.signal, wake })[Symbol.asyncIterator]()
+  constructor(registry: Registry, wake: Wake, heard: Required<Pick<Watch, 'failed' | 'recovered'>>) {
+    const { signal } = this.#abort
+    this.#iterator = registry({
+      signal,
+      wake,
+      failed: (error, retryIn) => { if (!signal.aborted) heard.failed(error, retryIn) },
+      recovered: () => { if (!signal.aborted) heard.recovered() },
+    })[Symbol.asyncIterator]()
   }
 
   next(): Promise<IteratorResult<readonly EndpointSpec[]>> {

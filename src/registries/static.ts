@@ -28,8 +28,7 @@ const endpoint = z.union([endpointAddress, endpointDetails]).transform((written)
   }
 })
 
-/** A list of endpoints as a user writes it: texts, or objects where there is more to say. At least one, none twice. Parsed to `EndpointSpec`s. */
-export const endpointList = z.array(endpoint).min(1).superRefine((endpoints, ctx) => {
+const refuseTwins = (endpoints: readonly EndpointSpec[], ctx: z.RefinementCtx): void => {
   const seen = new Map<string, number>()
   for (const [index, endpoint] of endpoints.entries()) {
     // One that could not be read has its own fault already.
@@ -39,7 +38,13 @@ export const endpointList = z.array(endpoint).min(1).superRefine((endpoints, ctx
     if (earlier === undefined) seen.set(id, index)
     else ctx.addIssue({ code: 'custom', path: [index], message: `is endpoint ${earlier} again ('${id}'): give it a weight or an id of its own` })
   }
-})
+}
+
+/** A list of endpoints as a user writes it: texts, or objects where there is more to say. None twice. Parsed to `EndpointSpec`s. */
+export const endpointSet = z.array(endpoint).superRefine(refuseTwins)
+
+/** Such a list with at least one endpoint. */
+export const endpointList = z.array(endpoint).min(1).superRefine(refuseTwins)
 
 /** Endpoints written down in the configuration. */
 export const staticRegistry = kind('static', z.strictObject({

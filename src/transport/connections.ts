@@ -41,10 +41,10 @@ interface OnLine {
 class LineClient extends Client {
   readonly #line: Line
 
-  constructor(connecting: Connecting, { origin, servername }: Dialling) {
+  constructor(connecting: Connecting, { origin, servername, endpoint }: Dialling) {
     const { keepAlive } = connecting.config
     const line: Line = { socket: undefined, handshake: undefined }
-    super(origin, { connect: connect(connecting, servername, line), keepAliveTimeout: keepAlive, pipelining: 1, allowH2: false })
+    super(origin, { connect: connect(connecting, servername, endpoint, line), keepAliveTimeout: keepAlive, pipelining: 1, allowH2: false })
     this.#line = line
   }
 
@@ -54,11 +54,12 @@ class LineClient extends Client {
   }
 }
 
-const connect = ({ config, context }: Connecting, servername: string | undefined, line: Line): buildConnector.connector => {
+const connect = ({ config, context }: Connecting, servername: string | undefined, endpoint: Endpoint, line: Line): buildConnector.connector => {
   const timeout = config.connectTimeout
   const dial = servername === undefined ? connector({ timeout, allowH2: false })
     : tlsConnector({ config: config.tls, context, servername, timeout, onHandshake: (handshake) => { line.handshake = handshake } })
-  return (options, callback) => dial(options, (...result) => {
+  const withIp = (options: buildConnector.Options): buildConnector.Options => endpoint.ip === undefined ? options : { ...options, hostname: endpoint.ip }
+  return (options, callback) => dial(withIp(options), (...result) => {
     if (result[1]) line.socket = result[1]
     callback(...result)
   })
@@ -82,14 +83,15 @@ export const connecting = (config: ConnectionConfig, context: SecureContext | un
 
 /** What decides whether a socket may carry a request: TLS or not, and the name its certificate was checked for. */
 interface Dialling {
+  readonly endpoint: Endpoint
   readonly origin: string
   readonly servername: string | undefined
 }
 
 /** How an endpoint is dialled for a request to a host. */
 export const dialling = (config: ConnectionConfig, endpoint: Endpoint, secure: boolean, host: string): Dialling => {
-  if (!secure && !endpoint.tls && config.tls === false) return { origin: `http://${endpoint.address}`, servername: undefined }
-  return { origin: `https://${endpoint.address}`, servername: optionsOf(config.tls).servername ?? host }
+  if (!secure && !endpoint.tls && config.tls === false) return { endpoint, origin: `http://${endpoint.address}`, servername: undefined }
+  return { endpoint, origin: `https://${endpoint.address}`, servername: optionsOf(config.tls).servername ?? host }
 }
 
 /** The endpoint's own pool, made at its first request: a thousand idle endpoints cost nothing. */

@@ -44,6 +44,15 @@ describe('membership', () => {
     assert.deepEqual([a.weight, b.metadata, c.weight], [5, { zone: 'y' }, 1])
   })
 
+  test('writes a new IP address behind a name to the endpoint that stays', () => {
+    const [a] = from({ address: 'a:1', ip: '10.0.0.1' })
+    assert.equal(a!.ip, '10.0.0.1')
+    for (const ip of ['10.0.0.2', undefined]) {
+      const { endpoints, changed } = membership([a!], [{ address: 'a:1', ...(ip !== undefined && { ip }) }])
+      assert.deepEqual([endpoints, changed, a!.ip], [[a], [a], ip])
+    }
+  })
+
   test('notices metadata that is gone or has another key', () => {
     for (const metadata of [{}, { rack: 'x' }, { zone: 'x', rack: 'x' }]) {
       const [a] = from({ address: 'a:1', metadata: { zone: 'x' } })

@@ -40,6 +40,9 @@ const good: Readonly<Record<string, object>> = {
   }),
   'policies switched off': cluster({ breaker: false, outlier: false, tls: true, balancer: { type: 'peak-ewma', decay: '1s' } }),
   'a registry by name': registry({ ...dns, family: 6, minTtl: '1s', maxTtl: 2000, resolver: 'dns', servers: ['10.0.0.2:53'], tls: true }),
+  'registries of registries': registry({
+    type: 'first-of', patience: '5s', of: [{ type: 'subset', of: { type: 'merge', of: [dns, { type: 'static', endpoints: ['a:1'] }] }, metadata: { a: 'b' } }, dns],
+  }),
   'telemetry by group': { telemetry: { tracing: false, metrics: { duration: true, mesh: false }, requestId: false, deadline: false } },
   'no metrics': { telemetry: { metrics: false } },
   'egress by list': { egress: { allow: ['*.example.com'] }, replayLimit: 0, drain: '0s' },
@@ -57,6 +60,7 @@ const inFiles: Readonly<Record<string, object>> = {
   'durations': { drain: '${S}s', ...route({ timeout: '${S}', attemptTimeout: '${T:-1s}' }) },
   'text with a rule': route({ match: { path: { prefix: '/${H}' }, method: '${M:-GET}' }, sticky: { header: 'x-${H}' }, name: '${H}' }),
   'weights': { services: { b: { routes: [{ to: { a: '${N}' } }] } }, clusters: { a } },
+  'a registry in another': registry({ type: 'merge', of: [{ ...dns, port: '${P:-80}' }], patience: '${S}s' }),
   'endpoints': { services: { 'a.local': ['${H}:${N}', { address: '${H}:2', weight: '${N}', id: '${H}' }] } },
 }
 
@@ -75,7 +79,10 @@ const bad: Readonly<Record<string, unknown>> = {
   'an unknown registry': registry({ type: 'dsn' }),
   'an unknown balancer': cluster({ balancer: { type: 'fastest' } }),
   'an option of another balancer': cluster({ balancer: { type: 'random', choices: 2 } }),
-  'something needed that is missing': registry({ type: 'dns', hostname: 'a.b' }),
+  'something needed that is missing': registry({ type: 'dns', port: 80 }),
+  'an unknown registry in another': registry({ type: 'first-of', of: [{ type: 'dsn' }] }),
+  'an unknown name in a registry in others': registry({ type: 'first-of', of: [{ type: 'merge', of: [{ ...dns, host: 'x' }] }] }),
+  'a registry of none': registry({ type: 'first-of', of: [] }),
   'no endpoint': registry({ type: 'static', endpoints: [] }),
   'no route': { services: { a: { routes: [] } } },
   'a route to nowhere': { services: { a: { routes: [{}] } } },

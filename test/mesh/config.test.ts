@@ -203,7 +203,7 @@ const mistakes: Readonly<Record<string, readonly [config: unknown, path: string,
   'a cluster without a registry':
     [{ clusters: { order: {} } }, 'clusters.order.registry', /is missing: write an object with a type: one of static, dns/],
   'a registry that is text':
-    [registry('static'), 'clusters.order.registry', /must be an object with a type: one of static, dns; it is a string/],
+    [registry('static'), 'clusters.order.registry', /must be an object with a type: one of static, dns, .*; it is a string/],
   'a registry without a type':
     [registry({ endpoints: ['b:1'] }), 'clusters.order.registry.type', /needs a type: one of static, dns/],
   'an unknown registry':
@@ -219,12 +219,12 @@ const mistakes: Readonly<Record<string, readonly [config: unknown, path: string,
     'clusters.order.registry.endpoints[0].metadata.version', /must be a string, not 2/,
   ],
   'a dns registry without a port':
-    [registry({ type: 'dns', hostname: 'b' }), 'clusters.order.registry.port', /is missing: write a number/],
+    [registry({ type: 'dns', hostname: 'b' }), 'clusters.order.registry.port', /is needed: addresses have none/],
   'a dns registry with a URL':
     [registry({ type: 'dns', hostname: 'http://b', port: 1 }), 'clusters.order.registry.hostname', /without scheme/],
   'a dns registry with an unknown family': [
     registry({ type: 'dns', hostname: 'b', port: 1, family: 5 }),
-    'clusters.order.registry.family', /must be 4 or 6 or "any", not 5/,
+    'clusters.order.registry.family', /must be 4 or 6 or "any" or "prefer-4" or "prefer-6", not 5/,
   ],
   'a balancer that is text':
     [cluster({ balancer: 'random' }), 'clusters.order.balancer', /an object with a type: one of round-robin, random/],
@@ -381,6 +381,7 @@ const policyDefaults = {
 
 const clusterDefaults = {
   balancer: { type: 'peak-ewma', decay: 10_000 },
+  discovery: { grace: 30_000, maxLoss: 50 },
   connections: 128,
   connectTimeout: 5_000,
   keepAlive: 4_000,

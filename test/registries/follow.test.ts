@@ -2,17 +2,20 @@ import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, test } from 'node:test'
 import type { EndpointSpec } from '../../src/core/endpoint.ts'
-import { follow, type Following } from '../../src/registries/follow.ts'
+import { follow, type DiscoveryConfig, type Following } from '../../src/registries/follow.ts'
 import { polling } from '../../src/registries/polling.ts'
-import type { Registry } from '../../src/registries/registry.ts'
+import { noSuchService, type Registry } from '../../src/registries/registry.ts'
 import { FakeRegistry, fakeRuntime, scriptedRandom, settle } from '../../src/testing/index.ts'
 
 /** Follows a registry and writes down what it hears. */
-const listen = (registry: Registry, random = scriptedRandom(0)) => {
+const listen = (registry: Registry, random = scriptedRandom(0), guard?: DiscoveryConfig) => {
   const runtime = fakeRuntime(random)
   const heard: string[] = []
   const following: Following = follow(registry, {
     runtime,
+    ...(guard && { guard: () => guard }),
+    onHeld: ({ listed, inUse, grace }) => { heard.push(`held ${listed} of ${inUse} for ${grace}`) },
+    onEnd: () => { heard.push('ended') },
     onSet: (specs) => { heard.push(`set ${specs.map(({ address }) => address).join(' ')}`.trim()) },
     onFailure: (error, retryIn) => { heard.push(`${(error as Error).message}, again in ${retryIn}`) },
     onRecovered: () => { heard.push('recovered') },
@@ -42,7 +45,7 @@ describe('follow', () => {
     const { following, heard, clock } = listen(async function* () { yield set('a:1') })
     await following.first
     await clock.advance(600_000)
-    assert.deepEqual(heard, ['set a:1'])
+    assert.deepEqual(heard, ['set a:1', 'ended'])
     assert.equal(clock.pending, 0)
     following.close()
   })
@@ -230,6 +233,184 @@ describe('follow', () => {
     await clock.advance(1_000)
     assert.deepEqual(seen, [undefined, undefined])
     following.close()
+  })
+})
+
+describe('an answer that would take away too many', () => {
+  const guard = { grace: 30_000, maxLoss: 50 }
+  const guarded = (registry: Registry, config = guard) => listen(registry, scriptedRandom(0), config)
+
+  /** A registry that polls every 5 s and says what stands here by then: `undefined` is a failure. */
+  const polled = (config = guard) => {
+    const source: { now: readonly EndpointSpec[] | undefined, looks: number } = { now: set('a:1', 'b:1', 'c:1', 'd:1'), looks: 0 }
+    return {
+      source,
+      ...guarded(polling(async () => {
+        source.looks++
+        if (!source.now) throw down
+        return { endpoints: source.now, again: 5_000 }
+      }), config),
+    }
+  }
+
+  test('is held, and asked again at once', async () => {
+    const { source, following, heard, clock } = polled()
+    await following.first
+    source.now = []
+    await clock.advance(5_000)
+    assert.deepEqual([source.looks, heard.slice(1)], [3, ['held 0 of 4 for 30000']])
+    assert.deepEqual(following.status(), { sets: 1, failures: 0, failuresInARow: 0, age: 5_000, held: 0 })
+    following.close()
+    assert.equal(clock.pending, 0)
+  })
+
+  test('is believed when it still holds after the grace, and not before', async () => {
+    const { source, following, heard, clock } = polled()
+    await following.first
+    source.now = []
+    await clock.advance(34_999)
+    assert.equal(heard.length, 2)
+    await clock.advance(1)
+    assert.deepEqual(heard.slice(1), ['held 0 of 4 for 30000', 'set'])
+    assert.deepEqual(following.status(), { sets: 2, failures: 0, failuresInARow: 0, age: 0 })
+    following.close()
+  })
+
+  test('is forgotten when the look after it lists them again', async () => {
+    const { source, following, heard, clock } = polled()
+    await following.first
+    source.now = []
+    await clock.advance(5_000)
+    source.now = set('a:1', 'b:1', 'c:1', 'd:1')
+    await clock.advance(5_000)
+    assert.deepEqual(heard.slice(1), ['held 0 of 4 for 30000', 'set a:1 b:1 c:1 d:1'])
+    source.now = []
+    await clock.advance(29_999)
+    assert.deepEqual(heard.slice(3), ['held 0 of 4 for 30000'], 'the second slip has a grace of its own')
+    following.close()
+  })
+
+  test('is one that leaves fewer than the share that may be lost; what counts is how many, not which', async () => {
+    const { source, following, heard, clock } = polled()
+    await following.first
+    for (const [endpoints, taken] of [
+      [set('a:1', 'b:1'), true],
+      [set('x:1', 'y:1', 'z:1', 'w:1', 'v:1'), true],
+      [set('x:1', 'y:1'), false],
+    ] as const) {
+      source.now = endpoints
+      const before = following.status().sets
+      await clock.advance(5_000)
+      assert.equal(following.status().sets > before, taken, JSON.stringify(endpoints))
+    }
+    assert.equal(heard.at(-1), 'held 2 of 5 for 30000')
+    following.close()
+  })
+
+  test('is none where the registry knows for certain that there is no such service', async () => {
+    const { source, following, heard, clock } = polled()
+    await following.first
+    source.now = noSuchService
+    await clock.advance(5_000)
+    assert.deepEqual(heard.slice(1), ['set'])
+    following.close()
+  })
+
+  test('is none where nothing is in use yet, or the grace is 0', async () => {
+    for (const [first, config] of [[[], guard], [set('a:1', 'b:1'), { grace: 0, maxLoss: 50 }]] as const) {
+      const fake = new FakeRegistry()
+      const { following, heard } = guarded(fake.registry, config)
+      fake.push(...first)
+      await following.first
+      fake.push()
+      await settle()
+      assert.deepEqual(heard.slice(1), ['set'])
+      following.close()
+    }
+  })
+
+  test('an empty one is held whatever may be lost', async () => {
+    const { source, following, heard, clock } = polled({ grace: 30_000, maxLoss: 100 })
+    await following.first
+    source.now = set('a:1')
+    await clock.advance(5_000)
+    source.now = []
+    await clock.advance(5_000)
+    assert.deepEqual(heard.slice(1), ['set a:1', 'held 0 of 1 for 30000'])
+    following.close()
+  })
+
+  test('outlasts failures: what comes after the grace is believed, failing is not', async () => {
+    const { source, following, heard, clock } = polled()
+    await following.first
+    source.now = []
+    await clock.advance(5_000)
+    source.now = undefined
+    await clock.advance(60_000)
+    assert.ok(heard.slice(2).every((line) => line.startsWith('down')), heard.join())
+    source.now = []
+    await clock.advance(30_000)
+    assert.deepEqual(heard.slice(-2), ['set', 'recovered'])
+    following.close()
+  })
+
+  test('is taken after the grace from a registry that had no more to say', async () => {
+    const { following, heard, clock } = guarded(async function* () {
+      yield set('a:1')
+      yield []
+    })
+    await clock.advance(29_999)
+    assert.deepEqual(heard, ['set a:1', 'held 0 of 1 for 30000'])
+    await clock.advance(1)
+    assert.deepEqual(heard.slice(2), ['set', 'ended'])
+    assert.equal(clock.pending, 0)
+    following.close()
+  })
+
+  test('is refused after the grace like any other, and held once more', async () => {
+    const runtime = fakeRuntime(scriptedRandom(0))
+    const heard: unknown[] = []
+    const following = follow(polling(async () => ({ endpoints: heard.length === 0 ? set('a:1') : [], again: 5_000 })), {
+      runtime,
+      guard: () => guard,
+      onSet: (specs) => { if (specs.length === 0) throw down; heard.push('set') },
+      onFailure: (error) => { heard.push(error) },
+      onRecovered: () => {},
+      onHeld: () => { heard.push('held') },
+    })
+    await runtime.clock.advance(40_000)
+    assert.deepEqual(heard, ['set', 'held', down, 'held'])
+    following.close()
+    assert.equal(runtime.clock.pending, 0)
+  })
+})
+
+describe('failures that a registry survives by itself', () => {
+  test('are told and counted, and do not end the watch', async () => {
+    const { following, heard, clock } = listen(async function* ({ failed, wake }) {
+      yield set('a:1')
+      failed?.(down, 500)
+      await wake.wait(1_000)
+      yield set('b:1')
+    })
+    await clock.advance(1_000)
+    assert.deepEqual(heard, ['set a:1', 'down, again in 500', 'set b:1', 'ended'])
+    assert.deepEqual(following.status(), { sets: 2, failures: 1, failuresInARow: 0, lastError: 'down', age: 0 })
+    following.close()
+  })
+
+  test('are no news of a watch that is over', async () => {
+    let late = (): void => {}
+    const { following, heard, clock } = listen(async function* ({ failed }) {
+      late = () => failed?.(new Error('late'), 1)
+      throw down
+    })
+    await settle()
+    late()
+    await clock.advance(100)
+    following.close()
+    late()
+    assert.deepEqual(heard, ['down, again in 250'])
   })
 })
 
