@@ -21,6 +21,12 @@ const words: Partial<Record<ErrorCode, string>> = {
   UNEXPECTED_TOKEN: 'YAML expects something else here: text with special characters needs quotes, as "${NAME}" does within { } and [ ]',
 }
 
+const wordsFor = ({ code, pos: [at] }: Yaml.YAMLError, source: string): string => {
+  // In a list in [ ] the text ends before the bracket, and YAML asks for a comma where quotes are meant.
+  if (code === 'MISSING_CHAR' && source.startsWith('${', at - 1)) return 'a variable within [ ] needs quotes, as in ["${NAME}"]'
+  return words[code] ?? `is not YAML (${code})`
+}
+
 /**
  * Reads one YAML 1.2 document with places. Names are always texts. Throws `Unreadable` for whatever is not one, for names that are
  * there twice, for tags, and for aliases that refer to themselves or grow beyond bounds.
@@ -33,7 +39,7 @@ export const readYaml = async (source: string): Promise<Piece> => {
   // Where the stack was full depends on who called, and says nothing of the file.
   if (fault?.code === 'RESOURCE_EXHAUSTION') throw new Unreadable(tooDeep, 0)
   // Its own message may quote the file.
-  if (fault) throw new Unreadable(words[fault.code] ?? `is not YAML (${fault.code})`, fault.pos[0])
+  if (fault) throw new Unreadable(wordsFor(fault, source), fault.pos[0])
   // In YAML 1.1 `yes` is a boolean and 010 is eight.
   if (document.directives.yaml.version !== '1.2') throw new Unreadable('the file says %YAML, and not 1.2: leave that line out', 0)
   return new Reader(yaml).read(document.contents, 0)

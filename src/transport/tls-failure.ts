@@ -30,7 +30,7 @@ export const tlsFailure = (failed: Failed): Failure | undefined => {
   const { code, cause, handshake, fresh } = failed
   if (!handshake) return answersInTls(cause) ? inTheClear : undefined
   // With TLS 1.3 the endpoint judges our certificate only after we began to send, and it may just hang up.
-  if (handshake.unanswered && fresh && closed.test(code)) return clientCertificate(handshake, 'closed the connection before it answered')
+  if (handshake.unanswered && fresh && closed.test(code)) return clientCertificate(failed, handshake, 'closed the connection before it answered')
   if (!tlsCode.test(code)) return undefined
   if (code === 'CERT_HAS_EXPIRED') return expired(failed, handshake)
   if (code === 'CERT_NOT_YET_VALID') return notYetValid(failed, handshake)
@@ -39,7 +39,7 @@ export const tlsFailure = (failed: Failed): Failure | undefined => {
   if (noTls.test(code)) {
     return { found: 'what the endpoint answered is no TLS', todo: 'If this port speaks plain HTTP, leave `tls` of the cluster out and dial http://; otherwise check the port' }
   }
-  return alerted(cause, handshake) ?? {
+  return alerted(failed, handshake) ?? {
     found: firstLine(cause),
     todo: 'Check the certificate of the endpoint, and `tls.ca` and `tls.servername` of the cluster',
   }
@@ -94,10 +94,14 @@ const notYetValid = ({ now }: Failed, { certificate }: Handshake): Failure => {
 const untrusted = (code: string, { certificate, options }: Handshake): Failure => {
   const last = chainOf(certificate).at(-1)
   const whose = options.ca === undefined ? "the machine's authorities" : '`tls.ca` of the cluster'
-  const found = code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? `the endpoint's certificate${last ? ` (${holder(last)})` : ''} is signed by itself, and not among ${whose}`
-    : `the endpoint's certificate leads to the issuer ${last ? issuerOf(last) : 'unknown'}, which is not among ${whose}`
+  if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT') {
+    return {
+      found: `the endpoint's certificate${last ? ` (${holder(last)})` : ''} is signed by itself, and not among ${whose}`,
+      todo: 'If it is the right one, put the certificate itself into `tls.ca` of the cluster',
+    }
+  }
   return {
-    found,
+    found: `the endpoint's certificate leads to the issuer ${last ? issuerOf(last) : 'unknown'}, which is not among ${whose}`,
     todo: 'Put the authority that issued it into `tls.ca` of the cluster; if it is there, have the endpoint send its intermediate certificates too',
   }
 }
@@ -114,34 +118,41 @@ const wrongName = (cause: Error, { servername }: Handshake): Failure => {
 }
 
 /** What the endpoint said in its alert (RFC 8446, section 6.2), by number: words of OpenSSL differ between versions. */
-const alerted = (cause: Error, handshake: Handshake): Failure | undefined => {
+const alerted = (failed: Failed, handshake: Handshake): Failure | undefined => {
+  const { cause, now } = failed
   const number = Number(/SSL alert number (\d+)/.exec(cause.message)?.[1])
   const said = `refused the handshake (alert ${number}, ${firstLine(cause)})`
   switch (number) {
-    case 42: case 43: case 44: case 45: case 46: case 48: case 49: case 51: case 116: return clientCertificate(handshake, said)
+    case 42: case 43: case 44: case 45: case 46: case 48: case 49: case 51: case 116: return clientCertificate(failed, handshake, said)
     case 40: return {
       found: `the endpoint ${said}: it ${handshake.options.cert === undefined ? 'may ask for a client certificate, which the cluster has not' : 'may not accept `tls.cert` of the cluster'}, ` +
         'or share no cipher with this Node',
-      todo: `If it asks for a client certificate, ${giveOne(handshake)}`,
+      todo: `If it asks for a client certificate, ${giveOne(handshake, now)}`,
     }
     case 70: return { found: `the endpoint ${said}`, todo: 'Let the endpoint speak TLS 1.2 or 1.3' }
     case 112: return { found: `the endpoint ${said}: it does not know '${handshake.servername}'`, todo: 'Set `tls.servername` of the cluster to a name that it serves' }
     case 120: return {
       found: `the endpoint ${said}: it speaks none of the protocols offered, ${handshake.options.alpn.join(', ')}`,
-      todo: 'Let the endpoint speak HTTP/1.1, or set `tls.alpn` of the cluster to what it calls it',
+      todo: 'Let the endpoint speak HTTP/1.1 too, since HTTP/2 is not spoken here yet; ' +
+        'if it has another name for HTTP/1.1, set `tls.alpn` of the cluster to that',
     }
     default: return undefined
   }
 }
 
-const giveOne = ({ options }: Handshake): string => options.cert === undefined
-  ? 'set `tls.cert` and `tls.key` of the cluster'
-  : 'have the endpoint trust the issuer of `tls.cert`; see that it is valid, meant for clients, and followed by its intermediates'
+const giveOne = ({ options, own }: Handshake, now: number): string => {
+  if (options.cert === undefined) return 'set `tls.cert` and `tls.key` of the cluster'
+  if (own && Date.parse(own.validTo) < now) return `renew \`tls.cert\` of the cluster, which expired at ${date(own.validTo)}, and call \`mesh.update\``
+  if (own && Date.parse(own.validFrom) > now) {
+    return `correct this machine's clock if it is slow: \`tls.cert\` of the cluster is valid only from ${date(own.validFrom)} on`
+  }
+  return 'have the endpoint trust the issuer of `tls.cert`; see that it is meant for clients, and followed by its intermediates'
+}
 
-const clientCertificate = (handshake: Handshake, did: string): Failure => ({
+const clientCertificate = ({ now }: Failed, handshake: Handshake, did: string): Failure => ({
   found: handshake.options.cert === undefined ? `the endpoint asks for a client certificate, the cluster has none, and it ${did}`
     : `the endpoint asks for a client certificate, was shown \`tls.cert\` of the cluster, and ${did}`,
-  todo: capital(giveOne(handshake)),
+  todo: capital(giveOne(handshake, now)),
 })
 
 const capital = (sentence: string): string => sentence[0]!.toUpperCase() + sentence.slice(1)

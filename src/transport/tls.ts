@@ -215,6 +215,8 @@ export interface Handshake {
   readonly options: TlsOptions
   /** What the endpoint presented; kept only until it is verified. */
   certificate: DetailedPeerCertificate | undefined
+  /** The certificate of the cluster, which the endpoint may ask for. */
+  own: X509Certificate | undefined
   /** Whether it asked for a client certificate and has not been heard of since. With TLS 1.3 it judges that one only after we begin to send. */
   unanswered: boolean
 }
@@ -244,7 +246,7 @@ export const tlsConnector = ({ config, context, servername, timeout, onHandshake
   const wanted = servername.replace(/^\[(.*)\]$/, '$1')
   let session: Buffer | undefined
   return ({ hostname, port }, callback) => {
-    const handshake: Handshake = { servername: wanted, options, certificate: undefined, unanswered: false }
+    const handshake: Handshake = { servername: wanted, options, certificate: undefined, own: undefined, unanswered: false }
     onHandshake(handshake)
     const how: ConnectionOptions & { readonly highWaterMark: number } = {
       host: hostname,
@@ -258,6 +260,7 @@ export const tlsConnector = ({ config, context, servername, timeout, onHandshake
       ...(session && { session }),
     }
     const socket = connect(how)
+    if (options.cert !== undefined) handshake.own = socket.getX509Certificate()
     socket.setKeepAlive(true, 60_000).setNoDelay(true)
     const cancelTimeout = util.setupConnectTimeout(new WeakRef(socket), { timeout, hostname, port })
     let tell: buildConnector.Callback | undefined = callback

@@ -105,6 +105,12 @@ const table: readonly Bad[] = [
     ],
   },
   {
+    title: 'a variable without quotes in a list', file: 'mesh.yaml', text: 'services:\n  a.local: [${HOST}:80]\n',
+    faults: [
+      'mesh.yaml:2:14: a variable within [ ] needs quotes, as in ["${NAME}"]',
+    ],
+  },
+  {
     title: 'a tag', file: 'mesh.yaml', text: 'drain: !seconds 5\n',
     faults: [
       'mesh.yaml:1:8: tags (!…) have no meaning here: write the plain value',

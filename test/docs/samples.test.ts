@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
-import { localLinks, pages, root, run, samplesOf, typeFaults } from './samples.ts'
+import { importedPackages, installedPackages, isPacked, localLinks, packedPages, pages, root, run, samplesOf, typeFaults } from './samples.ts'
 
 const samples = pages.flatMap((page) => samplesOf(page))
 
@@ -30,6 +30,21 @@ test('each page has a sample', () => {
 
 test('links between the pages lead somewhere', () => {
   for (const page of pages) assert.deepEqual(localLinks(page).filter((path) => !existsSync(join(root, path))), [], `dead links in ${page}`)
+})
+
+test('links of the pages that are in the package lead to what is in it', () => {
+  const packed = packedPages()
+  assert.ok(packed.length > 20, `only ${packed.length} pages`)
+  for (const page of packed) {
+    assert.deepEqual(localLinks(page).filter((path) => !isPacked(path) || !existsSync(join(root, path))), [], `links of ${page} that are dead in the package`)
+  }
+})
+
+test('each page says at its top which packages its samples need', () => {
+  for (const page of pages) {
+    const installed = installedPackages(page)
+    assert.deepEqual(importedPackages(page).filter((name) => !installed.includes(name)), [], `packages of ${page}`)
+  }
 })
 
 describe('reading samples', () => {

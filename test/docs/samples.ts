@@ -124,6 +124,28 @@ export const run = async (sample: Sample): Promise<Outcome> => {
   return { code, stdout, stderr }
 }
 
+/** Packages that samples of a page import, beside enmesh and what npm installs with it. */
+export const importedPackages = (page: string): readonly string[] => {
+  const names = samplesOf(page).flatMap(({ code }) => [...code.matchAll(/^import .*from '((?:@[^/']+\/)?[^/']+)/gm)].map(([, name]) => name!))
+  return [...new Set(names)].filter((name) => !name.startsWith('node:') && name !== 'enmesh' && name !== '@opentelemetry/api')
+}
+
+/** Packages that a page tells to install before its first sample, without their versions. */
+export const installedPackages = (page: string): readonly string[] => {
+  const [top = ''] = pageText(page).split(/^```ts/m)
+  return [...top.matchAll(/npm install ([^`\n]*)/g)].flatMap(([, names]) => names!.split(' ')).map((name) => name.replace(/(?<=.)@.*/, ''))
+}
+
+/** Pages that are in the package, from the top of the repository. Without the README: it is packed too, but read in the repository. */
+export const packedPages = (): readonly string[] => packedPaths().filter((path) => path !== 'dist')
+  .flatMap((path) => path.endsWith('.md') ? [path] : readdirSync(join(root, path)).map((name) => `${path}/${name}`))
+
+/** Whether a path of the repository is in the package. */
+export const isPacked = (path: string): boolean =>
+  [...packedPaths(), 'README.md', 'LICENSE', 'package.json'].some((packed) => path === packed || path.startsWith(`${packed}/`))
+
+const packedPaths = (): readonly string[] => (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { files: readonly string[] }).files
+
 /** Links of a page to other files, as paths from the top of the repository. */
 export const localLinks = (page: string): readonly string[] =>
   [...pageText(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)].map(([, target]) => relative(root, join(root, dirname(page), target!)))

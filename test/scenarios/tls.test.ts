@@ -106,7 +106,7 @@ const failures: Readonly<Record<string, Failing>> = {
   'a certificate that signed itself': {
     server: pki.selfSigned,
     tls: trusting,
-    says: [/\(DEPTH_ZERO_SELF_SIGNED_CERT\)/, /certificate \('self\.test'\) is signed by itself, and not among `tls\.ca` of the cluster\. Put the authority/],
+    says: [/\(DEPTH_ZERO_SELF_SIGNED_CERT\)/, /certificate \('self\.test'\) is signed by itself, and not among `tls\.ca` of the cluster\. .*put the certificate itself into `tls\.ca`/],
   },
   'a wrong name': {
     server,
@@ -142,6 +142,16 @@ const failures: Readonly<Record<string, Failing>> = {
     tls: { ca: root, ...stranger },
     says: [/was shown `tls\.cert` of the cluster, and closed the connection before it answered\. Have the endpoint trust the issuer of `tls\.cert`/],
   },
+  'a client certificate that has expired': {
+    server: mutual,
+    tls: { ca: root, ...pki.expiredClient },
+    says: [/was shown `tls\.cert` of the cluster, and .*\. Renew `tls\.cert` of the cluster, which expired at 2020-02-01T00:00:00\.000Z, and call `mesh\.update`/],
+  },
+  'a client certificate that is not valid yet': {
+    server: mutual,
+    tls: { ca: root, ...pki.futureClient },
+    says: [/Correct this machine's clock if it is slow: `tls\.cert` of the cluster is valid only from 2099-01-01T00:00:00\.000Z on/],
+  },
   'an untrusted client certificate with TLS 1.2, which cannot be told from any other cut': {
     server: tls12,
     tls: { ca: root, ...stranger },
@@ -152,7 +162,7 @@ const failures: Readonly<Record<string, Failing>> = {
   'no protocol in common': {
     server: { ...server, ALPNProtocols: ['h2'] },
     tls: trusting,
-    says: [/alert 120/, /none of the protocols offered, http\/1\.1/, /`tls\.alpn`/],
+    says: [/alert 120/, /none of the protocols offered, http\/1\.1\. Let the endpoint speak HTTP\/1\.1 too/, /`tls\.alpn`/],
   },
   'a TLS port that closes on plain text': {
     server,
@@ -267,6 +277,12 @@ describe('TLS to the endpoints of a cluster', { skip }, () => {
     const mesh = stage.mesh(one(upstream.address, { verify: false, servername: 'wrong.test' }))
     assert.equal(await ask(mesh, url), 'whoever')
     assert.deepEqual(mesh.status().clusters['c']?.config.tls, { verify: false, servername: 'wrong.test', alpn: ['http/1.1'] })
+  })
+
+  test('a certificate that signed itself is trusted once it is in `ca`', async (t) => {
+    const stage = story(t)
+    const upstream = await stage.upstream(says('hello'), pki.selfSigned)
+    assert.equal(await ask(stage.mesh(one(upstream.address, { ca: pki.selfSigned.cert, servername: 'self.test' })), url), 'hello')
   })
 
   test('another name for HTTP/1.1 can be offered', async (t) => {

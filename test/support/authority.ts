@@ -27,6 +27,10 @@ export interface Authority {
   readonly client: Identity
   /** Another one for the same client. */
   readonly renewed: Identity
+  /** Another one for the same client, expired at 2020-02-01. */
+  readonly expiredClient: Identity
+  /** Another one for the same client, valid from 2099-01-01. */
+  readonly futureClient: Identity
   /** Issued by `otherRoot`. */
   readonly stranger: Identity
   /** The client's key, encrypted with `passphrase`. */
@@ -111,6 +115,8 @@ export const authority = (): Authority | undefined => {
   request('client')
   issue('client', 'root')
   issue('client', 'root', { as: 'renewed' })
+  issue('client', 'root', { as: 'expired-client', dates: past })
+  issue('client', 'root', { as: 'future-client', dates: ahead })
   issue('client', 'other', { as: 'stranger' })
 
   const intermediate = read('intermediate.pem')
@@ -127,6 +133,8 @@ export const authority = (): Authority | undefined => {
     selfSigned: { key: read('self.test.key'), cert: read('self.test.pem') },
     client: ofClient('client'),
     renewed: ofClient('renewed'),
+    expiredClient: ofClient('expired-client'),
+    futureClient: ofClient('future-client'),
     stranger: ofClient('stranger'),
     encryptedKey: read('client.enc'),
     passphrase,
