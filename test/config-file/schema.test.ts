@@ -40,6 +40,10 @@ const good: Readonly<Record<string, object>> = {
   }),
   'policies switched off': cluster({ breaker: false, outlier: false, tls: true, balancer: { type: 'peak-ewma', decay: '1s' } }),
   'a registry by name': registry({ ...dns, family: 6, minTtl: '1s', maxTtl: 2000, resolver: 'dns', servers: ['10.0.0.2:53'], tls: true }),
+  'a registry of Consul': registry({
+    type: 'consul', service: 'a', servers: ['https://consul.internal'], tags: ['v2'], token: { env: 'CONSUL_TOKEN' },
+    serverTls: { ca: { file: 'ca.pem' }, servername: 'b' }, wait: '2m',
+  }),
   'telemetry by group': { telemetry: { tracing: false, metrics: { duration: true, mesh: false }, requestId: false, deadline: false } },
   'no metrics': { telemetry: { metrics: false } },
   'egress by list': { egress: { allow: ['*.example.com'] }, replayLimit: 0, drain: '0s' },
@@ -76,6 +80,7 @@ const bad: Readonly<Record<string, unknown>> = {
   'an unknown balancer': cluster({ balancer: { type: 'fastest' } }),
   'an option of another balancer': cluster({ balancer: { type: 'random', choices: 2 } }),
   'something needed that is missing': registry({ type: 'dns', hostname: 'a.b' }),
+  'a secret as text': registry({ type: 'consul', service: 'a', token: 'text' }),
   'no endpoint': registry({ type: 'static', endpoints: [] }),
   'no route': { services: { a: { routes: [] } } },
   'a route to nowhere': { services: { a: { routes: [{}] } } },
