@@ -174,7 +174,7 @@ describe('consul', () => {
     assert.deepEqual(await watching.addresses(), ['10.0.0.1:1', '10.0.0.1:2'])
     await held.over
     assert.equal(agent.server.log[2], '/v1/health/service/pricing?passing=1')
-    assert.equal(watching.failures.left.length, 0)
+    assert.equal(watching.failures.length, 0)
   })
 
   test('closed while it waits, it hangs up and leaves no timer', async (t) => {
@@ -184,7 +184,7 @@ describe('consul', () => {
     watching.close()
     await held.over
     await settle()
-    assert.deepEqual([watching.clock.pending, agent.waiting, watching.failures.left.length], [0, 0, 0])
+    assert.deepEqual([watching.clock.pending, agent.waiting, watching.failures.length], [0, 0, 0])
   })
 
   test('one bad instance is left out, a list of nothing else is a failure', async (t) => {

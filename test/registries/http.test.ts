@@ -153,6 +153,11 @@ describe('a stream of lines', () => {
     assert.equal(clock.pending, 0)
   })
 
+  test('may lack the end of its last line', async (t) => {
+    const { question } = await serving(t, (asked) => status(asked, 200, '{"a":1}\n{"error":2}'))
+    assert.deepEqual(await all(askLines(question(), 60_000)), [{ a: 1 }, { error: 2 }])
+  })
+
   test('with a status that is expected says just that', async (t) => {
     const { question } = await serving(t, (asked) => status(asked, 410, 'gone'))
     const [one, ...more] = await all(askLines(question({ also: [410] }), 60_000))

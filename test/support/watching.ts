@@ -9,33 +9,44 @@ import { Queue } from './queue.ts'
 export class Watching {
   readonly clock: FakeClock
   readonly following: Following
-  readonly sets = new Queue<readonly EndpointSpec[]>()
-  readonly failures = new Queue<Error>()
+  /** All failures so far. */
+  readonly failures: Error[] = []
+  readonly #came = new Queue<readonly EndpointSpec[] | Error>()
 
   constructor(make: (runtime: Runtime) => Registry) {
     const runtime = fakeRuntime()
     this.clock = runtime.clock
     this.following = follow(make(runtime), {
       runtime,
-      onSet: (specs) => this.sets.put(specs),
-      onFailure: (error) => this.failures.put(error as Error),
+      onSet: (specs) => this.#came.put(specs),
+      onFailure: (error) => {
+        this.failures.push(error as Error)
+        this.#came.put(error as Error)
+      },
       onRecovered: () => {},
     })
   }
 
-  /** The next set. */
-  set(): Promise<readonly EndpointSpec[]> {
-    return this.sets.take()
+  /** The next set or failure. */
+  next(): Promise<readonly EndpointSpec[] | Error> {
+    return this.#came.take()
   }
 
-  /** The addresses of the next set, in order. */
+  /** The next set, whatever failed before. */
+  async set(): Promise<readonly EndpointSpec[]> {
+    const came = await this.next()
+    return came instanceof Error ? this.set() : came
+  }
+
+  /** The addresses of the next set, sorted. */
   async addresses(): Promise<readonly string[]> {
-    return (await this.set()).map(({ address }) => address).sort()
+    return addressesOf(await this.set())
   }
 
-  /** The next failure. */
-  failure(): Promise<Error> {
-    return this.failures.take()
+  /** The next failure, whatever was said before. */
+  async failure(): Promise<Error> {
+    const came = await this.next()
+    return came instanceof Error ? came : this.failure()
   }
 
   wake(): void {
@@ -46,3 +57,6 @@ export class Watching {
     this.following.close()
   }
 }
+
+/** The addresses of a set, sorted. */
+export const addressesOf = (specs: readonly EndpointSpec[]): readonly string[] => specs.map(({ address }) => address).sort()
