@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { loadConfig, type Environment } from '../../src/index.ts'
+import { loadConfig, registries, type Environment } from '../../src/index.ts'
 import { faultsOf, fileOf } from './support.ts'
 
 interface Bad {
@@ -297,7 +297,7 @@ const table: readonly Bad[] = [
   {
     title: 'something missing', file: 'mesh.yaml', text: 'clusters:\n  a:\n    panic: 10\n',
     faults: [
-      'mesh.yaml:2:3 clusters.a.registry: is missing: write an object with a type: one of static, dns',
+      `mesh.yaml:2:3 clusters.a.registry: is missing: write an object with a type: one of ${registries.kinds.map(({ type }) => type).join(', ')}`,
     ],
   },
   {

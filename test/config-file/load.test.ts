@@ -254,7 +254,7 @@ test('kinds of your own may be in a file', async (t) => {
   assert.deepEqual(mesh.status().clusters['a']?.endpoints.map(({ address }) => address), ['a:3'])
   assert.deepEqual(await faultsOf(() => loadConfig(path, { env: { LINES: '3' } })), [
     'mesh.yaml:4:18 services.a.routes[0].match.tenant: unknown key: known here: path, method, scheme, port, host, headers, query',
-    'mesh.yaml:8:17 clusters.a.registry.type: unknown type: known here: static, dns',
+    `mesh.yaml:8:17 clusters.a.registry.type: unknown type: known here: ${registries.kinds.map(({ type }) => type).join(', ')}`,
   ])
 })
 
