@@ -43,6 +43,13 @@ const good: Readonly<Record<string, object>> = {
   'registries of registries': registry({
     type: 'first-of', patience: '5s', of: [{ type: 'subset', of: { type: 'merge', of: [dns, { type: 'static', endpoints: ['a:1'] }] }, metadata: { a: 'b' } }, dns],
   }),
+  'a registry of Consul': registry({
+    type: 'consul', service: 'a', servers: ['https://consul.internal'], tags: ['v2'], token: { env: 'CONSUL_TOKEN' },
+    serverTls: { ca: { file: 'ca.pem' }, servername: 'b' }, wait: '2m',
+  }),
+  'a registry of etcd': registry({ type: 'etcd', prefix: '/a/', servers: ['http://10.0.0.1:2379'], user: 'a', password: { file: 'b' }, refresh: '1m', timeout: 100 }),
+  'a registry of Kubernetes': registry({ type: 'kubernetes', service: 'a', namespace: 'b', port: 8080, kubeconfig: true, context: 'c' }),
+  'a registry of Eureka': registry({ type: 'eureka', servers: ['http://a/eureka'], vip: 'a', secure: true, address: 'ip', interval: '10s' }),
   'telemetry by group': { telemetry: { tracing: false, metrics: { duration: true, mesh: false }, requestId: false, deadline: false } },
   'no metrics': { telemetry: { metrics: false } },
   'egress by list': { egress: { allow: ['*.example.com'] }, replayLimit: 0, drain: '0s' },
@@ -83,6 +90,7 @@ const bad: Readonly<Record<string, unknown>> = {
   'an unknown registry in another': registry({ type: 'first-of', of: [{ type: 'dsn' }] }),
   'an unknown name in a registry in others': registry({ type: 'first-of', of: [{ type: 'merge', of: [{ ...dns, host: 'x' }] }] }),
   'a registry of none': registry({ type: 'first-of', of: [] }),
+  'a secret as text': registry({ type: 'consul', service: 'a', token: 'text' }),
   'no endpoint': registry({ type: 'static', endpoints: [] }),
   'no route': { services: { a: { routes: [] } } },
   'a route to nowhere': { services: { a: { routes: [{}] } } },
