@@ -52,21 +52,27 @@ export const combinator = <const Type extends string, Config extends z.ZodObject
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
 export type AnyKind<Made> = Kind<string, any, Made>
 
-// The type of a shape without options forbids every key, `type` included: what it says of all keys is left out.
-type Own<Config> = { [Key in keyof Config as string extends Key ? never : Key]: Config[Key] }
+// Those below that are exported though nobody imports them stand in the declarations of what is made of families.
 
-type Side = 'input' | 'output'
+// The type of a shape without options forbids every key, `type` included: what it says of all keys is left out.
+/** The options of a kind, by name. */
+export type Own<Config> = { [Key in keyof Config as string extends Key ? never : Key]: Config[Key] }
+
+/** Before or after parsing. */
+export type Side = 'input' | 'output'
 
 type IsAny<T> = 0 extends 1 & T ? true : false
 
 /** An option with what may be written, or is left after parsing, in the place of members of the family `All`. */
-type Filled<Option, All, S extends Side> = IsAny<Option> extends true ? Option
+export type Filled<Option, All, S extends Side> = IsAny<Option> extends true ? Option
   : Option extends Member ? Tagged<All, All, S>
     : Option extends readonly Member[] ? Tagged<All, All, S>[] : Option
 
-type Holding<Config, All, S extends Side> = { [Key in keyof Config]: Filled<Config[Key], All, S> }
+/** Options with members of the family `All` where such are held. */
+export type Holding<Config, All, S extends Side> = { [Key in keyof Config]: Filled<Config[Key], All, S> }
 
-type Tagged<K, All, S extends Side> = K extends Kind<infer Type, infer Config, unknown>
+/** A member of the family `All` as it is written, or as it is after parsing. */
+export type Tagged<K, All, S extends Side> = K extends Kind<infer Type, infer Config, unknown>
   ? { type: Type } & Own<Holding<S extends 'input' ? z.input<Config> : z.output<Config>, All, S>> : never
 
 /** What a user may write for a member of a family. */

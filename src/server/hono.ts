@@ -9,7 +9,12 @@ export interface HonoContext {
   readonly req: {
     readonly method: string
     readonly url: string
-    readonly raw: { readonly headers: { keys(): Iterable<string> } }
+    readonly raw: {
+      readonly headers: {
+        /** Names of the header fields. */
+        keys(): Iterable<string>
+      }
+    }
     /** Pattern of the route that runs. */
     readonly routePath?: string
     /** Reads a header field. */
@@ -18,7 +23,13 @@ export interface HonoContext {
   /** With `@hono/node-server`: Node's own request and response. */
   readonly env: unknown
   readonly finalized: boolean
-  readonly res: { readonly status: number, readonly headers: { has(name: string): boolean } }
+  readonly res: {
+    readonly status: number
+    readonly headers: {
+      /** Whether there is such a field. */
+      has(name: string): boolean
+    }
+  }
   /** Writes a header field of the response. */
   header(name: string, value: string): void
 }
