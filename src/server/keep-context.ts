@@ -11,7 +11,9 @@ export const keepContext = (passport: Passport, ...emitters: readonly EventEmitt
   const here = new AsyncResource('enmesh.request')
   for (const emitter of emitters) {
     const emit = emitter.emit.bind(emitter)
-    emitter.emit = (...told: Parameters<EventEmitter['emit']>) =>
+    const emitHere = (...told: Parameters<EventEmitter['emit']>): boolean =>
       currentPassport() === passport ? emit(...told) : here.runInAsyncScope(emit, emitter, ...told)
+    // Not assigned as it is written: V8 puts such a function into old space, and the request with it until a full collection.
+    emitter.emit = emitHere
   }
 }
