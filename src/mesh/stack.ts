@@ -36,8 +36,8 @@ export interface OwnLayers {
 export const callStack = (
   route: RouteConfig, targets: readonly Target[], telemetry: TelemetryConfig, own: OwnLayers, runtime: Runtime,
 ): Send<Call> => stack<Call>([
-  telemetry.requestId ? requestId(runtime.ids) : undefined,   // before anything can fail: what fails has a name already
-  telemetry.tracing ? callSpan : undefined,      // outermost: times everything that the caller waits for
+  telemetry.requestId ? requestId(runtime.ids) : undefined,   // outermost: whatever fails below has a name already
+  telemetry.tracing ? callSpan : undefined,      // outside the deadline: times everything that the caller waits for
   deadline(route.timeout),                       // bounds waiting, all attempts and the body together
   ...own.call ?? [],                             // once per call, and never beyond the deadline
   route.rewrite && rewrite(route.rewrite, matchedPrefix(route.match)),   // before anything is sent: every attempt sends the same
@@ -60,7 +60,7 @@ export const attemptStack = (
   telemetry.metrics ? metrics.measure(name, telemetry.metrics) : undefined,   // where the span is: both measure the same time
   trackLoad,                                     // outside the timeout: an attempt that timed out was load too
   breaker && observeBreaker(breaker),            // outside the timeout: sees it as a failure of the cluster
-  observeReach(reach),                           // one that can't be connected to is news for the registry too
+  observeReach(reach),                           // outside the timeout, where the end of an attempt has its final reason
   detection && observeOutliers(detection),       // outside the timeout: sees it as a failure of this endpoint
   attemptTimeout,                                // of the call's route: bounds what is below
   ...own.attempt ?? [],                          // once for each try; what they write in headers is sent

@@ -179,7 +179,7 @@ export class Breaker {
     this.#opossum.fire(failed).catch(ignore)
   }
 
-  /** All that opossum would do with a success while closed is to count it; to have it fired costs 2 µs, nearly all of what a breaker costs. */
+  /** All that opossum would do with a success while closed is to count it; to have it fired costs 0.3 µs more. */
   #countSuccess(): void {
     this.#newest!.fires++
     this.#newest!.successes++

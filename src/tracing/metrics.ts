@@ -28,7 +28,7 @@ const created = channel('undici:request:create')
 const trailers = channel('undici:request:trailers')
 
 /**
- * Whether OpenTelemetry's instrumentation of undici measures a request that begins now: it has to hear of beginnings and of ends.
+ * Whether OpenTelemetry's instrumentation of undici measures requests at present: it has to hear of beginnings and of ends.
  * Others hear only the one (tracers that know no metrics) or the other (`NODE_DEBUG=undici`).
  */
 const isMeasuredBelow = (): boolean => created.hasSubscribers && trailers.hasSubscribers

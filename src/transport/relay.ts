@@ -101,7 +101,7 @@ export class Relay implements Dispatcher.DispatchController, BodySink {
 
   /**
    * It is over: holds nothing of the request any more. Handlers keep their controller in functions assigned to properties, undici's own do, and V8
-   * puts such functions into old space at once: all that they lead to lives until a full collection (a third of the CPU of `undici.request`).
+   * puts such functions into old space at once: all that they lead to lives until a full collection (42 µs of CPU for an `undici.request` through the mesh, 28 without).
    */
   #letGo(): void {
     this.#over = true
