@@ -399,8 +399,10 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 }
 
+const nameOf = (input: object): string => (input.constructor as { readonly name?: string } | undefined)?.name ?? 'thing without a class'
+
 const notPlain = (input: object): string => 'then' in input ? 'is a promise: await it first, as in createMesh(await loadConfig(path))'
-  : `must be a plain object such as { services: { … } }, not a ${input.constructor.name}`
+  : `must be a plain object such as { services: { … } }, not a ${nameOf(input)}`
 
 const closing = 'this mesh is closed and sends nothing more. Make a new one with createMesh().'
 

@@ -535,6 +535,7 @@ test('a configuration that was not awaited, or is no plain object, is refused an
     [Promise.resolve({}), /\(the whole\): is a promise: await it first, as in createMesh\(await loadConfig\(path\)\)/],
     [new Map(), /must be a plain object such as \{ services: \{ … \} \}, not a Map/],
     [new Date(), /not a Date/],
+    [Object.create(Object.create(null) as object), /not a thing without a class/],
   ]
   const mesh = meshOf({ services: { 'a.local': ['10.0.0.1:80'] } })
   for (const [input, message] of places) {
