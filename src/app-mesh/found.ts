@@ -1,0 +1,57 @@
+/** Kinds of resource that a mesh definition is made of. */
+export type ResourceKind = 'mesh' | 'virtualService' | 'virtualNode' | 'virtualRouter' | 'route' | 'virtualGateway' | 'gatewayRoute'
+
+/** Steps from a resource's body down to one of its values. */
+export type BodyPath = readonly (string | number)[]
+
+/**
+ * One resource as the reader of a format found it: in the shape of the API's `Create*Input`, not yet checked.
+ * Readers of formats only translate; what is right or wrong about a body is said in one place, for all formats.
+ */
+export interface Found {
+  readonly kind: ResourceKind
+  /** For instance `{ meshName, virtualNodeName, spec: { … } }`. */
+  readonly body: unknown
+  /** The file it stood in, as the user named it. */
+  readonly file: string
+  /** What the user calls the resource there: a logical id, an address, `kind name`. */
+  readonly resource: string
+  /** Where a value of the body stood in the file, in the file's own words: `Resources.Node.Properties.Spec.Listeners[0]`. */
+  at(path: BodyPath): string
+}
+
+/** Something wrong with a definition. Errors stop the reading at its end, warnings don't. */
+export interface Fault {
+  readonly severity: 'error' | 'warning'
+  readonly file: string
+  /** Absent where the file itself is at fault. */
+  readonly resource?: string
+  /** In the file's own words; absent where the resource as a whole is meant. */
+  readonly path?: string
+  /** What was found, and what to write instead. */
+  readonly message: string
+}
+
+/** What the reader of a format made of one source. */
+export interface Reading {
+  readonly found: readonly Found[]
+  readonly faults: readonly Fault[]
+}
+
+/** One source to read. */
+export interface Source {
+  /** As the user named it; stands in faults. */
+  readonly file: string
+  readonly text: string
+}
+
+/** What a definition leaves open. */
+export interface ReadOptions {
+  /** Values for the parameters of CloudFormation templates, over their defaults. */
+  readonly parameters?: Readonly<Record<string, string>>
+  /** Values for Terraform variables, over their defaults. */
+  readonly variables?: Readonly<Record<string, unknown>>
+}
+
+/** Reads one format; `undefined` says that the source is not of this format. */
+export type FormatReader = (source: Source, options: ReadOptions) => Reading | undefined | Promise<Reading | undefined>
