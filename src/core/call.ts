@@ -177,11 +177,12 @@ export class Call {
     this.#endListeners.push(listener)
   }
 
-  /** Says how the call ended; only the first time counts. */
+  /** Says how the call ended; only the first time counts. An attempt that got onto no wire, since a layer refused it, is over with it. */
   end(ending: Ending): void {
     if (this.#ended) return
     this.#ended = true
     this.endedAt = this.clock.now()
+    for (const attempt of this.attempts) if (attempt.wire === undefined) attempt.end('cancelled')
     this.request.body?.release()
     for (const listener of this.#endListeners) notify(listener, this, ending)
   }
@@ -250,8 +251,8 @@ export class Attempt implements Abortable {
   stale = false
   /** Which state of its cluster's breaker it began under; set by the breaker, which ignores results of earlier states. */
   generation = 0
-  /** Stops the attempt on the wire; set by the transport. */
-  stop: ((reason: unknown) => void) | undefined = undefined
+  /** What carries it; set by the transport. */
+  wire: Abortable | undefined = undefined
   readonly #listeners: AttemptListener[] = []
 
   constructor(call: Call, endpoint: Endpoint, load: Load) {
@@ -266,7 +267,7 @@ export class Attempt implements Abortable {
 
   /** Stops the attempt on the wire; without effect once it has ended. */
   abort(reason: unknown): void {
-    if (this.ending === undefined) this.stop?.(reason)
+    if (this.ending === undefined) this.wire?.abort(reason)
   }
 
   /** Hears, once, how the attempt ended: failed, or its body over; at once if it has. */

@@ -5,7 +5,6 @@ import { Call, type Attempt, type CallPolicy } from '../core/call.ts'
 import { MeshConfigError, MeshError, type AttemptRecord } from '../core/errors.ts'
 import { knownEvents, publish, type MeshEvents } from '../core/events.ts'
 import type { AnyKind } from '../core/family.ts'
-import { normaliseHost } from '../core/host.ts'
 import type { AnyMatcherKind } from '../matchers/matcher.ts'
 import { currentPassport } from '../core/passport.ts'
 import type { Reply } from '../core/reply.ts'
@@ -16,6 +15,7 @@ import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { MeshMetrics } from '../tracing/metrics.ts'
 import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
+import type { Origin } from '../transport/origin.ts'
 import { callOf } from '../transport/response.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
@@ -269,9 +269,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     return changed
   }
 
-  #locate(origin: URL, method: string): 'mesh' | 'past' {
-    const host = normaliseHost(origin.hostname) ?? origin.hostname
-    const port = Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80)
+  #locate({ host, port }: Origin, method: string): 'mesh' | 'past' {
     if (findService(this.#snapshot, host, port)) return 'mesh'
     const asked = `${method.toUpperCase()} ${host}:${port}`
     if (this.#closing) throw closed(asked)

@@ -4,21 +4,15 @@ import type { Layer } from '../core/send.ts'
 
 /**
  * Counts what is under way in the cluster and at the endpoint, and learns the endpoint's latency and failures:
- * what balancers and limits go by. An attempt counts until its body ends; whoever sends it must end it.
+ * what balancers and limits go by. An attempt counts until its body ends, at the latest until its call does.
  * (What waits for a socket is counted by the transport.)
  */
-export const trackLoad: Layer<Attempt> = (next) => async (attempt) => {
+export const trackLoad: Layer<Attempt> = (next) => (attempt) => {
   attempt.load.active++
   attempt.endpoint.active++
   attempt.endpoint.attempts++
   attempt.onEnd(settle)
-  try {
-    return await next(attempt)
-  } catch (error) {
-    // A layer that refused it, or a transport that could not begin, has ended nothing.
-    attempt.end('cancelled')
-    throw error
-  }
+  return next(attempt)
 }
 
 const settle = (attempt: Attempt, ending: Ending): void => {

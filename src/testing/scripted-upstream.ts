@@ -70,7 +70,7 @@ class ScriptedReply implements Reply {
     this.#discarded = discarded
     const { clock } = attempt.call
     const { delay = 0, bodyDelay = 0, error } = answer
-    attempt.stop = (reason) => this.abort(reason)
+    attempt.wire = this
     attempt.load.pending++
     let waiting = true
     const leaveQueue = (): void => { if (waiting) { waiting = false; attempt.load.pending-- } }

@@ -1,5 +1,6 @@
 import { context, createContextKey, propagation, type Context, type TextMapSetter } from '@opentelemetry/api'
-import type { Attempt, Call } from '../core/call.ts'
+import type { Attempt } from '../core/call.ts'
+import type { Passport } from '../core/passport.ts'
 import type { HeaderList } from '../core/request.ts'
 import type { Layer } from '../core/send.ts'
 import type { TelemetryConfig } from './config.ts'
@@ -20,17 +21,18 @@ const pushing: TextMapSetter<string[]> = { set: (list, name, value) => { list.pu
  * add a second field; where it is suppressed already, as in an exporter's own requests, no trace is carried on.
  */
 export const propagate = ({ tracing, deadline }: TelemetryConfig): Layer<Attempt> => (next) => (attempt) => {
-  const { call } = attempt
+  const { call, headers } = attempt
   const place = contextOf(attempt)
   const carried = place.getValue(suppressed) !== true
+  const formats = formatsIn(headers)
   const added = carried && tracing ? injected(place) : []
-  if (carried) {
-    keepOtherKeys(added, call)
-    addPassport(added, attempt.headers, call, tracing)
+  if (carried && call.passport) {
+    keepOtherKeys(added, call.passport)
+    addPassport(added, formats, call.passport, tracing)
   }
   if (call.requestId !== '') added.push('x-request-id', call.requestId)
-  if (deadline) addTimeLeft(added, attempt)
-  if (added.length > 0) attempt.headers = replacing(attempt.headers, added)
+  if (deadline) addTimeLeft(added, formats, attempt)
+  if (added.length > 0) attempt.headers = replacing(headers, formats, added)
   if (attempt.span === undefined) return next(attempt)
   return context.with(context.active().setValue(suppressed, true), next, undefined, attempt)
 }
@@ -47,63 +49,74 @@ const propagatorFields = (tracing: boolean): readonly string[] =>
   tracing && currentTracer() === undefined ? [] : shielded("asking for a propagator's fields", () => propagation.fields()) ?? []
 
 /**
- * The format that a field (its name in lower case) belongs to. Fields of one format are taken from one source: the state of one trace
+ * The format that a field belongs to. Fields of one format are taken from one source: the state of one trace
  * means nothing to another, and of B3's two forms readers prefer the short one, so an old one would hide a new long one.
  */
 const formatOf = (name: string): string => {
-  if (name === 'tracestate') return 'traceparent'
-  return name.startsWith('x-b3-') ? 'b3' : name
+  const lower = name.toLowerCase()
+  if (lower === 'tracestate') return 'traceparent'
+  return lower.startsWith('x-b3-') ? 'b3' : lower
 }
 
+// Asked of every field of every attempt, and a process writes few names; those that callers make up must not pile up.
+const known = new Map<string, string>()
+const mostNames = 1_000
+
+const knownFormatOf = (name: string): string => {
+  let format = known.get(name)
+  if (format === undefined) {
+    if (known.size >= mostNames) known.clear()
+    known.set(name, format = formatOf(name))
+  }
+  return format
+}
+
+/** The format of each field, in their order. */
 const formatsIn = (headers: HeaderList): readonly string[] => {
-  const formats: string[] = []
-  for (let i = 0; i < headers.length; i += 2) formats.push(formatOf(headers[i]!.toLowerCase()))
+  const formats = new Array<string>(headers.length / 2)
+  for (let i = 0; i < formats.length; i++) formats[i] = knownFormatOf(headers[2 * i]!)
   return formats
 }
 
 /** Adds what came in with the inbound request, but for formats that the application's propagator speaks for, and those that stand there already. */
-const addPassport = (added: string[], headers: HeaderList, { passport }: Call, tracing: boolean): void => {
-  if (!passport || passport.headers.length === 0) return
-  const spokenFor = propagatorFields(tracing).map((name) => formatOf(name.toLowerCase())).concat(formatsIn(headers), formatsIn(added))
-  for (let i = 0; i < passport.headers.length; i += 2) {
-    const name = passport.headers[i]!
-    if (!spokenFor.includes(formatOf(name))) added.push(name, passport.headers[i + 1]!)
+const addPassport = (added: string[], formats: readonly string[], { headers }: Passport, tracing: boolean): void => {
+  if (headers.length === 0) return
+  const spokenFor = propagatorFields(tracing).map(knownFormatOf)
+  const injected = formatsIn(added)
+  for (let i = 0; i < headers.length; i += 2) {
+    const format = knownFormatOf(headers[i]!)
+    if (!formats.includes(format) && !injected.includes(format) && !spokenFor.includes(format)) added.push(headers[i]!, headers[i + 1]!)
   }
 }
 
 const xray = 'x-amzn-trace-id'
 
-const valueOf = (headers: HeaderList, name: string): string | undefined => {
-  for (let i = 0; i < headers.length; i += 2) if (headers[i]!.toLowerCase() === name) return headers[i + 1]
-  return undefined
+const valueOf = (headers: HeaderList, formats: readonly string[], name: string): string | undefined => {
+  const at = formats.indexOf(name)
+  return at < 0 ? undefined : headers[2 * at + 1]
 }
 
 /** Puts back what X-Ray's propagator leaves out: keys of the inbound field beside `Root`, `Parent` and `Sampled`. */
-const keepOtherKeys = (added: string[], { passport }: Call): void => {
-  if (!passport) return
+const keepOtherKeys = (added: string[], passport: Passport): void => {
   const at = added.indexOf(xray)
-  const came = at >= 0 && valueOf(passport.headers, xray)
+  const came = at >= 0 && valueOf(passport.headers, formatsIn(passport.headers), xray)
   if (!came) return
   const others = came.split(';').filter((pair) => pair.includes('=') && !/^\s*(?:root|parent|sampled)\s*=/i.test(pair)).map((pair) => pair.trim())
   if (others.length > 0) added[at + 1] = [added[at + 1], ...others].join(';')
 }
 
 /** Each attempt has less left than the one before. Where the caller wrote that he waits less long, that stands. */
-const addTimeLeft = (added: string[], { call, headers }: Attempt): void => {
+const addTimeLeft = (added: string[], formats: readonly string[], { call, headers }: Attempt): void => {
   const left = call.remaining
   if (left === Number.POSITIVE_INFINITY) return
-  added.push(timeLeftHeader, String(wholeMilliseconds(Math.min(left, readTimeLeft(valueOf(headers, timeLeftHeader))))))
-  const written = readGrpcTimeout(valueOf(headers, 'grpc-timeout'))
+  added.push(timeLeftHeader, String(wholeMilliseconds(Math.min(left, readTimeLeft(valueOf(headers, formats, timeLeftHeader))))))
+  const written = readGrpcTimeout(valueOf(headers, formats, 'grpc-timeout'))
   if (written !== Number.POSITIVE_INFINITY && left < written) added.push('grpc-timeout', writeGrpcTimeout(left))
 }
 
 /** The list without fields of the formats that are added, and these at its end. */
-const replacing = (headers: HeaderList, added: readonly string[]): HeaderList => {
-  const formats = formatsIn(added)
-  const list: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!formats.includes(formatOf(headers[i]!.toLowerCase()))) list.push(headers[i]!, headers[i + 1]!)
-  }
-  list.push(...added)
-  return list
+const replacing = (headers: HeaderList, formats: readonly string[], added: readonly string[]): HeaderList => {
+  const taken = formatsIn(added)
+  if (!formats.some((format) => taken.includes(format))) return headers.concat(added)
+  return headers.filter((_, i) => !taken.includes(formats[i >> 1]!)).concat(added)
 }

@@ -12,13 +12,14 @@ const grpcUnits: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S
 
 /** Milliseconds of a `grpc-timeout`; infinity for what is none. */
 export const readGrpcTimeout = (text: string | undefined): number => {
-  const match = /^(\d{1,8})([HMSmun])$/.exec(text?.trim() ?? '')
+  if (text === undefined) return Number.POSITIVE_INFINITY
+  const match = /^(\d{1,8})([HMSmun])$/.exec(text.trim())
   return match ? Number(match[1]) * grpcUnits[match[2]!]! : Number.POSITIVE_INFINITY
 }
 
 /** Milliseconds of Envoy's field; infinity for what is none, and for the 0 that stands for no end. */
 export const readTimeLeft = (text: string | undefined): number =>
-  /^[1-9]\d{0,14}$/.test(text?.trim() ?? '') ? Number(text) : Number.POSITIVE_INFINITY
+  text !== undefined && /^[1-9]\d{0,14}$/.test(text.trim()) ? Number(text) : Number.POSITIVE_INFINITY
 
 /** Milliseconds as whole ones, rounded down so that nobody works longer than he is waited for; 0 would mean no end. */
 export const wholeMilliseconds = (ms: number): number => Math.max(1, Math.floor(ms))

@@ -9,6 +9,7 @@ import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import { globalDispatcher } from './process-dispatcher.ts'
 import { Relay } from './relay.ts'
+import { originOf, readOrigin, type Origin } from './origin.ts'
 import { placeBeyond, readRequest, withLengthOnce } from './read-request.ts'
 
 /** undici's own type, for those above who may not import undici. */
@@ -18,7 +19,7 @@ type Handler = UndiciDispatcher.DispatchHandler
 type Interceptor = UndiciDispatcher.DispatcherComposeInterceptor
 
 /** Where a request goes: through the mesh as a call, or past it untouched. Throws what the mesh decides against it. */
-export type Locate = (origin: URL, method: string) => 'mesh' | 'past'
+export type Locate = (origin: Origin, method: string) => 'mesh' | 'past'
 
 /** What undici's dispatchers say of sizes; its types leave it out. */
 type Limits = Agent & { readonly webSocketOptions?: unknown, readonly eventSourceOptions?: unknown }
@@ -91,10 +92,10 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     try {
       // Once closed it is in nobody's way: another mesh may have found it in place of the process's dispatcher.
       if (this.#door.closed() && options[passed]?.some((one) => one !== this)) return this.#pass(options, handler)
-      const origin = originOf(options)
+      const origin = readOrigin(options.origin ?? options.path)
       const place = this.#door.locate(origin, options.method)
       const beyond = placeBeyond(options)
-      if (beyond && beyond.host !== origin.host) this.#door.locate(beyond, options.method)
+      if (beyond) this.#door.locate(originOf(beyond), options.method)
       if (place === 'past') return this.#pass(options, handler)
       const call = toCall(readRequest(options, origin, this.#door.replayLimit()))
       relay = new Relay(call, listener)
@@ -174,8 +175,3 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
 
 // `request`, `stream` and the others, which undici adds to its own dispatchers only when it is imported as a whole.
 Object.assign(MeshDispatcher.prototype, api)
-
-const originOf = ({ origin, path }: Options): URL => {
-  if (origin === undefined) return new URL(path)
-  return typeof origin === 'string' ? new URL(origin) : origin
-}

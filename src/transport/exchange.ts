@@ -35,7 +35,8 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   /** Bytes that the socket had brought before this request was written to it. */
   #readBefore = 0
 
-  #settle!: { resolve: (reply: Reply) => void, reject: (reason: unknown) => void }
+  #resolve!: (reply: Reply) => void
+  #reject!: (reason: unknown) => void
   readonly #resend: Resend
   #controller: Dispatcher.DispatchController | undefined
   #chunks: Uint8Array[] = []
@@ -52,11 +53,12 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   constructor(attempt: Attempt, resend: Resend) {
     this.attempt = attempt
     this.#resend = resend
-    this.head = new Promise((resolve, reject) => { this.#settle = { resolve, reject } })
+    this.head = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
     attempt.load.pending++
-    // Bound, since a function written right here would cost a third of the CPU of a fetch: V8 puts those that are assigned to a property into old
-    // space at once, and what they lead to, the whole request, lives until a full collection.
-    attempt.stop = this.abort.bind(this)
+    attempt.wire = this
     attempt.call.track(attempt)
   }
 
@@ -87,7 +89,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     this.headers = headers
     this.rawHeaders = rawHeadersOf(controller)
     attempt.headAt = attempt.call.clock.now()
-    this.#settle.resolve(this)
+    this.#resolve(this)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -170,7 +172,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     this.#failed = true
     this.#error = error
     this.#finish(blamed && error instanceof MeshError ? error : 'cancelled')
-    if (this.attempt.headAt === 0) this.#settle.reject(error)
+    if (this.attempt.headAt === 0) this.#reject(error)
     else this.#flush()
   }
 

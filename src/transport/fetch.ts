@@ -35,34 +35,30 @@ export const meshFetch = <Policy>(door: FetchDoor<Policy>) =>
   async (input: string | URL | Request, init?: FetchInit<Policy>): Promise<Response> => {
     const policy = init ? door.policy(init.mesh) : undefined
     const plain = ordinary(door, input, init)
-    if (plain) return straight(door, plain, policy)
-    return remembered(door, new PlatformFetch(door, policy), (platform) => platform.send(input, init))
+    if (plain === undefined) return remembered(door, new PlatformFetch(door, policy), (platform) => platform.send(input, init))
+    const { signal } = plain
+    if (signal?.aborted) throw reasonOf(signal)
+    const call = door.call(plain.head, policy)
+    if (signal) call.onEnd(onAbort(signal, (reason) => call.abort(reason)))
+    let reply: Reply
+    try {
+      reply = await door.send(call)
+    } catch (error) {
+      throw rejection(door, error, call, signal)
+    }
+    // It may have been aborted since the head came.
+    if (signal?.aborted) {
+      reply.discard()
+      throw rejection(door, call.reason, call, signal)
+    }
+    if (needsPlatform(reply)) return remembered(door, new PlatformFetch(door, policy), (platform) => platform.goOn(plain, call, reply))
+    return responseOf({ reply, url: plain.target.url, signal, owner: door.owner })
   }
 
 const ordinary = (door: Pick<FetchDoor<never>, 'serves'>, input: string | URL | Request, init: RequestInit | undefined): PlainRequest | undefined => {
   const url = plainUrl(input)
   const target = url === undefined ? undefined : readTarget(url)
   return target && door.serves(target.host, target.port) ? readPlain(target, input, init) : undefined
-}
-
-const straight = async (door: FetchDoor<never>, plain: PlainRequest, policy: CallPolicy | undefined): Promise<Response> => {
-  const { signal } = plain
-  if (signal?.aborted) throw reasonOf(signal)
-  const call = door.call(plain.head, policy)
-  if (signal) call.onEnd(onAbort(signal, (reason) => call.abort(reason)))
-  let reply: Reply
-  try {
-    reply = await door.send(call)
-  } catch (error) {
-    throw rejection(door, error, call, signal)
-  }
-  // It may have been aborted since the head came.
-  if (signal?.aborted) {
-    reply.discard()
-    throw rejection(door, call.reason, call, signal)
-  }
-  if (needsPlatform(reply)) return remembered(door, new PlatformFetch(door, policy), (platform) => platform.goOn(plain, call, reply))
-  return responseOf({ reply, url: plain.target.url, signal, owner: door.owner })
 }
 
 // Redirects, Proxy Authentication Required, and Misdirected Request, which is sent again.

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
-import { normaliseHost } from '../core/host.ts'
 import { RequestHead } from '../core/request.ts'
 import { requestBody, type BodyInput } from './body.ts'
+import type { Origin } from './origin.ts'
 
 type Options = Dispatcher.DispatchOptions & { readonly query?: Record<string, unknown>, readonly maxRedirections?: number }
 
@@ -9,12 +9,12 @@ type Options = Dispatcher.DispatchOptions & { readonly query?: Record<string, un
 const dropped = new Set(['host', 'connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'proxy-connection'])
 
 /** Reads what undici's callers hand to `dispatch`. */
-export const readRequest = (options: Options, origin: URL, replayLimit: number): RequestHead => new RequestHead({
+export const readRequest = (options: Options, { scheme, host, port }: Origin, replayLimit: number): RequestHead => new RequestHead({
   method: methodOf(options),
   upgrade: options.upgrade as string | undefined,
-  scheme: origin.protocol === 'https:' ? 'https' : 'http',
-  host: hostOf(origin),
-  port: Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80),
+  scheme,
+  host,
+  port,
   path: pathOf(options),
   headers: readHeaders(options.headers),
   body: requestBody(options.body as BodyInput | null | undefined, replayLimit),
@@ -42,8 +42,6 @@ export const placeBeyond = ({ path, method }: Options): URL | undefined => {
   if (!place) throw new TypeError(`CONNECT takes 'host:port' as its path, not '${path}'`)
   return place
 }
-
-const hostOf = (origin: URL): string => normaliseHost(origin.hostname) ?? origin.hostname
 
 const pathOf = ({ path, query, method }: Options): string => {
   if (method.toUpperCase() === 'CONNECT') return path

@@ -34,7 +34,7 @@ const dispatchOptions = ({ call, headers }: Attempt, servername: string | undefi
   return {
     path: request.path,
     method: request.method,
-    headers: ['host', request.hostHeader ?? request.authority, ...headers],
+    headers: ['host', request.hostHeader ?? request.authority].concat(headers),
     body: (request.body?.open() ?? null) as Dispatcher.DispatchOptions['body'] & null,
     upgrade: request.upgrade ?? null,
     headersTimeout: call.idleTimeout,

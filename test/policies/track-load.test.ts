@@ -65,13 +65,15 @@ test('failing fast does not make an endpoint look fast, and failing slowly makes
   assert.equal(endpoint.latency.at(clock.now()), 400)
 })
 
-test('an attempt that a layer behind it refuses, or throws at, is no longer counted and says nothing of the endpoint', async () => {
+test('an attempt that a layer behind it refuses, or throws at, is no longer counted once its call is over, and says nothing of the endpoint', async () => {
   const refusal = new Error('mine')
   for (const refuse of [() => Promise.reject(refusal), () => { throw refusal }]) {
     const clock = new FakeClock()
     const cluster = clusterOf(refuse, { layer: trackLoad, endpoints: 1 })
     const endpoint = cluster.endpoints[0]!
-    await assert.rejects(cluster.send(callFor(clock, cluster)), refusal)
+    const call = callFor(clock, cluster)
+    await assert.rejects(cluster.send(call), refusal)
+    call.end('cancelled')
     assert.deepEqual([cluster.load.active, endpoint.active, endpoint.attempts, endpoint.failures], [0, 0, 1, 0])
   }
 })
