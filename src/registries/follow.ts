@@ -9,11 +9,17 @@ import { isCertain, type Registry, type Wake, type Watch } from './registry.ts'
 /** Rest after a first failure in a row, in milliseconds; doubled for each further one. */
 const shortestBackOff = 250
 const longestBackOff = 30_000
+/** Bounds of a back-off never fall below this because a registry is used to looking more often, in milliseconds. */
+const shortestPace = 1_000
+/** How long a registry has to go on after a set until its next failure counts as the first, in milliseconds. */
+const settledAfter = 10_000
+/** How many times as long an answer is held that lists nothing: if it is right there is nobody left to be called, so waiting costs nothing. */
+const patienceWithNone = 4
 
 /** When an answer is not believed at once. */
 export const discoveryConfig = z.strictObject({
   grace: duration.default(30_000)
-    .describe('How long an answer that would take away every endpoint, or too many, is held and asked again before it is believed; 0 believes it at once.'),
+    .describe('How long an answer that would take away too many endpoints is held and asked again before it is believed, and four times as long one that would take away all; 0 believes both at once.'),
   maxLoss: percent.default(50)
     .describe('Percent of the endpoints that one answer may take away and be believed at once. What counts is how many are left, not which.'),
 })
@@ -80,11 +86,14 @@ export interface Following {
 /**
  * Follows a registry for as long as anybody is interested: hands on each set, and when the registry fails,
  * keeps quiet about endpoints (so what is in use stays), rests, and starts it afresh.
- * The rest begins at 250 ms and doubles up to 30 s; each is drawn evenly between half of that and all of it.
+ * The rest begins at 250 ms and doubles up to 30 s, or up to what the registry itself rests between two looks where that is less; each is drawn
+ * evenly between half of that and all of it. It begins anew once the registry has gone on for 10 s after a set: one whose list works and whose
+ * watch never does is asked ever more rarely, and what it lists is used all the same.
  * A registry that ends after a set has said all it has to say; one that ends without any has failed.
  *
  * With a guard, a set that lists nothing, or far fewer endpoints than the one in use, is held: the registry is asked again at once, and once more
- * when the grace is over. Only a set of that kind which comes after the grace is taken; a better one ends the doubt at any time.
+ * when the grace is over, which is four times as long while it lists nothing. Only a set of that kind which comes after the grace is taken; a better one ends
+ * the doubt at any time, and some endpoints after none begin one of their own.
  */
 export const follow = (registry: Registry, options: FollowOptions): Following => new Follower(registry, options)
 
@@ -99,6 +108,12 @@ class Follower implements Following {
   #sets = 0
   #failures = 0
   #failuresInARow = 0
+  /** Back-offs since the registry last went on for a while. */
+  #backOffs = 0
+  /** When the first set after the latest failure was taken or held; `undefined` since then. */
+  #wellSince: number | undefined
+  /** Milliseconds that the registry rests between two looks, as it told last. */
+  #pace = Number.POSITIVE_INFINITY
   #lastError: string | undefined
   #lastSetAt = Number.NEGATIVE_INFINITY
   /** Endpoints of the set in use. */
@@ -129,12 +144,14 @@ class Follower implements Following {
     const run = new Run(this.#registry, this.#rests, {
       failed: (error, retryIn) => this.#note(error, retryIn),
       recovered: () => this.#options.onRecovered(),
+      pace: (ms) => { this.#pace = ms },
     })
     this.#run = run
     for (;;) {
       const said = await run.next()
       if (this.#closed) return
       if (said.done) break
+      this.#wellSince ??= this.#options.runtime.clock.now()
       if (!this.#holds(said.value)) this.#take(said.value)
     }
     await this.#end()
@@ -150,15 +167,16 @@ class Follower implements Following {
 
   #holds(specs: readonly EndpointSpec[]): boolean {
     const guard = this.#options.guard?.()
-    if (!guard || guard.grace === 0 || this.#doubt?.over || !losesTooMany(specs, this.#inUse, guard)) return false
-    if (this.#doubt) this.#doubt.specs = specs
-    else this.#doubtFor(guard, specs)
+    if (!guard || guard.grace === 0 || !losesTooMany(specs, this.#inUse, guard)) return false
+    if (this.#doubt?.goesOnWith(specs)) return !this.#doubt.over
+    this.#doubtFor(guard, specs)
     return true
   }
 
   #doubtFor({ grace }: DiscoveryConfig, specs: readonly EndpointSpec[]): void {
+    this.#doubt?.drop()
     this.#doubt = new Doubt(specs, grace, this.#options.runtime.clock, () => this.wake())
-    this.#options.onHeld?.({ listed: specs.length, inUse: this.#inUse, grace })
+    this.#options.onHeld?.({ listed: specs.length, inUse: this.#inUse, grace: this.#doubt.patience })
     this.wake()
   }
 
@@ -184,11 +202,14 @@ class Follower implements Following {
   async #backOff(error: unknown): Promise<void> {
     this.#run?.end()
     this.#failuresInARow++
-    const bound = Math.min(longestBackOff, shortestBackOff * 2 ** (this.#failuresInARow - 1))
+    const { clock } = this.#options.runtime
+    if (this.#wellSince !== undefined && clock.now() - this.#wellSince >= settledAfter) this.#backOffs = 0
+    this.#wellSince = undefined
+    const bound = Math.min(longestBackOff, Math.max(shortestPace, this.#pace), shortestBackOff * 2 ** this.#backOffs++)
     const retryIn = bound * (1 - this.#options.runtime.random() / 2)
     // A look asked for before this failure has been answered by it, and what the failed watch waits for is over.
     this.#rests.end(error)
-    this.#rests = new Rests(this.#options.runtime.clock)
+    this.#rests = new Rests(clock)
     const rested = this.#rests.wait(retryIn)
     this.#note(error, retryIn)
     // Rejected only by close, and the loop sees that for itself.
@@ -230,21 +251,52 @@ const losesTooMany = (specs: readonly EndpointSpec[], inUse: number, { maxLoss }
 class Doubt {
   /** What the registry said last. */
   specs: readonly EndpointSpec[]
-  /** Whether the grace is over. */
+  /** Whether it has been held for as long as it has to be. */
   over = false
-  /** Resolves when it is; never once the doubt was dropped. */
+  /** Resolves when it has; never once the doubt was dropped. */
   readonly passed: Promise<void>
+  readonly #grace: number
+  readonly #clock: Clock
+  readonly #began: number
+  readonly #onPassed: () => void
+  #resolve: () => void = () => {}
   #cancel: Cancel = () => {}
 
   constructor(specs: readonly EndpointSpec[], grace: number, clock: Clock, onPassed: () => void) {
     this.specs = specs
-    this.passed = new Promise((resolve) => {
-      this.#cancel = clock.background(grace, () => {
-        this.over = true
-        resolve()
-        onPassed()
-      })
-    })
+    this.#grace = grace
+    this.#clock = clock
+    this.#began = clock.now()
+    this.#onPassed = onPassed
+    this.passed = new Promise((resolve) => { this.#resolve = resolve })
+    this.#schedule()
+  }
+
+  /** Milliseconds from its beginning for which it is held, by what the registry says now. */
+  get patience(): number {
+    return this.specs.length === 0 ? this.#grace * patienceWithNone : this.#grace
+  }
+
+  /** Takes what the registry says now as the same doubt; not so where it lists some after none, which may be the beginning of all. */
+  goesOnWith(specs: readonly EndpointSpec[]): boolean {
+    const none = this.specs.length === 0
+    if (none && specs.length > 0) return false
+    this.specs = specs
+    if (none !== (specs.length === 0)) this.#schedule()
+    return true
+  }
+
+  #schedule(): void {
+    this.#cancel()
+    const left = this.#began + this.patience - this.#clock.now()
+    this.over = left <= 0
+    if (!this.over) this.#cancel = this.#clock.background(left, () => this.#pass())
+  }
+
+  #pass(): void {
+    this.over = true
+    this.#resolve()
+    this.#onPassed()
   }
 
   drop(): void {
@@ -257,13 +309,14 @@ class Run {
   readonly #abort = new AbortController()
   readonly #iterator: AsyncIterator<readonly EndpointSpec[]>
 
-  constructor(registry: Registry, wake: Wake, heard: Required<Pick<Watch, 'failed' | 'recovered'>>) {
+  constructor(registry: Registry, wake: Wake, heard: Required<Pick<Watch, 'failed' | 'recovered' | 'pace'>>) {
     const { signal } = this.#abort
     this.#iterator = registry({
       signal,
       wake,
       failed: (error, retryIn) => { if (!signal.aborted) heard.failed(error, retryIn) },
       recovered: () => { if (!signal.aborted) heard.recovered() },
+      pace: heard.pace,
     })[Symbol.asyncIterator]()
   }
 

@@ -15,6 +15,8 @@ export interface Watch {
   readonly failed?: (error: unknown, retryIn: number) => void
   /** Tells that it is well again where it had failed. */
   readonly recovered?: () => void
+  /** Tells in how many milliseconds it looks again while all is well: after a failure it is not left alone for longer. */
+  readonly pace?: (ms: number) => void
 }
 
 /**
