@@ -1,16 +1,16 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { withoutTool } from './tool.ts'
 
 // Debian keeps it where only administrators look.
 const path = [process.env['PATH'], '/usr/sbin', '/usr/local/sbin'].join(delimiter)
 
 /** Why tests against a real dnsmasq are left out; false where there is one. */
-export const withoutDnsmasq = spawnSync('dnsmasq', ['--version'], { env: { PATH: path } }).status === 0 ? false
-  : 'there is no dnsmasq: apt-get install dnsmasq-base'
+export const withoutDnsmasq = withoutTool('dnsmasq', 'apt-get install dnsmasq-base', path)
 
 const freePort = async (): Promise<number> => {
   const socket = createSocket('udp4')

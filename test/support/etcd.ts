@@ -1,20 +1,14 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { withoutTool } from './tool.ts'
 
-/** Why tests with a real etcd are left out; `false` where it is installed. */
-export const etcdMissing = ((): string | false => {
-  try {
-    execFileSync('etcd', ['--version'], { stdio: 'ignore' })
-    return false
-  } catch {
-    return "etcd is not installed (Debian: 'apt-get install etcd-server')"
-  }
-})()
+/** Why tests with a real etcd are left out; false where it is installed. */
+export const etcdMissing = withoutTool('etcd', 'apt-get install etcd-server')
 
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
