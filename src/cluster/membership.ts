@@ -16,8 +16,10 @@ export interface Membership {
  * Of several specs with one id the last counts, at the place of the first.
  */
 export const membership = (current: readonly Endpoint[], specs: readonly EndpointSpec[]): Membership => {
-  const specById = new Map(specs.map((spec) => [spec.id ?? spec.address, spec]))
-  const leaving = new Map(current.map((endpoint) => [endpoint.id, endpoint]))
+  const specById = new Map<string, EndpointSpec>()
+  for (const spec of specs) specById.set(spec.id ?? spec.address, spec)
+  const leaving = new Map<string, Endpoint>()
+  for (const endpoint of current) leaving.set(endpoint.id, endpoint)
   const endpoints: Endpoint[] = []
   const added: Endpoint[] = []
   const changed: Endpoint[] = []

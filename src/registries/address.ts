@@ -39,6 +39,14 @@ export const parseEndpointAddress = (text: string): EndpointSpec => {
   }
 }
 
+// An IPv4 address and a port as `parseEndpointAddress` writes them.
+const usual = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d):(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/
+
+/** Throws what `parseEndpointAddress` throws of an address; a tenth of its cost for the usual ones, which counts when thousands arrive at once. */
+export const checkEndpointAddress = (text: string): void => {
+  if (!usual.test(text)) parseEndpointAddress(text)
+}
+
 // The address itself stays out of these messages: it may hold a password.
 const refuseMoreThanAuthority = (rest: string): void => {
   if (rest.includes('@')) throw new TypeError("holds credentials: an endpoint is 'host:port'; send an authorization header instead")
