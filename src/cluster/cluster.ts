@@ -9,7 +9,7 @@ import type { Send } from '../core/send.ts'
 import { retryBudget, type RetryBudget } from '../policies/budget.ts'
 import { Breaker } from '../policies/circuit-breaker.ts'
 import { follow, type Following } from '../registries/follow.ts'
-import { checkEndpointAddress } from '../registries/address.ts'
+import { parseEndpointAddress } from '../registries/address.ts'
 import type { Registry } from '../registries/registry.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -164,7 +164,7 @@ export class Cluster {
     for (const { ip } of specs) if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
     const { endpoints, added, removed } = membership(this.#endpoints, specs)
     // Whatever a registry says is dialled, so it must be an address and nothing else; refusing it counts as the registry's failure.
-    for (const { address } of added) checkEndpointAddress(address)
+    for (const { address } of added) parseEndpointAddress(address)
     this.#endpoints = endpoints
     for (const endpoint of added) this.#welcome(endpoint)
     for (const endpoint of removed) this.#retire(endpoint)

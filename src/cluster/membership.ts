@@ -52,6 +52,10 @@ const describe = (endpoint: Endpoint, { ip, weight = 1, metadata = {} }: Endpoin
 
 const sameEntries = (one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean => {
   if (one === other) return true
-  const keys = Object.keys(one)
-  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key])
+  let count = 0
+  for (const key in one) {
+    if (one[key] !== other[key]) return false
+    count++
+  }
+  return count === Object.keys(other).length
 }
