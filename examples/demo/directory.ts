@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -135,12 +134,7 @@ class Dns implements Directory {
   #port = 0
 
   async open(): Promise<void> {
-    const socket = createSocket('udp4')
-    socket.bind(0, '127.0.0.1')
-    await once(socket, 'listening')
-    this.#port = socket.address().port
-    socket.close()
-    await once(socket, 'close')
+    this.#port = await freePort()
     await this.#run()
   }
 
@@ -215,13 +209,23 @@ class Etcd implements Directory {
   }
 }
 
+// Below the ports that systems give to those who ask for any: nobody takes it while its program is started anew.
+const lowestPort = 15_000
+const ports = 15_000
+
 const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = lowestPort + Math.floor(Math.random() * ports)
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch {
+      continue
+    }
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 const makers: Readonly<Record<DirectoryKind, () => Directory>> =

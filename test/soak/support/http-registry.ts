@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { portToKeep } from '../../support/port.ts'
 
 /** Answers a request with the addresses that are listed. */
 export type Answer = (request: IncomingMessage, response: ServerResponse, registry: HttpRegistry) => void
@@ -18,17 +18,17 @@ export class HttpRegistry {
   readonly #server = createServer((request, response) => this.#take(request, response))
   readonly #answer: Answer
   #addresses: readonly string[]
-  #port = 0
+  readonly #port: number
 
-  private constructor(addresses: readonly string[], answer: Answer) {
+  private constructor(port: number, addresses: readonly string[], answer: Answer) {
+    this.#port = port
     this.#addresses = addresses
     this.#answer = answer
   }
 
   static async start(addresses: readonly string[], answer: Answer): Promise<HttpRegistry> {
-    const registry = new HttpRegistry(addresses, answer)
+    const registry = new HttpRegistry(await portToKeep(), addresses, answer)
     await registry.listen()
-    registry.#port = (registry.#server.address() as AddressInfo).port
     return registry
   }
 
