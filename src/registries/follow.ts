@@ -4,7 +4,8 @@ import { percent } from '../config/percent.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { detached, type Cancel, type Clock } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { isCertain, type Registry, type Wake, type Watch } from './registry.ts'
+import { Doubt, losesTooMany } from './doubt.ts'
+import type { Registry, Wake, Watch } from './registry.ts'
 
 /** Rest after a first failure in a row, in milliseconds; doubled for each further one. */
 const shortestBackOff = 250
@@ -13,8 +14,6 @@ const longestBackOff = 30_000
 const shortestPace = 1_000
 /** How long a registry has to go on after a set until its next failure counts as the first, in milliseconds. */
 const settledAfter = 10_000
-/** How many times as long an answer is held that lists nothing: if it is right there is nobody left to be called, so waiting costs nothing. */
-const patienceWithNone = 4
 
 /** When an answer is not believed at once. */
 export const discoveryConfig = z.strictObject({
@@ -48,7 +47,7 @@ export interface FollowOptions {
   onFailure(error: unknown, retryIn: number): void
   /** Hears of the first set after one or more failures, once `onSet` has taken it, and of recoveries that the registry tells itself. */
   onRecovered(): void
-  /** Hears that an answer is held; once until one is taken again. */
+  /** Hears that an answer is held; once until one is taken again, and once more where some follow upon none. */
   onHeld?(held: Held): void
   /** Hears that the registry has said all that it had to say. */
   onEnd?(): void
@@ -144,7 +143,7 @@ class Follower implements Following {
     const run = new Run(this.#registry, this.#rests, {
       failed: (error, retryIn) => this.#note(error, retryIn),
       recovered: () => this.#options.onRecovered(),
-      pace: (ms) => { this.#pace = ms },
+      pace: (ms) => { if (ms >= 0) this.#pace = ms },
     })
     this.#run = run
     for (;;) {
@@ -167,7 +166,7 @@ class Follower implements Following {
 
   #holds(specs: readonly EndpointSpec[]): boolean {
     const guard = this.#options.guard?.()
-    if (!guard || guard.grace === 0 || !losesTooMany(specs, this.#inUse, guard)) return false
+    if (!guard || guard.grace === 0 || !losesTooMany(specs, this.#inUse, guard.maxLoss)) return false
     if (this.#doubt?.goesOnWith(specs)) return !this.#doubt.over
     this.#doubtFor(guard, specs)
     return true
@@ -241,66 +240,6 @@ class Follower implements Following {
     this.#doubt?.drop()
     this.#run?.end()
     this.#rests.end(new Error('the watch has ended'))
-  }
-}
-
-const losesTooMany = (specs: readonly EndpointSpec[], inUse: number, { maxLoss }: DiscoveryConfig): boolean =>
-  inUse > 0 && !isCertain(specs) && (specs.length === 0 || specs.length * 100 < inUse * (100 - maxLoss))
-
-/** A set that is not believed yet. */
-class Doubt {
-  /** What the registry said last. */
-  specs: readonly EndpointSpec[]
-  /** Whether it has been held for as long as it has to be. */
-  over = false
-  /** Resolves when it has; never once the doubt was dropped. */
-  readonly passed: Promise<void>
-  readonly #grace: number
-  readonly #clock: Clock
-  readonly #began: number
-  readonly #onPassed: () => void
-  #resolve: () => void = () => {}
-  #cancel: Cancel = () => {}
-
-  constructor(specs: readonly EndpointSpec[], grace: number, clock: Clock, onPassed: () => void) {
-    this.specs = specs
-    this.#grace = grace
-    this.#clock = clock
-    this.#began = clock.now()
-    this.#onPassed = onPassed
-    this.passed = new Promise((resolve) => { this.#resolve = resolve })
-    this.#schedule()
-  }
-
-  /** Milliseconds from its beginning for which it is held, by what the registry says now. */
-  get patience(): number {
-    return this.specs.length === 0 ? this.#grace * patienceWithNone : this.#grace
-  }
-
-  /** Takes what the registry says now as the same doubt; not so where it lists some after none, which may be the beginning of all. */
-  goesOnWith(specs: readonly EndpointSpec[]): boolean {
-    const none = this.specs.length === 0
-    if (none && specs.length > 0) return false
-    this.specs = specs
-    if (none !== (specs.length === 0)) this.#schedule()
-    return true
-  }
-
-  #schedule(): void {
-    this.#cancel()
-    const left = this.#began + this.patience - this.#clock.now()
-    this.over = left <= 0
-    if (!this.over) this.#cancel = this.#clock.background(left, () => this.#pass())
-  }
-
-  #pass(): void {
-    this.over = true
-    this.#resolve()
-    this.#onPassed()
-  }
-
-  drop(): void {
-    this.#cancel()
   }
 }
 

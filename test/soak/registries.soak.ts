@@ -15,7 +15,7 @@ const flaps = 5
 const perSecond = 600
 const eurekaInterval = Math.min(30_000, outage / 2)
 /** What a busy machine may add to what timers promise. */
-const slack = 2_000
+const slack = 5_000
 
 /** One registry with one fault, and what came of it. */
 interface Story {
