@@ -4,7 +4,7 @@ import { percent } from '../config/percent.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { detached, type Cancel, type Clock } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { Doubt, losesTooMany } from './doubt.ts'
+import { Doubt, losesTooMany, type Guard } from './doubt.ts'
 import type { Registry, Wake, Watch } from './registry.ts'
 
 /** Rest after a first failure in a row, in milliseconds; doubled for each further one. */
@@ -40,7 +40,7 @@ export interface Held {
 export interface FollowOptions {
   readonly runtime: Runtime
   /** Which answers are held; asked at each. Without it, each is believed at once. */
-  guard?(): DiscoveryConfig
+  guard?(): Guard
   /** Takes each set as the registry said it: whole, empty if none exist. Throwing refuses it, which counts as a failure. */
   onSet(specs: readonly EndpointSpec[]): void
   /** Hears each failure, and in how many milliseconds the registry is asked again. */
@@ -172,9 +172,9 @@ class Follower implements Following {
     return true
   }
 
-  #doubtFor({ grace }: DiscoveryConfig, specs: readonly EndpointSpec[]): void {
+  #doubtFor(guard: Guard, specs: readonly EndpointSpec[]): void {
     this.#doubt?.drop()
-    this.#doubt = new Doubt(specs, grace, this.#options.runtime.clock, () => this.wake())
+    this.#doubt = new Doubt(specs, guard, this.#options.runtime.clock, () => this.wake())
     this.#options.onHeld?.({ listed: specs.length, inUse: this.#inUse, grace: this.#doubt.patience })
     this.wake()
   }
