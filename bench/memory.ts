@@ -7,37 +7,58 @@ import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { balancers, createMesh, registries, type EndpointSpec } from '../src/index.ts'
+import { getHeapSpaceStatistics } from 'node:v8'
+import { membership } from '../src/cluster/membership.ts'
+import { balancers, createMesh, registries, type EndpointSpec, type Mesh } from '../src/index.ts'
 import { FakeRegistry } from '../src/testing/index.ts'
 import { memoryTable, type Finding, type MemoryResults } from './findings.ts'
-import { aligned, circumstances, machine, spread, type Spread } from './report.ts'
+import { aligned, circumstances, machine, spread } from './report.ts'
 import { saveMemory } from './save.ts'
 
 const largest = 10_000
 const addresses = (count: number, net: number): readonly EndpointSpec[] => Array.from({ length: count }, (_, index) =>
   ({ address: `10.${net}.${index >> 8}.${index & 255}:8080`, id: `i-${net}-${index}`, metadata: { zone: `zone-${index % 3}` } }))
 
+interface InUse {
+  readonly heap: number
+  readonly rss: number
+  /** What V8 holds for objects that are young, empty or not. */
+  readonly young: number
+}
+
 /** MiB in use once what is garbage is gone. */
-const inUse = async (): Promise<{ readonly heap: number, readonly rss: number }> => {
+const inUse = async (): Promise<InUse> => {
   for (let turn = 0; turn < 5; turn++) {
     await setImmediate()
     globalThis.gc!()
   }
   const { heapUsed, rss } = process.memoryUsage()
-  return { heap: heapUsed / 1024 ** 2, rss: rss / 1024 ** 2 }
+  const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')!.physical_space_size
+  return { heap: heapUsed / 1024 ** 2, rss: rss / 1024 ** 2, young: young / 1024 ** 2 }
 }
 
-const fiftyByFifty = async (): Promise<object> => {
-  const names = Array.from({ length: 50 }, (_, index) => `service-${index}`)
+/** A mesh of services with a cluster of endpoints each. */
+const meshOf = async (services: number, endpoints: number): Promise<Mesh> => {
+  const names = Array.from({ length: services }, (_, index) => `service-${index}`)
   const mesh = createMesh({
     services: Object.fromEntries(names.map((name) => [`${name}.local`, { cluster: name }])),
     clusters: Object.fromEntries(names.map((name, index) =>
-      [name, { registry: { type: 'static', endpoints: addresses(50, index).map(({ address }) => address) } }])),
+      [name, { registry: { type: 'static', endpoints: addresses(endpoints, index).map(({ address }) => address) } }])),
   })
   await mesh.ready()
-  const found = await inUse()
-  await mesh.close()
-  return found
+  return mesh
+}
+
+/** What is in use after importing enmesh, then with a mesh of one endpoint, which brings the code that any mesh needs, then with fifty by fifty. */
+const growing = async (): Promise<readonly InUse[]> => {
+  const steps = [await inUse()]
+  const meshes: Mesh[] = []
+  for (const size of [1, 50]) {
+    meshes.push(await meshOf(size, size))
+    steps.push(await inUse())
+  }
+  for (const mesh of meshes) await mesh.close()
+  return steps
 }
 
 /** Milliseconds of the longest turn of the event loop from now until all that a task sets off is done. */
@@ -61,21 +82,42 @@ const threadCpu = (): number => {
 }
 
 interface Replacing {
-  /** Milliseconds of the longest turn, for each set. */
+  /** Milliseconds of the longest turn while the first set arrives. */
+  readonly arrival: number
+  /** The same while one of them is another than before. */
+  readonly one: number
+  /** Milliseconds that the comparison of two sets takes by itself, one endpoint being another. */
+  readonly compared: number
+  /** Milliseconds of the longest turn, for each set that replaces the one before. */
   readonly turns: readonly number[]
   /** Milliseconds of the thread's CPU for a set, on average: what a turn would take if nothing else wanted the core. */
   readonly cpu: number
 }
 
-/** Ten sets, each of which takes the place of the one before, none of its endpoints staying. */
+const withAnother = (set: readonly EndpointSpec[]): readonly EndpointSpec[] => [...set.slice(1), { address: '10.255.0.1:8080' }]
+
+/** Milliseconds of comparing a set with itself but for one endpoint, the median of some. */
+const comparing = (): number => {
+  const set = addresses(largest, 0)
+  const { endpoints } = membership([], set)
+  return spread(Array.from({ length: 9 }, () => {
+    const next = withAnother(set)
+    const begun = performance.now()
+    membership(endpoints, next)
+    return performance.now() - begun
+  })).median
+}
+
+/** A first set, the same with one other endpoint, and ten sets, each of which takes the place of the one before, none of its endpoints staying. */
 const replacing = async (balancer: string): Promise<Replacing> => {
   const fake = new FakeRegistry()
   const mesh = createMesh({
     services: { 'large.local': { cluster: 'large' } },
     clusters: { large: { registry: { type: 'fake' }, balancer: { type: balancer as 'random' } } },
   }, { registries: registries.with(fake.kind) })
-  fake.push(...addresses(largest, 0))
-  await mesh.ready()
+  const first = addresses(largest, 0)
+  const arrival = await longestTurn(() => fake.push(...first))
+  const one = await longestTurn(() => fake.push(...withAnother(first)))
   const turns: number[] = []
   let cpu = 0
   for (let net = 1; net <= 10; net++) {
@@ -86,7 +128,7 @@ const replacing = async (balancer: string): Promise<Replacing> => {
     cpu += threadCpu() - before
   }
   await mesh.close()
-  return { turns, cpu: cpu / turns.length }
+  return { arrival, one, compared: comparing(), turns, cpu: cpu / turns.length }
 }
 
 /** Runs one of the jobs above in a process of its own. */
@@ -96,44 +138,51 @@ const elsewhere = async <T>(job: string, options: readonly string[] = []): Promi
   return answer
 }
 
-const work = (job: string): Promise<unknown> => job === 'nothing' ? inUse() : job === '50 × 50' ? fiftyByFifty() : replacing(job)
+const work = (job: string): Promise<unknown> => job === 'growing' ? growing() : replacing(job)
 
 const rounds = 5
 
-type InUse = Awaited<ReturnType<typeof inUse>>
-
-/** MiB that the mesh of fifty by fifty adds to a process that has imported enmesh. */
-const added = async (options: readonly string[]): Promise<Readonly<Record<keyof InUse, Spread>>> => {
-  const pairs: (readonly [empty: InUse, full: InUse])[] = []
-  for (let round = 0; round < rounds; round++) pairs.push([await elsewhere('nothing', options), await elsewhere('50 × 50', options)])
-  const of = (field: keyof InUse): Spread => spread(pairs.map(([empty, full]) => full[field] - empty[field]))
-  return { heap: of('heap'), rss: of('rss') }
-}
-
 const memory = async (): Promise<readonly Finding[]> => {
-  const usual = await added([])
+  const found = async (options: readonly string[]): Promise<readonly (readonly InUse[])[]> => {
+    const processes: (readonly InUse[])[] = []
+    for (let round = 0; round < rounds; round++) processes.push(await elsewhere<readonly InUse[]>('growing', options))
+    return processes
+  }
+  const usual = await found([])
   // V8 lets the young generation grow with what is allocated, by configuration as by traffic, and keeps its pages while they are empty.
-  const small = await added(['--max-semi-space-size=1'])
-  const what = '50 services of 50 endpoints before traffic'
+  const small = await found(['--max-semi-space-size=1'])
+  const added = (what: string, processes: readonly (readonly InUse[])[], field: keyof InUse, from: number, to: number): Finding =>
+    ({ what, unit: 'MiB', target: 5, ...spread(processes.map((steps) => steps[to]![field] - steps[from]![field])) })
+  const fifty = '50 services of 50 endpoints before traffic'
   return [
-    { what: `${what}, heap`, unit: 'MiB', target: 5, ...usual.heap },
-    { what: `${what}, RSS`, unit: 'MiB', target: 5, ...usual.rss },
-    { what: `${what}, RSS with --max-semi-space-size=1`, unit: 'MiB', target: 5, ...small.rss },
+    added(`${fifty}, heap`, usual, 'heap', 0, 2),
+    added(`${fifty}, RSS`, usual, 'rss', 0, 2),
+    added('of which a first mesh of one endpoint brings', usual, 'rss', 0, 1),
+    added('and the young generation grows by', usual, 'young', 0, 2),
+    added(`${fifty}, RSS with --max-semi-space-size=1`, small, 'rss', 0, 2),
   ]
 }
 
+type Story = readonly [what: string, of: (replacing: Replacing) => number]
+
 const eventLoop = async (): Promise<readonly Finding[]> => {
   const findings: Finding[] = []
+  const compared: number[] = []
   for (const { type } of balancers.kinds) {
     const found: Replacing[] = []
     for (let round = 0; round < rounds; round++) found.push(await elsewhere<Replacing>(type))
     const add = (what: string, of: (replacing: Replacing) => number): void => {
       findings.push({ what: `${largest} endpoints replaced by others, ${type}: ${what}`, unit: 'ms', target: 20, ...spread(found.map(of)) })
     }
+    for (const [what, of] of [['arrive at once', ({ arrival }) => arrival], ['one of them changes', ({ one }) => one]] as const satisfies Story[]) {
+      findings.push({ what: `${largest} endpoints, ${type}: ${what}`, unit: 'ms', target: 20, ...spread(found.map(of)) })
+    }
     add('first time in a process', ({ turns: [first] }) => first!)
     add('median of ten times', ({ turns }) => spread(turns).median)
     add("the thread's CPU, mean of ten times", ({ cpu }) => cpu)
+    compared.push(...found.map((one) => one.compared))
   }
+  findings.push({ what: `${largest} endpoints compared with as many, one of them another`, unit: 'ms', target: 20, ...spread(compared) })
   return findings
 }
 

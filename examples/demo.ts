@@ -2,15 +2,17 @@
  * The shop under load, a story in five acts that it lives through, and one trace of it: `npm run demo`.
  * Ends by itself after about a minute; the exit code is 1 if an act did not show what it claims,
  * and 3 if the machine is too busy to show anything.
- * With `--keep` the shop stays up after the story, until Ctrl-C.
+ * With `--keep` the shop stays up after the story, until Ctrl-C. With `--registry file|dns|etcd` its services find one another there,
+ * by a dnsmasq or an etcd that it starts; with `--acts 1,2` it plays those acts only.
  */
 import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { Collector } from './demo/collector.ts'
+import { directoryOf } from './demo/directory.ts'
 import { epilogue } from './demo/epilogue.ts'
 import { percentile } from './demo/figures.ts'
 import { Load } from './demo/load.ts'
+import { readOptions, type Options } from './demo/options.ts'
 import { Shop } from './demo/shop.ts'
 import { Stage } from './demo/stage.ts'
 import { story } from './demo/story.ts'
@@ -24,10 +26,20 @@ const measured = 2_500
 const busy = 60
 const tooBusy = 500
 
-const { values: { keep } } = parseArgs({ options: { keep: { type: 'boolean', default: false } } })
+const asked = (): Options => {
+  try {
+    return readOptions(process.argv.slice(2), story.length)
+  } catch (error) {
+    print(red((error as Error).message))
+    process.exit(2)
+  }
+}
+
+const { keep, registry, acts } = asked()
 const begun = performance.now()
 const collector = new Collector()
-const shop = new Shop(await collector.open())
+const directory = directoryOf(registry)
+const shop = new Shop(directory, await collector.open())
 
 let exitCode: number | undefined
 /** Closes the shop and exits; the first to ask decides the exit code. */
@@ -77,17 +89,18 @@ const warmUp = async (load: Load): Promise<boolean> => {
 /** Plays all acts; resolves to the claims that did not hold. */
 const play = async (load: Load): Promise<readonly string[]> => {
   const failed: string[] = []
-  for (const [index, act] of story.entries()) {
-    print(`\n${bold(`Act ${index + 1} · ${act.title}`)}\n  ${dim(act.about)}`)
+  for (const number of acts) {
+    const act = story[number - 1]!
+    print(`\n${bold(`Act ${number} · ${act.title}`)}\n  ${dim(act.about)}`)
     const stage = new Stage(shop, load)
     await act.play(stage)
-    failed.push(...stage.failed.map((claim) => `act ${index + 1}: ${claim}`))
+    failed.push(...stage.failed.map((claim) => `act ${number}: ${claim}`))
   }
   return failed
 }
 
 try {
-  print(`${bold('The shop')}: gateway → order ×2 → pricing 1.0.0 ×3 and 2.0.0 ×1, each a process of its own`)
+  print(`${bold('The shop')}: gateway → order ×2 → pricing 1.0.0 ×3 and 2.0.0 ×1, each a process of its own, found ${directory.about}`)
   await shop.open()
   showAddresses()
   const load = new Load(`http://${shop.gateway!.address}`, requestsPerSecond)
@@ -108,7 +121,7 @@ try {
   }
   const seconds = ((performance.now() - begun) / 1000).toFixed(0)
   print(dim(`${load.samples.length} requests in ${seconds} s`))
-  if (failed.length === 0) print(green('All five acts, and the trace, showed what they claim.'))
+  if (failed.length === 0) print(green(`All ${acts.length === story.length ? 'five acts' : 'acts asked for'}, and the trace, showed what they claim.`))
   if (keep) {
     print('\nThe shop stays open; Ctrl-C closes it.')
     showAddresses()

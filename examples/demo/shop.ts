@@ -1,3 +1,4 @@
+import type { Directory } from './directory.ts'
 import type { Observation } from './observe.ts'
 import { ServiceProcess, type ServiceListener } from './service-process.ts'
 
@@ -19,10 +20,12 @@ export class Shop implements ServiceListener {
   readonly pricingV2: readonly ServiceProcess[]
   orders: readonly ServiceProcess[] = []
   gateway: ServiceProcess | undefined
+  readonly #directory: Directory
   readonly #env: Readonly<Record<string, string>>
 
-  /** `env` is what every service finds in its environment. */
-  constructor(env: Readonly<Record<string, string>> = {}) {
+  /** The services find one another in a directory; `env` is what every one of them finds in its environment. */
+  constructor(directory: Directory, env: Readonly<Record<string, string>> = {}) {
+    this.#directory = directory
     this.#env = env
     this.pricingV1 = ['a', 'b', 'c'].map((letter) => this.#service(`pricing-1${letter}`, 'pricing/pricing.ts', { VERSION: '1.0.0' }))
     this.pricingV2 = [this.#service('pricing-2a', 'pricing/pricing.ts', { VERSION: '2.0.0' })]
@@ -47,12 +50,19 @@ export class Shop implements ServiceListener {
 
   /** From the back to the front, since each layer is told where the one behind it listens. */
   async open(): Promise<void> {
+    await this.#directory.open()
     await startAll(this.pricing)
-    const env = { PRICING_V1: addresses(this.pricingV1), PRICING_V2: addresses(this.pricingV2) }
+    const env = { PRICING_V1: await this.#listed('pricing-v1', this.pricingV1), PRICING_V2: await this.#listed('pricing-v2', this.pricingV2) }
     this.orders = [1, 2].map((number) => this.#service(`order-${number}`, 'order/order.ts', env))
     await startAll(this.orders)
-    this.gateway = this.#service('gateway', 'gateway/gateway.ts', { ORDER: addresses(this.orders) })
+    this.gateway = this.#service('gateway', 'gateway/gateway.ts', { ORDER: await this.#listed('order', this.orders) })
     await this.gateway.start()
+  }
+
+  /** Makes services known by a name; resolves to what others find in their environment to reach them. */
+  async #listed(name: string, services: readonly ServiceProcess[]): Promise<string> {
+    await this.#directory.list(name, services.map(({ address }) => address))
+    return this.#directory.whereIs(name)
   }
 
   /** From the front to the back, so that what is under way can still be answered. Resolves to whether all ended well. */
@@ -60,6 +70,7 @@ export class Shop implements ServiceListener {
     const front = await this.gateway?.stop() ?? true
     const middle = await Promise.all(this.orders.map((order) => order.stop()))
     const back = await Promise.all(this.pricing.map((pricing) => pricing.stop()))
+    await this.#directory.close()
     return [front, ...middle, ...back].every(Boolean)
   }
 
@@ -81,8 +92,6 @@ export class Shop implements ServiceListener {
     this.deaths.push(how)
   }
 }
-
-const addresses = (services: readonly ServiceProcess[]): string => services.map(({ address }) => address).join(',')
 
 /** Starts services side by side. */
 export const startAll = async (services: readonly ServiceProcess[]): Promise<void> => {

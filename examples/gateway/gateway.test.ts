@@ -3,11 +3,12 @@ import { describe, test, type TestContext } from 'node:test'
 import { connectFails, fakeMesh, type FakeAnswer } from 'enmesh/testing'
 import { orderApp } from '../order/app.ts'
 import { pricingApp } from '../pricing/app.ts'
+import { listed } from '../registry.ts'
 import { gatewayApp } from './app.ts'
 import { gatewayMesh } from './mesh.ts'
 
 const gatewayWith = (t: TestContext, answer: FakeAnswer) => {
-  const mesh = fakeMesh({ 'order.shop.local': answer }, { config: gatewayMesh(['10.0.0.1:80', '10.0.0.2:80']) })
+  const mesh = fakeMesh({ 'order.shop.local': answer }, { config: gatewayMesh(listed('10.0.0.1:80', '10.0.0.2:80')) })
   t.after(() => mesh.close())
   const app = gatewayApp(mesh)
   return { mesh, ask: async (path: string, init?: RequestInit) => app(new Request(`http://shop.example${path}`, init)) }

@@ -6,6 +6,7 @@
 import { createServer } from 'node:http'
 import { createMesh } from 'enmesh'
 import { withPassport } from 'enmesh/server'
+import { registryFrom } from '../registry.ts'
 import { listener, serve } from '../service.ts'
 import { startTelemetry } from '../telemetry.ts'
 import { gatewayApp } from './app.ts'
@@ -14,7 +15,7 @@ import { gatewayMesh } from './mesh.ts'
 const { ORDER = '127.0.0.1:8081' } = process.env
 
 const stopTelemetry = await startTelemetry('gateway')
-const mesh = createMesh(gatewayMesh(ORDER.split(',')))
+const mesh = createMesh(gatewayMesh(registryFrom(ORDER)))
 
 serve('gateway', createServer(withPassport(listener(gatewayApp(mesh)))), 8080, async () => {
   await mesh.close()

@@ -1,10 +1,11 @@
 import type { MeshInput } from 'enmesh'
+import type { RegistryInput } from '../registry.ts'
 
-/** The endpoints of both versions of pricing. */
-export interface Pricing { readonly v1: readonly string[]; readonly v2: readonly string[] }
+/** Where both versions of pricing are found. */
+export interface Pricing { readonly v1: RegistryInput; readonly v2: RegistryInput }
 
-const version = (endpoints: readonly string[]) => ({
-  registry: { type: 'static', endpoints },
+const version = (registry: RegistryInput) => ({
+  registry,
   balancer: { type: 'least-request' },
   // Shorter than one would run with, so that a story of a minute shows them: defaults are 10 s, and 20 calls, 10 s and 5 s.
   outlier: { failures: 5, ejection: '2s' },

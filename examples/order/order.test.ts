@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { connectFails, FakeClock, fakeMesh, type FakeAnswer } from 'enmesh/testing'
 import { orderApp } from './app.ts'
+import { listed } from '../registry.ts'
 import { orderMesh } from './mesh.ts'
 
 interface Answer {
@@ -12,7 +13,7 @@ interface Answer {
 }
 
 const pricing = 'pricing.shop.local'
-const config = orderMesh({ v1: ['10.1.0.1:80', '10.1.0.2:80'], v2: ['10.2.0.1:80'] })
+const config = orderMesh({ v1: listed('10.1.0.1:80', '10.1.0.2:80'), v2: listed('10.2.0.1:80') })
 
 /** Order over its own configuration, with a function in pricing's place; what it is asked is answered without a socket. */
 const orderWith = (t: TestContext, answer: FakeAnswer, clock = new FakeClock()) => {
@@ -100,7 +101,7 @@ describe('order', () => {
   test('asks the version of pricing that has the weight', async (t) => {
     const { mesh, ask } = orderWith(t, teapot)
     await ask('/orders/1')
-    mesh.update(orderMesh({ v1: ['10.1.0.1:80'], v2: ['10.2.0.1:80'] }, { 'pricing-v1': 0, 'pricing-v2': 100 }))
+    mesh.update(orderMesh({ v1: listed('10.1.0.1:80'), v2: listed('10.2.0.1:80') }, { 'pricing-v1': 0, 'pricing-v2': 100 }))
     await ask('/orders/2')
     assert.deepEqual(mesh.requests().map(({ cluster }) => cluster), ['pricing-v1', 'pricing-v2'])
   })

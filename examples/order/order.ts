@@ -6,13 +6,14 @@
 import { createServer } from 'node:http'
 import { createMesh } from 'enmesh'
 import { withPassport } from 'enmesh/server'
+import { registryFrom } from '../registry.ts'
 import { listener, serve } from '../service.ts'
 import { startTelemetry } from '../telemetry.ts'
 import { orderApp } from './app.ts'
 import { orderMesh } from './mesh.ts'
 
 const { PRICING_V1 = '127.0.0.1:8082', PRICING_V2 = '127.0.0.1:8083' } = process.env
-const pricing = { v1: PRICING_V1.split(','), v2: PRICING_V2.split(',') }
+const pricing = { v1: registryFrom(PRICING_V1), v2: registryFrom(PRICING_V2) }
 
 const stopTelemetry = await startTelemetry('order')
 const mesh = createMesh(orderMesh(pricing))

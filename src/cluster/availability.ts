@@ -20,6 +20,7 @@ export interface Availability {
  * Retired endpoints are in neither. Endpoints on probation get their one request from `Probation`, not from here.
  */
 export const available = (endpoints: readonly Endpoint[], panicThreshold: number): Availability => {
+  if (endpoints.every(({ state }) => state === 'available')) return { endpoints, panic: false }
   const present = endpoints.filter((endpoint) => endpoint.state !== 'retired')
   const ready = present.filter((endpoint) => endpoint.state === 'available')
   const panic = ready.length * 100 < panicThreshold * present.length

@@ -189,7 +189,7 @@ export class Cluster {
 
   /** Lets what is under way on the endpoint's connections end, with a limit, then closes them. */
   #drain(endpoint: Endpoint): void {
-    if (endpoint.pools.size === 0) return
+    if (!endpoint.dialled) return
     const pools = [...endpoint.pools.values()]
     endpoint.pools.clear()
     for (const pool of pools) {

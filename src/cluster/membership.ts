@@ -16,8 +16,10 @@ export interface Membership {
  * Of several specs with one id the last counts, at the place of the first.
  */
 export const membership = (current: readonly Endpoint[], specs: readonly EndpointSpec[]): Membership => {
-  const specById = new Map(specs.map((spec) => [spec.id ?? spec.address, spec]))
-  const leaving = new Map(current.map((endpoint) => [endpoint.id, endpoint]))
+  const specById = new Map<string, EndpointSpec>()
+  for (const spec of specs) specById.set(spec.id ?? spec.address, spec)
+  const leaving = new Map<string, Endpoint>()
+  for (const endpoint of current) leaving.set(endpoint.id, endpoint)
   const endpoints: Endpoint[] = []
   const added: Endpoint[] = []
   const changed: Endpoint[] = []
@@ -50,6 +52,10 @@ const describe = (endpoint: Endpoint, { ip, weight = 1, metadata = {} }: Endpoin
 
 const sameEntries = (one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean => {
   if (one === other) return true
-  const keys = Object.keys(one)
-  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key])
+  let count = 0
+  for (const key in one) {
+    if (one[key] !== other[key]) return false
+    count++
+  }
+  return count === Object.keys(other).length
 }

@@ -32,6 +32,8 @@ export interface Load {
   pending: number
 }
 
+const none: Readonly<Record<string, string>> = Object.freeze({})
+
 /** One address:port of a cluster, with all that was learnt of it. Plain fields, since the hot path counts in them. */
 export class Endpoint {
   readonly id: string
@@ -62,8 +64,8 @@ export class Endpoint {
   /** When slow start began (clock's now); `undefined` when it has its full share. */
   warmingSince: number | undefined = undefined
 
-  /** Its own connections, made at the first attempt, a dispatcher for each way of dialling. Kept by `transport/`. */
-  readonly pools = new Map<string, Dispatcher>()
+  // Made when first needed: an empty map is the largest part of an endpoint, and most of thousands are never called.
+  #pools: Map<string, Dispatcher> | undefined
 
   constructor(spec: EndpointSpec) {
     this.id = spec.id ?? spec.address
@@ -71,6 +73,16 @@ export class Endpoint {
     this.ip = spec.ip
     this.weight = spec.weight ?? 1
     this.tls = spec.tls ?? false
-    this.metadata = spec.metadata ?? {}
+    this.metadata = spec.metadata ?? none
+  }
+
+  /** Its own connections, made at the first attempt, a dispatcher for each way of dialling. Kept by `transport/`. */
+  get pools(): Map<string, Dispatcher> {
+    return this.#pools ??= new Map()
+  }
+
+  /** Whether it has any connections of its own. */
+  get dialled(): boolean {
+    return this.#pools !== undefined && this.#pools.size > 0
   }
 }

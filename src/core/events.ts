@@ -22,7 +22,7 @@ export interface MeshEvents {
   'registry-recovered': { readonly cluster: string }
   /**
    * The registry's answer lists none, or far fewer endpoints than are in use: it is held for `grace` milliseconds and asked again before it is believed.
-   * Told once until an answer is taken again.
+   * Told once until an answer is taken again, and once more where some follow upon none.
    */
   'registry-doubted': { readonly cluster: string; readonly listed: number; readonly inUse: number; readonly grace: number }
   'config-applied': { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] }

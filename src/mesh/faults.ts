@@ -164,16 +164,19 @@ export const isPlain = (value: unknown): value is object => {
 const passedOver = (input: unknown): ConfigFault[] => {
   const faults: ConfigFault[] = []
   const seen = new Set<unknown>()
-  const left: { readonly value: unknown, readonly path: readonly PropertyKey[] }[] = [{ value: input, path: [] }]
+  const left: { readonly value: object, readonly path: readonly PropertyKey[] }[] = isPlain(input) ? [{ value: input, path: [] }] : []
   for (let next = left.pop(); next; next = left.pop()) {
     const { value, path } = next
-    if (!isPlain(value) || seen.has(value)) continue
+    if (seen.has(value)) continue
     seen.add(value)
     if (Object.hasOwn(value, '__proto__')) {
       faults.push({ path: placeOf([...path, '__proto__']), message: 'is a name that JavaScript keeps for itself: choose another' })
     }
     const list = Array.isArray(value)
-    for (const [key, inner] of Object.entries(value)) left.push({ value: inner, path: [...path, list ? Number(key) : key] })
+    for (const key of Object.keys(value)) {
+      const inner = (value as Record<string, unknown>)[key]
+      if (isPlain(inner)) left.push({ value: inner, path: [...path, list ? Number(key) : key] })
+    }
   }
   return faults
 }

@@ -16,6 +16,9 @@ export const dialledHost = (text: string): string | undefined => {
 /** Whether a host as `dialledHost` spells it is an IP address. */
 export const isAddress = (host: string): boolean => host.startsWith('[') || isIPv4(host)
 
+// An IPv4 address and a port, spelled as the result would be. Thousands of them may arrive at once, and this way is a tenth of the price.
+const usual = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d):(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/
+
 /**
  * Reads an endpoint's address: `host:port`, `[v6]:port`, or with `http://` or `https://` in front,
  * which settles TLS and gives the port where none is written. Without a scheme TLS stays open, and the port is needed.
@@ -23,6 +26,7 @@ export const isAddress = (host: string): boolean => host.startsWith('[') || isIP
  * an endpoint has no path, query or credentials.
  */
 export const parseEndpointAddress = (text: string): EndpointSpec => {
+  if (usual.test(text)) return { address: text }
   const [, scheme, rest] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(text) as unknown as [string, string | undefined, string]
   refuseMoreThanAuthority(rest)
   const defaultPort = scheme === undefined ? undefined : schemePorts.get(scheme.toLowerCase())

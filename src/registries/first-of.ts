@@ -26,7 +26,7 @@ export const firstOf = combinator('first-of', (member) => z.strictObject({
 }), ({ of, patience }, runtime, make): Registry => {
   const registries = of.map(make)
   // What lists nothing all of a sudden is given as much time as what fails.
-  const guard = { grace: patience, maxLoss: 100 }
+  const guard = { grace: patience, emptyGrace: patience, maxLoss: 100 }
   return async function* (watch) {
     let before: Source | undefined
     for await (const sources of sourcesOf(registries, watch, { runtime, patience, guard })) {

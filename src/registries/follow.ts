@@ -4,16 +4,21 @@ import { percent } from '../config/percent.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { detached, type Cancel, type Clock } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { isCertain, type Registry, type Wake, type Watch } from './registry.ts'
+import { Doubt, losesTooMany, type Guard } from './doubt.ts'
+import type { Registry, Wake, Watch } from './registry.ts'
 
 /** Rest after a first failure in a row, in milliseconds; doubled for each further one. */
 const shortestBackOff = 250
 const longestBackOff = 30_000
+/** Bounds of a back-off never fall below this because a registry is used to looking more often, in milliseconds. */
+const shortestPace = 1_000
+/** How long a registry has to go on after a set until its next failure counts as the first, in milliseconds. */
+const settledAfter = 10_000
 
 /** When an answer is not believed at once. */
 export const discoveryConfig = z.strictObject({
   grace: duration.default(30_000)
-    .describe('How long an answer that would take away every endpoint, or too many, is held and asked again before it is believed; 0 believes it at once.'),
+    .describe('How long an answer that would take away too many endpoints is held and asked again before it is believed, and four times as long one that would take away all; 0 believes both at once.'),
   maxLoss: percent.default(50)
     .describe('Percent of the endpoints that one answer may take away and be believed at once. What counts is how many are left, not which.'),
 })
@@ -35,14 +40,14 @@ export interface Held {
 export interface FollowOptions {
   readonly runtime: Runtime
   /** Which answers are held; asked at each. Without it, each is believed at once. */
-  guard?(): DiscoveryConfig
+  guard?(): Guard
   /** Takes each set as the registry said it: whole, empty if none exist. Throwing refuses it, which counts as a failure. */
   onSet(specs: readonly EndpointSpec[]): void
   /** Hears each failure, and in how many milliseconds the registry is asked again. */
   onFailure(error: unknown, retryIn: number): void
   /** Hears of the first set after one or more failures, once `onSet` has taken it, and of recoveries that the registry tells itself. */
   onRecovered(): void
-  /** Hears that an answer is held; once until one is taken again. */
+  /** Hears that an answer is held; once until one is taken again, and once more where some follow upon none. */
   onHeld?(held: Held): void
   /** Hears that the registry has said all that it had to say. */
   onEnd?(): void
@@ -80,11 +85,14 @@ export interface Following {
 /**
  * Follows a registry for as long as anybody is interested: hands on each set, and when the registry fails,
  * keeps quiet about endpoints (so what is in use stays), rests, and starts it afresh.
- * The rest begins at 250 ms and doubles up to 30 s; each is drawn evenly between half of that and all of it.
+ * The rest begins at 250 ms and doubles up to 30 s, or up to what the registry itself rests between two looks where that is less; each is drawn
+ * evenly between half of that and all of it. It begins anew once the registry has gone on for 10 s after a set: one whose list works and whose
+ * watch never does is asked ever more rarely, and what it lists is used all the same.
  * A registry that ends after a set has said all it has to say; one that ends without any has failed.
  *
  * With a guard, a set that lists nothing, or far fewer endpoints than the one in use, is held: the registry is asked again at once, and once more
- * when the grace is over. Only a set of that kind which comes after the grace is taken; a better one ends the doubt at any time.
+ * when the grace is over, which is four times as long while it lists nothing. Only a set of that kind which comes after the grace is taken; a better one ends
+ * the doubt at any time, and some endpoints after none begin one of their own.
  */
 export const follow = (registry: Registry, options: FollowOptions): Following => new Follower(registry, options)
 
@@ -99,6 +107,12 @@ class Follower implements Following {
   #sets = 0
   #failures = 0
   #failuresInARow = 0
+  /** Back-offs since the registry last went on for a while. */
+  #backOffs = 0
+  /** When the first set after the latest failure was taken or held; `undefined` since then. */
+  #wellSince: number | undefined
+  /** Milliseconds that the registry rests between two looks, as it told last. */
+  #pace = Number.POSITIVE_INFINITY
   #lastError: string | undefined
   #lastSetAt = Number.NEGATIVE_INFINITY
   /** Endpoints of the set in use. */
@@ -129,12 +143,14 @@ class Follower implements Following {
     const run = new Run(this.#registry, this.#rests, {
       failed: (error, retryIn) => this.#note(error, retryIn),
       recovered: () => this.#options.onRecovered(),
+      pace: (ms) => { if (ms >= 0) this.#pace = ms },
     })
     this.#run = run
     for (;;) {
       const said = await run.next()
       if (this.#closed) return
       if (said.done) break
+      this.#wellSince ??= this.#options.runtime.clock.now()
       if (!this.#holds(said.value)) this.#take(said.value)
     }
     await this.#end()
@@ -150,15 +166,16 @@ class Follower implements Following {
 
   #holds(specs: readonly EndpointSpec[]): boolean {
     const guard = this.#options.guard?.()
-    if (!guard || guard.grace === 0 || this.#doubt?.over || !losesTooMany(specs, this.#inUse, guard)) return false
-    if (this.#doubt) this.#doubt.specs = specs
-    else this.#doubtFor(guard, specs)
+    if (!guard || guard.grace === 0 || !losesTooMany(specs, this.#inUse, guard.maxLoss)) return false
+    if (this.#doubt?.goesOnWith(specs)) return !this.#doubt.over
+    this.#doubtFor(guard, specs)
     return true
   }
 
-  #doubtFor({ grace }: DiscoveryConfig, specs: readonly EndpointSpec[]): void {
-    this.#doubt = new Doubt(specs, grace, this.#options.runtime.clock, () => this.wake())
-    this.#options.onHeld?.({ listed: specs.length, inUse: this.#inUse, grace })
+  #doubtFor(guard: Guard, specs: readonly EndpointSpec[]): void {
+    this.#doubt?.drop()
+    this.#doubt = new Doubt(specs, guard, this.#options.runtime.clock, () => this.wake())
+    this.#options.onHeld?.({ listed: specs.length, inUse: this.#inUse, grace: this.#doubt.patience })
     this.wake()
   }
 
@@ -184,11 +201,14 @@ class Follower implements Following {
   async #backOff(error: unknown): Promise<void> {
     this.#run?.end()
     this.#failuresInARow++
-    const bound = Math.min(longestBackOff, shortestBackOff * 2 ** (this.#failuresInARow - 1))
+    const { clock } = this.#options.runtime
+    if (this.#wellSince !== undefined && clock.now() - this.#wellSince >= settledAfter) this.#backOffs = 0
+    this.#wellSince = undefined
+    const bound = Math.min(longestBackOff, Math.max(shortestPace, this.#pace), shortestBackOff * 2 ** this.#backOffs++)
     const retryIn = bound * (1 - this.#options.runtime.random() / 2)
     // A look asked for before this failure has been answered by it, and what the failed watch waits for is over.
     this.#rests.end(error)
-    this.#rests = new Rests(this.#options.runtime.clock)
+    this.#rests = new Rests(clock)
     const rested = this.#rests.wait(retryIn)
     this.#note(error, retryIn)
     // Rejected only by close, and the loop sees that for itself.
@@ -223,47 +243,19 @@ class Follower implements Following {
   }
 }
 
-const losesTooMany = (specs: readonly EndpointSpec[], inUse: number, { maxLoss }: DiscoveryConfig): boolean =>
-  inUse > 0 && !isCertain(specs) && (specs.length === 0 || specs.length * 100 < inUse * (100 - maxLoss))
-
-/** A set that is not believed yet. */
-class Doubt {
-  /** What the registry said last. */
-  specs: readonly EndpointSpec[]
-  /** Whether the grace is over. */
-  over = false
-  /** Resolves when it is; never once the doubt was dropped. */
-  readonly passed: Promise<void>
-  #cancel: Cancel = () => {}
-
-  constructor(specs: readonly EndpointSpec[], grace: number, clock: Clock, onPassed: () => void) {
-    this.specs = specs
-    this.passed = new Promise((resolve) => {
-      this.#cancel = clock.background(grace, () => {
-        this.over = true
-        resolve()
-        onPassed()
-      })
-    })
-  }
-
-  drop(): void {
-    this.#cancel()
-  }
-}
-
 /** One life of a registry's generator, with a signal of its own so that a failed one lets go of what it holds. */
 class Run {
   readonly #abort = new AbortController()
   readonly #iterator: AsyncIterator<readonly EndpointSpec[]>
 
-  constructor(registry: Registry, wake: Wake, heard: Required<Pick<Watch, 'failed' | 'recovered'>>) {
+  constructor(registry: Registry, wake: Wake, heard: Required<Pick<Watch, 'failed' | 'recovered' | 'pace'>>) {
     const { signal } = this.#abort
     this.#iterator = registry({
       signal,
       wake,
       failed: (error, retryIn) => { if (!signal.aborted) heard.failed(error, retryIn) },
       recovered: () => { if (!signal.aborted) heard.recovered() },
+      pace: heard.pace,
     })[Symbol.asyncIterator]()
   }
 

@@ -10,9 +10,10 @@ export interface Look {
 }
 
 /** A registry that looks, rests, and looks again. `look` throws when it could not tell, and gives up when its signal is aborted. */
-export const polling = (look: (signal: AbortSignal) => Promise<Look>): Registry => async function* ({ signal, wake }) {
+export const polling = (look: (signal: AbortSignal) => Promise<Look>): Registry => async function* ({ signal, wake, pace }) {
   while (!signal.aborted) {
     const { endpoints, again } = await look(signal)
+    pace?.(again)
     yield endpoints
     await wake.wait(again)
   }

@@ -15,6 +15,8 @@ export interface Watch {
   readonly failed?: (error: unknown, retryIn: number) => void
   /** Tells that it is well again where it had failed. */
   readonly recovered?: () => void
+  /** Tells how many milliseconds it rests between two looks while all is well: after a failure it is not left alone for longer than that, or 1 s. */
+  readonly pace?: (ms: number) => void
 }
 
 /**

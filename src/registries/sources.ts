@@ -1,7 +1,8 @@
 import type { EndpointSpec } from '../core/endpoint.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { follow, type DiscoveryConfig, type Following } from './follow.ts'
+import type { Guard } from './doubt.ts'
+import { follow, type Following } from './follow.ts'
 import type { Registry, Watch } from './registry.ts'
 
 /** What is known of one registry among several. */
@@ -18,7 +19,7 @@ export interface SourcesOptions {
   /** Milliseconds for which one may fail, or keep silent at first, before it counts as lost. */
   readonly patience: number
   /** Which of their answers are held; without it none is. */
-  readonly guard?: DiscoveryConfig
+  readonly guard?: Guard
 }
 
 /**

@@ -117,8 +117,9 @@ export interface OpenConnections {
 export const openConnections = (endpoints: Iterable<Endpoint>): OpenConnections => {
   let connected = 0
   let active = 0
-  for (const { pools } of endpoints) {
-    for (const pool of pools.values()) {
+  for (const endpoint of endpoints) {
+    if (!endpoint.dialled) continue
+    for (const pool of endpoint.pools.values()) {
       const { stats } = pool as Pool
       connected += stats.connected
       // One request at a time is on a connection. (`stats.free` lags: it waits for events that come after a request's end.)

@@ -88,6 +88,69 @@ describe('follow', () => {
     following.close()
   })
 
+  test('rests no longer than the registry itself does between two looks, but for a second', async () => {
+    for (const [again, longest] of [[5_000, 5_000], [60_000, 30_000], [10, 1_000]] as const) {
+      let well = true
+      const { following, heard, clock } = listen(polling(async () => {
+        if (!well) throw down
+        return { endpoints: set('a:1'), again }
+      }))
+      await following.first
+      well = false
+      await clock.advance(again + 120_000)
+      assert.match(heard.at(-1)!, new RegExp(`again in ${longest}$`))
+      well = true
+      const { sets } = following.status()
+      await clock.advance(longest)
+      assert.ok(following.status().sets > sets)
+      following.close()
+    }
+  })
+
+  test('does not believe a pace that is no time', async () => {
+    for (const pace of [Number.NaN, -1]) {
+      const { following, heard, clock } = listen(async function* (watch) {
+        watch.pace?.(pace)
+        throw down
+      })
+      await clock.advance(120_000)
+      assert.equal(heard.at(-1), 'down, again in 30000')
+      following.close()
+    }
+  })
+
+  test('asks ever more rarely where the list works and the watch after it never does', async () => {
+    let lists = 0
+    const { following, heard, clock } = listen(async function* ({ wake }) {
+      lists++
+      yield set('a:1')
+      await wake.wait(1_000)
+      throw down
+    })
+    await clock.advance(600_000)
+    const rests = heard.flatMap((line) => /again in (\d+)$/.exec(line)?.[1] ?? []).map(Number)
+    assert.deepEqual(rests.slice(0, 9), [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
+    assert.ok(lists < 30, `${lists} lists in ten minutes`)
+    assert.ok(following.status().failuresInARow <= 1, 'what is in use is as the list said')
+    following.close()
+  })
+
+  test('begins its back-off anew after a watch of 10 s, and not before', async () => {
+    for (const [held, rest] of [[9_999, 1_000], [10_000, 250]] as const) {
+      let watch = 1_000
+      const { following, heard, clock } = listen(async function* ({ wake }) {
+        yield set('a:1')
+        await wake.wait(watch)
+        throw down
+      })
+      await clock.advance(2_250)
+      watch = held
+      await clock.advance(500 + held)
+      assert.match(heard.at(-1)!, new RegExp(`again in ${rest}$`))
+      following.close()
+    }
+  })
+
   test('keeps what there is while the registry fails: no set is reported', async () => {
     const fake = new FakeRegistry()
     const { following, heard, clock } = listen(fake.registry)
@@ -258,7 +321,7 @@ describe('an answer that would take away too many', () => {
     await following.first
     source.now = []
     await clock.advance(5_000)
-    assert.deepEqual([source.looks, heard.slice(1)], [3, ['held 0 of 4 for 30000']])
+    assert.deepEqual([source.looks, heard.slice(1)], [3, ['held 0 of 4 for 120000']])
     assert.deepEqual(following.status(), { sets: 1, failures: 0, failuresInARow: 0, age: 5_000, held: 0 })
     following.close()
     assert.equal(clock.pending, 0)
@@ -268,10 +331,10 @@ describe('an answer that would take away too many', () => {
     const { source, following, heard, clock } = polled()
     await following.first
     source.now = []
-    await clock.advance(34_999)
+    await clock.advance(124_999)
     assert.equal(heard.length, 2)
     await clock.advance(1)
-    assert.deepEqual(heard.slice(1), ['held 0 of 4 for 30000', 'set'])
+    assert.deepEqual(heard.slice(1), ['held 0 of 4 for 120000', 'set'])
     assert.deepEqual(following.status(), { sets: 2, failures: 0, failuresInARow: 0, age: 0 })
     following.close()
   })
@@ -283,11 +346,51 @@ describe('an answer that would take away too many', () => {
     await clock.advance(5_000)
     source.now = set('a:1', 'b:1', 'c:1', 'd:1')
     await clock.advance(5_000)
-    assert.deepEqual(heard.slice(1), ['held 0 of 4 for 30000', 'set a:1 b:1 c:1 d:1'])
+    assert.deepEqual(heard.slice(1), ['held 0 of 4 for 120000', 'set a:1 b:1 c:1 d:1'])
     source.now = []
-    await clock.advance(29_999)
-    assert.deepEqual(heard.slice(3), ['held 0 of 4 for 30000'], 'the second slip has a grace of its own')
+    await clock.advance(119_999)
+    assert.deepEqual(heard.slice(3), ['held 0 of 4 for 120000'], 'the second slip has a grace of its own')
     following.close()
+  })
+
+  test('is believed after the grace where it lists some, which costs more the longer it is waited for', async () => {
+    const { source, following, heard, clock } = polled()
+    await following.first
+    source.now = set('a:1')
+    await clock.advance(34_999)
+    assert.deepEqual(heard.slice(1), ['held 1 of 4 for 30000'])
+    await clock.advance(1)
+    assert.deepEqual(heard.slice(2), ['set a:1'])
+    following.close()
+  })
+
+  test('has one grace from its beginning when some turn into none', async () => {
+    const { source, following, heard, clock } = polled()
+    await following.first
+    source.now = set('a:1')
+    await clock.advance(5_000)
+    source.now = []
+    await clock.advance(119_999)
+    assert.deepEqual(heard.slice(1), ['held 1 of 4 for 30000'])
+    await clock.advance(1)
+    assert.deepEqual(heard.slice(2), ['set'])
+    following.close()
+  })
+
+  test('begins a grace of its own when none turn into some: a list that fills up is not taken half-way', async () => {
+    const { source, following, heard, clock } = polled()
+    await following.first
+    source.now = []
+    await clock.advance(100_000)
+    source.now = set('a:1')
+    await clock.advance(29_999)
+    source.now = set('a:1', 'b:1', 'c:1')
+    await clock.advance(5_000)
+    assert.deepEqual(heard.slice(1), ['held 0 of 4 for 120000', 'held 1 of 4 for 30000', 'set a:1 b:1 c:1'])
+    await clock.advance(1_000_000)
+    assert.equal(heard.length, 4 + 200, 'no timer of the first doubt is left')
+    following.close()
+    assert.equal(clock.pending, 0)
   })
 
   test('is one that leaves fewer than the share that may be lost; what counts is how many, not which', async () => {
@@ -336,7 +439,7 @@ describe('an answer that would take away too many', () => {
     await clock.advance(5_000)
     source.now = []
     await clock.advance(5_000)
-    assert.deepEqual(heard.slice(1), ['set a:1', 'held 0 of 1 for 30000'])
+    assert.deepEqual(heard.slice(1), ['set a:1', 'held 0 of 1 for 120000'])
     following.close()
   })
 
@@ -346,10 +449,10 @@ describe('an answer that would take away too many', () => {
     source.now = []
     await clock.advance(5_000)
     source.now = undefined
-    await clock.advance(60_000)
+    await clock.advance(120_000)
     assert.ok(heard.slice(2).every((line) => line.startsWith('down')), heard.join())
     source.now = []
-    await clock.advance(30_000)
+    await clock.advance(5_000)
     assert.deepEqual(heard.slice(-2), ['set', 'recovered'])
     following.close()
   })
@@ -359,8 +462,8 @@ describe('an answer that would take away too many', () => {
       yield set('a:1')
       yield []
     })
-    await clock.advance(29_999)
-    assert.deepEqual(heard, ['set a:1', 'held 0 of 1 for 30000'])
+    await clock.advance(119_999)
+    assert.deepEqual(heard, ['set a:1', 'held 0 of 1 for 120000'])
     await clock.advance(1)
     assert.deepEqual(heard.slice(2), ['set', 'ended'])
     assert.equal(clock.pending, 0)
@@ -378,7 +481,7 @@ describe('an answer that would take away too many', () => {
       onRecovered: () => {},
       onHeld: () => { heard.push('held') },
     })
-    await runtime.clock.advance(40_000)
+    await runtime.clock.advance(130_000)
     assert.deepEqual(heard, ['set', 'held', down, 'held'])
     following.close()
     assert.equal(runtime.clock.pending, 0)

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { directoryOf } from '../../examples/demo/directory.ts'
 import { Shop } from '../../examples/demo/shop.ts'
 
 describe('the shop of the examples', { timeout: 60_000 }, () => {
-  const shop = new Shop()
+  const shop = new Shop(directoryOf('static'))
   const gateway = (path: string, init?: RequestInit): Promise<Response> =>
     fetch(`http://${shop.gateway!.address}${path}`, init)
 

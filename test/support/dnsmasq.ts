@@ -1,25 +1,16 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { createSocket } from 'node:dgram'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { portToKeep } from './port.ts'
+import { withoutTool } from './tool.ts'
 
 // Debian keeps it where only administrators look.
 const path = [process.env['PATH'], '/usr/sbin', '/usr/local/sbin'].join(delimiter)
 
 /** Why tests against a real dnsmasq are left out; false where there is one. */
-export const withoutDnsmasq = spawnSync('dnsmasq', ['--version'], { env: { PATH: path } }).status === 0 ? false
-  : 'there is no dnsmasq: apt-get install dnsmasq-base'
-
-const freePort = async (): Promise<number> => {
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
-}
+export const withoutDnsmasq = withoutTool('dnsmasq', 'apt-get install dnsmasq-base', path)
 
 /** A dnsmasq of its own on a free loopback port, that knows the zone `test` and nothing else. */
 export class Dnsmasq {
@@ -34,13 +25,13 @@ export class Dnsmasq {
   /** Starts one with lines of its configuration file, such as `srv-host=…`, and lines of a hosts file. */
   static async start(configuration: readonly string[], hosts: readonly string[]): Promise<Dnsmasq> {
     for (let left = 10; ; left--) {
-      const server = new Dnsmasq(await freePort())
+      const server = new Dnsmasq(await portToKeep())
       server.write(configuration, hosts)
       try {
         await server.start()
         return server
       } catch (error) {
-        // Free for UDP a moment ago, but not now, or not for TCP.
+        // Free a moment ago, but not now.
         await server.close()
         if (left === 0) throw error
       }

@@ -1,29 +1,15 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { portToKeep } from './port.ts'
+import { withoutTool } from './tool.ts'
 
-/** Why tests with a real etcd are left out; `false` where it is installed. */
-export const etcdMissing = ((): string | false => {
-  try {
-    execFileSync('etcd', ['--version'], { stdio: 'ignore' })
-    return false
-  } catch {
-    return "etcd is not installed (Debian: 'apt-get install etcd-server')"
-  }
-})()
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
+/** Why tests with a real etcd are left out; false where it is installed. */
+export const etcdMissing = withoutTool('etcd', 'apt-get install etcd-server')
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
@@ -64,7 +50,7 @@ export class Etcd {
   }
 
   static async #prepare(name: string, tls?: ServerFiles): Promise<Etcd> {
-    const [port, peer] = [await freePort(), await freePort()]
+    const [port, peer] = [await portToKeep(), await portToKeep()]
     const more = tls ? ['--cert-file', tls.cert, '--key-file', tls.key] : []
     return new Etcd(name, `${tls ? 'https' : 'http'}://127.0.0.1:${port}`, `http://127.0.0.1:${peer}`, more)
   }

@@ -1,0 +1,33 @@
+import { parseArgs } from 'node:util'
+import { directoryKinds, type DirectoryKind } from './directory.ts'
+
+/** What the demo is asked for. */
+export interface Options {
+  /** Whether the shop stays open after the story. */
+  readonly keep: boolean
+  /** Where the services find one another. */
+  readonly registry: DirectoryKind
+  /** The acts to play, by number. */
+  readonly acts: readonly number[]
+}
+
+const isKind = (text: string): text is DirectoryKind => (directoryKinds as readonly string[]).includes(text)
+
+/** Reads the command line; throws a `TypeError` that says what to write. */
+export const readOptions = (args: readonly string[], actCount: number): Options => {
+  const { values: { keep, registry, acts } } = parseArgs({
+    args: [...args],
+    options: {
+      keep: { type: 'boolean', default: false },
+      registry: { type: 'string', default: 'static' },
+      acts: { type: 'string' },
+    },
+  })
+  if (!isKind(registry)) throw new TypeError(`--registry takes ${directoryKinds.join(', ')}, not '${registry}'`)
+  const numbers = acts?.split(',').map(Number) ?? Array.from({ length: actCount }, (_, index) => index + 1)
+  const wrong = numbers.some((number) => !Number.isInteger(number) || number < 1 || number > actCount)
+  if (wrong || new Set(numbers).size < numbers.length) {
+    throw new TypeError(`--acts takes numbers from 1 to ${actCount} with commas between, each once, as in 1,2: not '${acts}'`)
+  }
+  return { keep, registry, acts: numbers.sort((one, other) => one - other) }
+}
