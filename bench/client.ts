@@ -70,8 +70,7 @@ const allocatedBy = async (task: () => Promise<unknown>): Promise<number> => {
   return sum + end - level
 }
 
-const measure = async ({ mode: name, case: caseName, ports, warmUp, requests }: Task): Promise<Measurement> => {
-  const mode = await openMode(name, ports)
+const measure = async (mode: Mode, { case: caseName, warmUp, requests }: Task): Promise<Measurement> => {
   const { inFlight } = cases[caseName]
   const get = reader(mode, cases[caseName])
   await drive(get, inFlight, warmUp)
@@ -84,7 +83,6 @@ const measure = async ({ mode: name, case: caseName, ports, warmUp, requests }: 
   const rss = process.memoryUsage.rss()
   const counted = Math.max(inFlight, requests >> 2)
   const allocated = await allocatedBy(() => drive(get, inFlight, counted))
-  await mode.close()
   took.sort()
   const at = (share: number): number => took[Math.min(requests - 1, Math.floor(requests * share))]!
   return {
@@ -98,4 +96,8 @@ const measure = async ({ mode: name, case: caseName, ports, warmUp, requests }: 
   }
 }
 
-process.send!(await measure(JSON.parse(process.argv[2]!) as Task), () => process.exit())
+const task = JSON.parse(process.argv[2]!) as Task
+const mode = await openMode(task.mode, task.ports)
+const measured = await (mode.within?.(() => measure(mode, task)) ?? measure(mode, task))
+await mode.close()
+process.send!(measured, () => process.exit())

@@ -41,5 +41,5 @@ const passport: Passport = {
   deadline: Number.POSITIVE_INFINITY,
 }
 
-/** Sends for an inbound request that brought trace context, so that it travels on with each call. */
+/** Sends for an inbound request that brought trace context, so that it travels on with each call. What letting one in costs is the server's, not the call's. */
 export const forInbound = <T>(send: () => T): T => carry(passport, send)

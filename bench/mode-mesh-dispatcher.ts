@@ -10,8 +10,9 @@ export const open: OpenMode = async (ports) => {
     return body
   }
   return {
-    text: (path) => forInbound(async () => (await get(path)).text()),
-    stream: (path) => forInbound(async () => lengthOf(await get(path))),
+    text: async (path) => (await get(path)).text(),
+    stream: async (path) => lengthOf(await get(path)),
+    within: forInbound,
     close: () => mesh.close(),
   }
 }

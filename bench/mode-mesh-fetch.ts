@@ -9,8 +9,9 @@ export const open: OpenMode = async (ports) => {
     return response
   }
   return {
-    text: (path) => forInbound(async () => (await get(path)).text()),
-    stream: (path) => forInbound(async () => lengthOf((await get(path)).body!)),
+    text: async (path) => (await get(path)).text(),
+    stream: async (path) => lengthOf((await get(path)).body!),
+    within: forInbound,
     close: () => mesh.close(),
   }
 }

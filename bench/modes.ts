@@ -4,6 +4,8 @@ export interface Mode {
   text(path: string): Promise<string>
   /** The same, taking the body as it comes; resolves with its length. */
   stream(path: string): Promise<number>
+  /** Runs a load in the surroundings that the mode has in a service. */
+  within?<T>(load: () => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 

@@ -7,7 +7,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { seededRandom } from '../src/testing/random.ts'
-import { caseNames, requestsOf, type CaseName } from './cases.ts'
+import { caseNames, cases, requestsOf, type CaseName, type Pace } from './cases.ts'
 import type { Measurement, Task } from './client.ts'
 import { modeNames, type ModeName } from './modes.ts'
 import { aligned, circumstances, loadOf, machine, summarize, tables, type Results, type Round, type Rows } from './report.ts'
@@ -44,8 +44,8 @@ const { values } = parseArgs({
 /** What is run when nothing else is said. The cases of a smoke run read in both ways that there are. */
 const preset: { readonly requests: number, readonly rounds: number, readonly warmUp: number, readonly cases: readonly CaseName[] } =
   values.smoke ? { requests: 500, rounds: 1, warmUp: 100, cases: ['base', '10 MiB streamed'] }
-    : values.quick ? { requests: 3_000, rounds: 3, warmUp: 2_000, cases: ['base'] }
-      : { requests: 20_000, rounds: 7, warmUp: 10_000, cases: caseNames }
+    : values.quick ? { requests: 5_000, rounds: 3, warmUp: 10_000, cases: ['base'] }
+      : { requests: 20_000, rounds: 7, warmUp: 40_000, cases: caseNames }
 
 const positive = (name: 'requests' | 'rounds'): number => {
   const number = Number(values[name] ?? preset[name])
@@ -90,7 +90,7 @@ const load = { requests: positive('requests'), rounds: positive('rounds'), seed:
 const runCase = async (name: CaseName, modes: readonly ModeName[], ports: readonly number[]): Promise<Rows> => {
   const random = seededRandom(load.seed)
   const requests = requestsOf(name, load.requests)
-  const warmUp = requestsOf(name, Math.min(preset.warmUp, Math.max(2_000, load.requests >> 1)))
+  const warmUp = requestsOf(name, preset.warmUp)
   const rounds: Round[] = []
   for (let number = 1; number <= load.rounds; number++) {
     const round: Partial<Record<ModeName, Measurement>> = {}
@@ -101,22 +101,25 @@ const runCase = async (name: CaseName, modes: readonly ModeName[], ports: readon
   return summarize(rounds, modes)
 }
 
+const overUpstream = async <T>(pace: Pace, task: (ports: readonly number[]) => Promise<T>): Promise<T> => {
+  const upstream = fork(new URL('upstream.ts', import.meta.url), [pace])
+  try {
+    return await task(await answerOf<number[]>(upstream))
+  } finally {
+    upstream.disconnect()
+  }
+}
+
 const run = async (): Promise<void> => {
   const modes = chosen('mode', modeNames, modeNames)
   const names = chosen('case', caseNames, preset.cases)
   const measured: Partial<Record<CaseName, Rows>> = {}
   const results: Results = { date: new Date().toISOString(), note: values.note, machine: machine(), load, cases: measured }
   console.log(`${circumstances(results)}\nmedian (min–max) of the rounds; × is the ratio to another mode, paired by round`)
-  const upstream = fork(new URL('upstream.ts', import.meta.url))
-  try {
-    const ports = await answerOf<number[]>(upstream)
-    for (const name of names) {
-      const rows = await runCase(name, modes, ports)
-      measured[name] = rows
-      console.log([`\n${name}: ${loadOf(name, load)}`, ...tables(name, rows).map(aligned)].join('\n\n'))
-    }
-  } finally {
-    upstream.disconnect()
+  for (const name of names) {
+    const rows = await overUpstream(cases[name].pace, (ports) => runCase(name, modes, ports))
+    measured[name] = rows
+    console.log([`\n${name}: ${loadOf(name, load)}`, ...tables(name, rows).map(aligned)].join('\n\n'))
   }
   if (values.save) await saveRun(results)
 }

@@ -1,10 +1,10 @@
 /**
- * The service that every mode calls, in a process of its own.
+ * The service that every mode calls, in a process of its own. Its argument is its pace.
  * It speaks just enough HTTP for GETs without a body, written by hand: a full server would cost more than the lighter
  * clients do, they would wait for it, and waking up more often would show as CPU of theirs.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net'
-import { cases, smallJson } from './cases.ts'
+import { cases, smallJson, type Pace } from './cases.ts'
 
 const answer = (body: string): Buffer => Buffer.from(
   `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n`
@@ -35,6 +35,17 @@ const listen = async (): Promise<number> => {
   return (server.address() as AddressInfo).port
 }
 
+const millisecond = 1
+const asleep = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+
+/** Comes back to the sockets by itself, so that nobody has to wake it. */
+const keepPace = (pace: Pace): void => {
+  if (pace === 'eager') return
+  if (pace === 'paced') Atomics.wait(asleep, 0, 0, millisecond)
+  setImmediate(keepPace, pace)
+}
+
 // The first is all that a mode without balancing gets; three make two clusters, one of them with a choice.
 process.send!(await Promise.all([listen(), listen(), listen()]))
 process.once('disconnect', () => process.exit())
+keepPace(process.argv[2] as Pace)
