@@ -18,6 +18,8 @@ export interface ClusterFigures {
   /** State of its breaker; absent where it is switched off. */
   readonly breaker?: 'closed' | 'open' | 'half-open' | undefined
   readonly endpoints: readonly Pick<Endpoint, 'state'>[]
+  /** Whether it has health checks. */
+  readonly checked: boolean
   /** Milliseconds since its registry's last answer; absent before the first, and for a list that is written down. */
   readonly age?: number | undefined
   /** Its open connections. */
@@ -160,14 +162,14 @@ const tellCounts = (tell: Tell, cluster: string, { attempts, retries, ejections,
   for (const [result, count] of checks) tell('checks', count, { 'enmesh.cluster': cluster, 'enmesh.check.result': result })
 }
 
-const tellState = (tell: Tell, { name, budget, breaker, endpoints, age }: ClusterFigures): void => {
+const tellState = (tell: Tell, { name, budget, breaker, endpoints, checked, age }: ClusterFigures): void => {
   tell('budget', budget, { 'enmesh.cluster': name })
   if (breaker) {
     for (const state of ['closed', 'open', 'half-open']) {
       tell('breaker', state === breaker ? 1 : 0, { 'enmesh.cluster': name, 'enmesh.breaker.state': state })
     }
   }
-  for (const state of ['available', 'unchecked', 'probation', 'ejected', 'unhealthy']) {
+  for (const state of ['available', 'ejected', 'probation', ...checked ? ['unchecked', 'unhealthy'] : []]) {
     const count = endpoints.filter((endpoint) => endpoint.state === state).length
     tell('endpoints', count, { 'enmesh.cluster': name, 'enmesh.endpoint.state': state })
   }
