@@ -303,8 +303,8 @@ export class Cluster {
   #empty(call: Call): Error {
     const last = this.#following?.status().lastError
     if (this.#endpoints.length > 0) {
-      return call.error('ENMESH_NO_ENDPOINT', `${call}: cluster '${this.name}' has ${this.#endpoints.length} endpoints, and none is available: ` +
-        `${this.#census()}. Look at mesh.status() for the reasons; with \`panic\` above 0 they would be tried all the same.`)
+      return call.error('ENMESH_NO_ENDPOINT', `${call}: of the endpoints of cluster '${this.name}' none is available (${this.#census()}). ` +
+        'Look at mesh.status() for the reasons; with `panic` above 0 they would be tried all the same.')
     }
     return call.error('ENMESH_NO_ENDPOINT', `${call}: cluster '${this.name}' has no endpoint; its registry ` +
       `(${String((this.parts.config.registry as { readonly type: string }).type)}) lists ${this.#endpoints.length}${last ? `, and last failed with: ${last}` : ''}. ` +
