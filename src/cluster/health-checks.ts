@@ -250,13 +250,17 @@ export class HealthChecks {
   /** What outlier detection had taken out before comes back by one real request, as always; its sentence is over, since something has changed there. */
   #admit(patient: Patient): void {
     const { endpoint, ejected } = patient
-    const { detection, slowStart, name } = this.#host
+    const { detection, name } = this.#host
+    patient.ejected = false
+    if (ejected && detection) detection.putOnProbation(endpoint)
+    else this.#return(endpoint)
+    publish(this.#runtime, 'endpoint-healthy', { cluster: name, endpoint: endpoint.address })
+  }
+
+  #return(endpoint: Endpoint): void {
     const now = this.#runtime.clock.now()
     // The first set starts as a whole, so of its endpoints none is warming before it was out.
-    const warms = slowStart && (endpoint.state === 'unhealthy' || endpoint.warmingSince !== undefined)
-    patient.ejected = false
-    publish(this.#runtime, 'endpoint-healthy', { cluster: name, endpoint: endpoint.address })
-    if (ejected && detection) return detection.putOnProbation(endpoint)
+    const warms = this.#host.slowStart && (endpoint.state === 'unhealthy' || endpoint.warmingSince !== undefined)
     endpoint.state = 'available'
     endpoint.stateSince = now
     endpoint.failuresInARow = 0

@@ -14,7 +14,7 @@ const silent: HealthFinding = { result: 'unanswered', found: 'no connection coul
 const never = new Promise<never>(() => {})
 
 /** New endpoints under health checks whose answers a test decides. */
-const scene = (count: number, input: Partial<z.input<typeof healthCheckConfig>> = {}, { slowStart = false, random = () => 0.5 } = {}) => {
+const scene = (count: number, input: Partial<z.input<typeof healthCheckConfig>> = {}, { slowStart = false, random = scriptedRandom(0.5) } = {}) => {
   const runtime = fakeRuntime(random)
   const { clock } = runtime
   const endpoints = Array.from({ length: count }, (_, i) => new Endpoint({ address: `10.0.0.${i + 1}:80` }))
@@ -263,7 +263,7 @@ test('an ejected endpoint that becomes unhealthy comes back on probation, and no
   await round(passed)
   await round(passed)
   assert.equal(states(), 'probation available')
-  assert.deepEqual(told.filter((line) => !line.startsWith('endpoint-checked')).slice(-2), ['endpoint-healthy 10.0.0.1:80', 'endpoint-probation 10.0.0.1:80'])
+  assert.deepEqual(told.filter((line) => !line.startsWith('endpoint-checked')).slice(-2), ['endpoint-probation 10.0.0.1:80', 'endpoint-healthy 10.0.0.1:80'])
   checks.close()
   detection.close()
   assert.equal(clock.pending, 0)

@@ -25,10 +25,11 @@ class Instance {
     instance.upstream = await stage.upstream((request, response) => {
       if (request.url === '/health') {
         instance.checks++
-        return response.writeHead(instance.health).end()
+        response.writeHead(instance.health).end()
+      } else {
+        instance.calls++
+        instance.answer(request, response)
       }
-      instance.calls++
-      instance.answer(request, response)
     })
     return instance
   }
