@@ -67,7 +67,7 @@ const wording: z.core.$ZodErrorMap = (issue) => {
     }
     case 'invalid_type': {
       const types = typesOf(def)
-      const wanted = `${article(issue.expected)}${types ? ` with a ${def.discriminator}: one of ${types.join(', ')}` : ''}`
+      const wanted = `${article(issue.expected)}${types ? ` with a ${def.discriminator!}: one of ${types.join(', ')}` : ''}`
       if (issue.input === undefined) return `is missing: write ${wanted}`
       return types ? `must be ${wanted}; it is ${kindOf(issue.input)}` : `must be ${wanted}, not ${kindOf(issue.input)}`
     }

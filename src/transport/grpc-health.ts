@@ -42,16 +42,19 @@ const framed = (message: Uint8Array): Uint8Array => {
 export const judgeHealth = ({ status, headers, body, trailers }: Answer): HealthFinding => {
   const refused = (found: string): HealthFinding => ({ result: 'failed', found })
   if (status !== 200) return refused(`status ${status}, where gRPC always has 200: check that the port speaks gRPC`)
-  if (!String(headers['content-type']).startsWith('application/grpc')) {
-    return refused(`an answer of type '${nameOf(String(headers['content-type']))}', which is not gRPC: check the port`)
+  const type = text(headers['content-type'] ?? 'none')
+  if (!type.startsWith('application/grpc')) {
+    return refused(`an answer of type '${nameOf(type)}', which is not gRPC: check the port`)
   }
   // An answer without a message has it in its head.
-  const code = String(trailers['grpc-status'] ?? headers['grpc-status'] ?? 'none')
+  const code = text(trailers['grpc-status'] ?? headers['grpc-status'] ?? 'none')
   if (code !== '0') return refused(`gRPC status ${nameOf(code)}${codeNames[code] === undefined ? '' : ` (${codeNames[code]})`}`)
   const health = servingStatus(body)
   if (health === undefined) return refused('an answer that is no HealthCheckResponse')
   return health === serving ? { result: 'passed', found: 'SERVING' } : refused(statusNames[health] ?? `the unknown serving status ${health}`)
 }
+
+const text = (field: string | string[]): string => typeof field === 'string' ? field : field.join(', ')
 
 /** The status in a framed `HealthCheckResponse`; `undefined` where it isn't one. */
 const servingStatus = (framedMessage: Uint8Array): number | undefined => {

@@ -1,6 +1,7 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { ClientHttp2Stream } from 'node:http2'
+import type { IncomingMessage } from 'node:http'
+import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { ReplyHeaders } from '../core/reply.ts'
 
 /** What is asked over a connection. */
 export interface Question {
@@ -18,11 +19,11 @@ export interface Question {
 export interface Answer {
   readonly status: number
   /** Names in lower case. */
-  readonly headers: Readonly<Record<string, unknown>>
+  readonly headers: ReplyHeaders
   /** Its first 64 KiB at most: what is longer is cut, and not waited for. */
   readonly body: Uint8Array
   /** Empty where the body was cut. */
-  readonly trailers: Readonly<Record<string, unknown>>
+  readonly trailers: ReplyHeaders
 }
 
 const longestBody = 64 * 1024
@@ -61,7 +62,7 @@ export const askHttp1 = ({ socket, host, path }: Question): Promise<Answer> => n
   asked.once('response', (response: IncomingMessage) => {
     const { statusCode: status = 0, headers } = response
     const body = new Body()
-    const end = (trailers: IncomingHttpHeaders): void => resolve({ status, headers, body: body.bytes, trailers })
+    const end = (trailers: ReplyHeaders): void => resolve({ status, headers, body: body.bytes, trailers })
     response.on('error', reject)
     response.on('data', (chunk: Buffer) => { if (body.add(chunk)) end({}) })
     response.once('end', () => end(response.trailers))
@@ -88,8 +89,8 @@ const collect = (stream: ClientHttp2Stream, resolve: (answer: Answer) => void, r
   let head: { readonly status: number, readonly headers: Answer['headers'] } | undefined
   let trailers: Answer['trailers'] = {}
   const end = (): void => head ? resolve({ ...head, body: body.bytes, trailers }) : reject(silent())
-  stream.once('response', ({ ':status': status = 0, ...headers }) => { head = { status, headers } })
-  stream.once('trailers', (fields) => { trailers = fields })
+  stream.once('response', (fields: IncomingHttpHeaders & IncomingHttpStatusHeader) => { head = { status: fields[':status'] ?? 0, headers: fields } })
+  stream.once('trailers', (fields: ReplyHeaders) => { trailers = fields })
   stream.on('data', (chunk: Buffer) => { if (body.add(chunk)) end() })
   stream.on('error', reject)
   stream.once('end', () => { if (stream.rstCode === 0) end() })

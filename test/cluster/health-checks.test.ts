@@ -23,7 +23,7 @@ const scene = (count: number, input: Partial<z.input<typeof healthCheckConfig>> 
     name: 'order', endpoints, slowStart, changes: 0, changed() { host.changes++ },
     detection: undefined as OutlierDetection | undefined,
   }
-  const world = { answer: (_: Endpoint): HealthFinding | Promise<HealthFinding> => passed }
+  const world: { answer: (endpoint: Endpoint) => HealthFinding | Promise<HealthFinding> } = { answer: () => passed }
   const asked: { at: number, endpoint: Endpoint, signal: AbortSignal }[] = []
   const config = healthCheckConfig.parse({ protocol: 'http', interval: 1_000, timeout: 200, ...input })
   const checks = new HealthChecks(host, config, async (endpoint, signal) => {
