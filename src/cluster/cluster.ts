@@ -42,8 +42,8 @@ export interface ClusterParts {
   readonly budget: RetryBudget
   readonly breaker: Breaker | undefined
   readonly detection: OutlierDetection | undefined
-  /** What health checks name as `Host` where they don't say it themselves. */
-  readonly host: string
+  /** What health checks name as `Host` where they don't say it themselves; absent where no service sends here. */
+  readonly host: string | undefined
   readonly checks: HealthChecks | undefined
 }
 
@@ -119,10 +119,10 @@ export class Cluster {
   }
 
   /**
-   * Gets ready for a configuration without using it yet, and reads the files that it names; `host` is a service that sends to this cluster.
+   * Gets ready for a configuration without using it yet, and reads the files that it names; `host` is a service that sends to this cluster, if there is one.
    * May throw; then nothing has changed.
    */
-  prepare(config: ClusterConfig, host = this.name): ClusterParts {
+  prepare(config: ClusterConfig, host?: string): ClusterParts {
     const old = this.#parts
     const same = (part: keyof ClusterConfig): boolean => old !== undefined && isDeepStrictEqual(old.config[part], config[part])
     const { shown, context } = readTls(config.tls)

@@ -12,13 +12,14 @@ import {
 } from '../transport/probe.ts'
 import type { OutlierDetection } from './outlier.ts'
 
-const aboveZero = (ms: number): boolean => ms > 0
-const tooShort = 'must be longer than 0'
+// Whoever writes 5 for five seconds would have every endpoint asked without a rest.
+const longEnough = (ms: number): boolean => ms >= 10
+const tooShort = "must be at least 10 ms; a number is milliseconds, for seconds write '5s'"
 
 const pace = {
-  interval: duration.refine(aboveZero, tooShort).default(5_000)
+  interval: duration.refine(longEnough, tooShort).default(5_000)
     .describe('How long an endpoint rests between two checks, ± 10 %.'),
-  timeout: duration.refine(aboveZero, tooShort).default(2_000)
+  timeout: duration.refine(longEnough, tooShort).default(2_000)
     .describe('How long a check may take, from the connection to the end of the answer.'),
   healthyThreshold: z.int().min(1).default(2)
     .describe('Checks in a row that must pass before an unhealthy endpoint is used again; of a new endpoint the first one decides.'),
@@ -124,8 +125,8 @@ export class HealthChecks {
     this.#due.delete(patient)
     patient.first = false
     patient.passed = 0
-    this.#takeOut(patient, `it asked for that (${immediateFail})`)
     this.#rest(patient, this.#interval)
+    this.#takeOut(patient, `it asked for that (${immediateFail})`)
   }
 
   /** In words: why an endpoint is out, or how far it is from that; `undefined` where there is nothing to say. */
@@ -145,6 +146,8 @@ export class HealthChecks {
 
   /** Ends all checks, those under way too; endpoints stay as they are. */
   close(): void {
+    // First those that wait, or each check that is given up would let one of them begin.
+    this.#due.clear()
     for (const endpoint of [...this.#patients.keys()]) this.forget(endpoint)
     this.#cancelChange?.()
   }
@@ -166,39 +169,36 @@ export class HealthChecks {
     for (const patient of this.#due) {
       if (this.#running >= mostAtOnce) return
       this.#due.delete(patient)
-      void this.#check(patient)
+      this.#check(patient)
     }
   }
 
-  async #check(patient: Patient): Promise<void> {
-    const { clock, random } = this.#runtime
-    const startedAt = clock.now()
-    this.#running++
-    const finding = await this.#found(patient)
-    this.#running--
-    if (finding) {
-      this.#learn(patient, finding, clock.now() - startedAt)
-      this.#rest(patient, patient.first ? this.#config.interval * random() : this.#interval)
-      patient.first = false
-    }
-    this.#begin()
-  }
-
-  /** What one check finds; `undefined` if it is called off. */
-  #found(patient: Patient): Promise<HealthFinding | undefined> {
+  /** One check. It ends once: found, given up after the timeout, or called off; what it found is learnt in that very moment, so nobody can come between. */
+  #check(patient: Patient): void {
+    const { clock } = this.#runtime
     const { timeout } = this.#config
+    const startedAt = clock.now()
     const aborts = new AbortController()
-    return new Promise((resolve) => {
-      const end = (finding: HealthFinding | undefined): void => {
-        cancelTimeout()
-        patient.cancel = () => {}
-        resolve(finding)
-        aborts.abort()
-      }
-      const cancelTimeout = this.#runtime.clock.background(timeout, () => end({ result: 'unanswered', found: `no answer within ${timeout} ms` }))
-      patient.cancel = () => end(undefined)
-      this.#ask(patient.endpoint, aborts.signal).then((finding) => { if (!aborts.signal.aborted) end(finding) }, () => {})
-    })
+    const end = (finding: HealthFinding | undefined): void => {
+      if (aborts.signal.aborted) return
+      aborts.abort()
+      cancelTimeout()
+      this.#running--
+      if (finding) this.#conclude(patient, finding, clock.now() - startedAt)
+      this.#begin()
+    }
+    this.#running++
+    const cancelTimeout = clock.background(timeout, () => end({ result: 'unanswered', found: `no answer within ${timeout} ms` }))
+    patient.cancel = () => end(undefined)
+    void this.#ask(patient.endpoint, aborts.signal).then(end)
+  }
+
+  #conclude(patient: Patient, finding: HealthFinding, took: number): void {
+    const { interval } = this.#config
+    // Before anybody is told: a listener may let go of the endpoint.
+    this.#rest(patient, patient.first ? interval * this.#runtime.random() : this.#interval)
+    this.#learn(patient, finding, took)
+    patient.first = false
   }
 
   async #ask(endpoint: Endpoint, signal: AbortSignal): Promise<HealthFinding> {

@@ -64,8 +64,8 @@ export interface ProbedCluster {
   /** As `readTls` shows it. */
   readonly tls: TlsConfig
   readonly context: SecureContext | undefined
-  /** What `Host` is where the check names none. */
-  readonly host: string
+  /** What `Host` is where the check names none; the endpoint's own where this is absent too. */
+  readonly host: string | undefined
 }
 
 /** By which header an endpoint asks, in whatever it answers, to be taken out at once (Envoy's). */
@@ -76,8 +76,9 @@ export const immediateFail = 'x-envoy-immediate-health-check-fail'
  * for one another, a check finds out whether new connections can be made, and idle sockets to a thousand endpoints are not kept.
  */
 export const healthProbe = (config: ProbeConfig, cluster: ProbedCluster, clock: Clock): HealthProbe => {
-  const name = ('host' in config ? config.host : undefined) ?? cluster.host
+  const named = ('host' in config ? config.host : undefined) ?? cluster.host
   return async (endpoint, signal) => {
+    const name = named ?? endpoint.address.replace(/:\d+$/, '')
     const line = new ProbeLine(endpoint, config, cluster, name)
     const stop = (): void => line.close()
     signal.addEventListener('abort', stop, { once: true })

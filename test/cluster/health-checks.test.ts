@@ -65,7 +65,7 @@ test('has the defaults of the AWS CDK for App Mesh', () => {
 
 for (const input of [
   {}, { protocol: 'https' }, { protocol: 'tcp', path: '/' }, { protocol: 'grpc', statuses: [200] }, { protocol: 'http', service: 'x' },
-  { protocol: 'http', interval: 0 }, { protocol: 'http', timeout: '0s' }, { protocol: 'http', healthyThreshold: 0 }, { protocol: 'http', unhealthyThreshold: 1.5 },
+  { protocol: 'http', interval: 5 }, { protocol: 'http', timeout: '0s' }, { protocol: 'http', healthyThreshold: 0 }, { protocol: 'http', unhealthyThreshold: 1.5 },
   { protocol: 'http', path: 'health' }, { protocol: 'http', path: '/a b' }, { protocol: 'http', path: '/a\r\nx: y' }, { protocol: 'http', path: '/#a' },
   { protocol: 'http', host: 'a\r\nb' }, { protocol: 'http', host: 'a/b' }, { protocol: 'http', statuses: [] }, { protocol: 'http', statuses: [100] },
   { protocol: 'http', port: 0 }, { protocol: 'http', port: 65_536 }, { protocol: 'http', intervall: 5 },
@@ -292,6 +292,45 @@ test('an endpoint that is gone is asked no more, and what its check finds is not
   assert.equal(asked.length, 1)
   assert.deepEqual(told, [])
   assert.equal(clock.pending, 0)
+})
+
+test('whoever lets go of an endpoint the moment its check is over finds nothing going on afterwards', async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    for (const act of ['forget', 'close', 'asked'] as const) {
+      const { endpoints: [only], checks, clock, world, states, round } = scene(1)
+      await round(passed)
+      let answer!: (finding: HealthFinding) => void
+      world.answer = () => new Promise((resolve) => { answer = resolve })
+      await clock.advance(1_000)
+      answer(passed)
+      for (let i = 0; i < turns; i++) await Promise.resolve()
+      if (act === 'forget') only!.state = 'retired'
+      checks[act](only!)
+      await settle()
+      assert.equal(clock.pending, act === 'asked' ? 1 : 0, `${act} after ${turns} turns`)
+      assert.equal(states(), { forget: 'retired', close: 'available', asked: 'unhealthy' }[act])
+    }
+  }
+})
+
+test('a listener may end the checks that it hears of', async () => {
+  for (const event of ['endpoint-checked', 'endpoint-healthy', 'endpoint-unhealthy']) {
+    const { endpoints: [only], checks, clock, world, runtime } = scene(1)
+    runtime.channels.on(event, () => checks.close())
+    if (event === 'endpoint-unhealthy') checks.asked(only!)
+    world.answer = () => passed
+    await clock.advance(200)
+    assert.equal(clock.pending, 0, event)
+  }
+})
+
+test('checks that are ended while others wait for their turn begin none of those', async () => {
+  const { asked, clock, world, checks } = scene(mostAtOnce + 50, { interval: 100, timeout: 10_000 })
+  world.answer = () => never
+  await clock.advance(1_000)
+  checks.close()
+  await settle()
+  assert.equal(asked.length, mostAtOnce)
 })
 
 test('endpoints in use are not taken out by the first check of a new definition that gets no answer, those that are out need but one that passes', async () => {

@@ -287,7 +287,7 @@ const faults: Readonly<Record<string, readonly [check: unknown, path: string, me
   'a protocol that there is not': [{ protocol: 'https' }, 'clusters.a.healthCheck.protocol', /^unknown protocol: did you mean 'http'\?/],
   'no protocol': [{ path: '/health' }, 'clusters.a.healthCheck.protocol', /^needs a protocol: one of http, http2, tcp, grpc/],
   'true': [true, 'clusters.a.healthCheck', /^must be false, or options such as \{ protocol: 'http', path: '\/health' \}/],
-  'no time at all': [{ protocol: 'http', timeout: 0 }, 'clusters.a.healthCheck.timeout', /^must be longer than 0/],
+  'no time at all': [{ protocol: 'http', timeout: 2 }, 'clusters.a.healthCheck.timeout', /^must be at least 10 ms; a number is milliseconds, for seconds write '5s'/],
 }
 
 for (const [name, [healthCheck, path, message]] of Object.entries(faults)) {
