@@ -150,7 +150,7 @@ test('an instance that asks to be taken out in an ordinary answer leaves at once
 test('a process that hangs on all connections is noticed, and checks go past the connections that calls wait for', async (t) => {
   const stage = story(t)
   const [good, bad] = [await Instance.start(stage), await Instance.start(stage)]
-  const mesh = stage.mesh(svc([good, bad], { connections: 1, healthCheck: { ...healthCheck, timeout: 200 } }))
+  const mesh = stage.mesh(svc([good, bad], { connections: 1, healthCheck: { ...healthCheck, timeout: '1s' } }))
   await turnsUntil(() => statesOf(mesh) === 'available available', 'both are well')
   const load = traffic(mesh, 1)
   const before = bad.calls
@@ -165,8 +165,8 @@ test('a process that hangs on all connections is noticed, and checks go past the
   await turnsUntil(() => bad.checks > checks + 3, 'checks go on beside it')
   assert.equal(statesOf(mesh), 'available available')
   bad.upstream.answer = hangs
-  await next(mesh, 'endpoint-unhealthy')
-  assert.equal(statesOf(mesh), 'available unhealthy')
+  const { endpoint, reason } = await next(mesh, 'endpoint-unhealthy')
+  assert.deepEqual({ endpoint, reason }, { endpoint: bad.address, reason: 'health check: no answer within 1000 ms' })
   aborts.abort()
   await Promise.all(stuck)
 })
