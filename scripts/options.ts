@@ -25,12 +25,16 @@ const resolved = (schema: JsonSchema): JsonSchema => {
   return $ref === undefined ? schema : { ...resolved(inputSchema().$defs![$ref.replace('#/$defs/', '')]!), ...own }
 }
 
+/** The property that tells the branches of a union apart. */
+const tellingOf = ([first = {}]: readonly JsonSchema[]): string =>
+  Object.entries(resolved(first).properties ?? {}).find(([, property]) => resolved(property).const !== undefined)?.[0] ?? 'type'
+
 const typeOf = (written: JsonSchema): string => {
   const schema = resolved(written)
   const { type, anyOf, oneOf, items, properties, additionalProperties } = schema
   if (isDuration(schema)) return 'duration'
   if (anyOf) return [...new Set(anyOf.map(typeOf))].join(' or ')
-  if (oneOf) return `object with a \`type\`: ${oneOf.map((one) => code(resolved(one).properties?.['type']?.const)).join(', ')}`
+  if (oneOf) return `object with a \`${tellingOf(oneOf)}\`: ${oneOf.map((one) => code(resolved(one).properties?.[tellingOf(oneOf)]?.const)).join(', ')}`
   if (schema.const !== undefined) return code(schema.const)
   if (schema.enum) return schema.enum.map(code).join(', ')
   if (items) return `list of ${typeOf(items)}`
@@ -55,11 +59,28 @@ const defaultOf = (schema: JsonSchema, needed: boolean): string => {
 
 /** The options inside an option: in its object, its branches, its items, or what it has by name. */
 const within = (schema: JsonSchema, name: string): readonly Option[] => {
-  const { properties, additionalProperties, items, anyOf = [] } = schema
+  const { properties, additionalProperties, items, anyOf = [], oneOf } = schema
   if (properties) return optionsOf(schema, `${name}.`)
   if (items) return within(items, `${name}[]`)
   if (typeof additionalProperties === 'object') return within(additionalProperties, `${name}.NAME`)
+  if (oneOf && tellingOf(oneOf) !== 'type') return inBranches(oneOf, name)
   return anyOf.flatMap((branch) => within(branch, name))
+}
+
+/** The options of a union's branches, each once; those that not all have say who has them. */
+const inBranches = (branches: readonly JsonSchema[], name: string): readonly Option[] => {
+  const telling = tellingOf(branches)
+  const found = new Map<string, { option: Option, having: string[] }>()
+  for (const branch of branches.map(resolved)) {
+    const type = code(branch.properties?.[telling]?.const)
+    for (const option of within(branch, name).filter((option) => option.name !== `${name}.${telling}`)) {
+      const known = found.get(option.name)
+      if (known) known.having.push(type)
+      else found.set(option.name, { option, having: [type] })
+    }
+  }
+  return [...found.values()].map(({ option, having }) => having.length === branches.length ? option
+    : { ...option, meaning: `${option.meaning} (${having.join(', ')})` })
 }
 
 /** The options of an object, each followed by those inside it. The members of families have tables of their own. */

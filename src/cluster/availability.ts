@@ -12,19 +12,25 @@ export interface Availability {
   readonly endpoints: readonly Endpoint[]
   /** True when too few were available, so these are all there are. */
   readonly panic: boolean
+  /** True when those not checked yet are among them, since without them too few are available. */
+  readonly unchecked: boolean
 }
 
 /**
- * Reduces a cluster's endpoints to those in state `available`, or, when they are fewer than the threshold (percent of all),
- * to all: better to try endpoints that failed lately than to crush the few left (Envoy's panic).
- * Retired endpoints are in neither. Endpoints on probation get their one request from `Probation`, not from here.
+ * Reduces a cluster's endpoints to those in state `available`. When they are none, or fewer than the threshold (percent of all),
+ * those whose first health check is not over are added. When they are too few still, to all: better to try endpoints that failed lately
+ * than to crush the few left (Envoy's panic).
+ * Retired endpoints are never among them. Endpoints on probation get their one request from `Probation`, not from here.
  */
 export const available = (endpoints: readonly Endpoint[], panicThreshold: number): Availability => {
   if (endpoints.every(({ state }) => state === 'available')) return { endpoints, panic: false }
   const present = endpoints.filter((endpoint) => endpoint.state !== 'retired')
+  const enough = (some: readonly Endpoint[]): boolean => some.length * 100 >= panicThreshold * present.length
   const ready = present.filter((endpoint) => endpoint.state === 'available')
-  const panic = ready.length * 100 < panicThreshold * present.length
-  return { endpoints: panic ? present : ready, panic }
+  if (ready.length > 0 && enough(ready)) return { endpoints: ready, panic: false, unchecked: false }
+  const hopeful = present.filter((endpoint) => endpoint.state === 'available' || endpoint.state === 'unchecked')
+  const unchecked = hopeful.length > ready.length
+  return enough(hopeful) ? { endpoints: hopeful, panic: false, unchecked } : { endpoints: present, panic: true, unchecked }
 }
 
 interface Seat {

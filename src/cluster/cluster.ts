@@ -13,9 +13,11 @@ import { parseEndpointAddress } from '../registries/address.ts'
 import type { Registry } from '../registries/registry.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import type { HealthProbe, ProbedCluster } from '../transport/probe.ts'
 import { readTls, type ReadTls } from '../transport/tls.ts'
 import { available } from './availability.ts'
 import type { ClusterConfig } from './config.ts'
+import { HealthChecks, type HealthCheckConfig } from './health-checks.ts'
 import { membership } from './membership.ts'
 import { OutlierDetection } from './outlier.ts'
 import { Reach } from './reach.ts'
@@ -25,6 +27,8 @@ import { slowStart, warmingEnds } from './slow-start.ts'
 export interface ClusterFamilies {
   readonly registry: (config: ClusterConfig['registry']) => Registry
   readonly balancer: (config: ClusterConfig['balancer']) => Balancer
+  /** Absent where there is no network to ask over. */
+  readonly probe?: ((check: HealthCheckConfig, cluster: ProbedCluster) => HealthProbe) | undefined
 }
 
 /** What one configuration of a cluster consists of. What a new one does not change is carried over, with all it has learnt. */
@@ -38,6 +42,9 @@ export interface ClusterParts {
   readonly budget: RetryBudget
   readonly breaker: Breaker | undefined
   readonly detection: OutlierDetection | undefined
+  /** What health checks name as `Host` where they don't say it themselves; absent where no service sends here. */
+  readonly host: string | undefined
+  readonly checks: HealthChecks | undefined
 }
 
 /** Longest time that connections of an endpoint which is gone may take to finish, in milliseconds. */
@@ -56,12 +63,17 @@ export class Cluster {
   #endpoints: readonly Endpoint[] = []
   #pick: Picker = () => undefined
   #panic = false
+  /** Whether endpoints are used that were not checked yet. */
+  #hopeful = false
   #following: Following | undefined
   #known = false
   #resolveReady: () => void = () => {}
   /** Calls that wait for the first set. Those that give up take themselves out, so none piles up while a registry is silent. */
   readonly #waiting = new Set<() => void>()
-  /** Resolves when the first endpoint set is there, or none will come any more because the cluster is closed. */
+  /**
+   * Resolves when the first endpoint set is there, and with health checks one of its endpoints has passed or all were checked;
+   * or when none will come any more because the cluster is closed.
+   */
   readonly ready = new Promise<void>((resolve) => { this.#resolveReady = resolve })
   #cancelWarming: Cancel = () => {}
   readonly #draining = new Set<Promise<void>>()
@@ -95,14 +107,22 @@ export class Cluster {
     return (this.#parts?.config.slowStart ?? 0) > 0
   }
 
+  /** Its outlier detection, where it has one; for health checks. */
+  get detection(): OutlierDetection | undefined {
+    return this.#parts?.detection
+  }
+
   /** What it consists of at present. */
   get parts(): ClusterParts {
     if (!this.#parts) throw new TypeError(`cluster '${this.name}' has no configuration yet`)
     return this.#parts
   }
 
-  /** Gets ready for a configuration without using it yet, and reads the files that it names. May throw; then nothing has changed. */
-  prepare(config: ClusterConfig): ClusterParts {
+  /**
+   * Gets ready for a configuration without using it yet, and reads the files that it names; `host` is a service that sends to this cluster, if there is one.
+   * May throw; then nothing has changed.
+   */
+  prepare(config: ClusterConfig, host?: string): ClusterParts {
     const old = this.#parts
     const same = (part: keyof ClusterConfig): boolean => old !== undefined && isDeepStrictEqual(old.config[part], config[part])
     const { shown, context } = readTls(config.tls)
@@ -116,7 +136,15 @@ export class Cluster {
         : new Breaker(this.name, config.breaker, this.#runtime),
       detection: same('outlier') ? old!.detection : config.outlier === false ? undefined
         : new OutlierDetection(this, config.outlier, this.#runtime),
+      host,
+      checks: same('healthCheck') && old!.host === host && isDeepStrictEqual(old!.config.tls, shown) ? old!.checks
+        : this.#checks(config.healthCheck, { tls: shown, context, host }),
     }
+  }
+
+  #checks(config: ClusterConfig['healthCheck'], cluster: ProbedCluster): HealthChecks | undefined {
+    const { probe } = this.#families
+    return config === false || !probe ? undefined : new HealthChecks(this, config, probe(config, cluster), this.#runtime)
   }
 
   #balancer(config: ClusterConfig): Balancer {
@@ -134,6 +162,7 @@ export class Cluster {
     this.#parts = parts
     if (old?.breaker !== parts.breaker) old?.breaker?.close()
     if (old && old.detection !== parts.detection) this.#judgeAfresh(old)
+    if (old?.checks !== parts.checks) this.#checkAfresh(old)
     if (old && !sameDialling(old.config, parts.config)) for (const endpoint of this.#endpoints) this.#drain(endpoint)
     if (old?.registry !== parts.registry) this.#follow(parts.registry)
     this.changed()
@@ -144,7 +173,17 @@ export class Cluster {
     detection?.close()
     for (const endpoint of this.#endpoints) {
       endpoint.failuresInARow = 0
-      if (endpoint.state !== 'retired') endpoint.state = 'available'
+      if (endpoint.state === 'ejected' || endpoint.state === 'probation') endpoint.state = 'available'
+    }
+  }
+
+  /** New checks find the endpoints as the old ones left them; where there are none any more, nobody is left to hold one out. */
+  #checkAfresh(old: ClusterParts | undefined): void {
+    old?.checks?.close()
+    const { checks } = this.parts
+    if (checks) return checks.watch(this.#endpoints)
+    for (const endpoint of this.#endpoints) {
+      if (endpoint.state === 'unhealthy' || endpoint.state === 'unchecked') endpoint.state = 'available'
     }
   }
 
@@ -168,6 +207,7 @@ export class Cluster {
     this.#endpoints = endpoints
     for (const endpoint of added) this.#welcome(endpoint)
     for (const endpoint of removed) this.#retire(endpoint)
+    this.#parts?.checks?.watch(added)
     this.#known = true
     this.changed()
     this.#arrive()
@@ -176,12 +216,14 @@ export class Cluster {
   #welcome(endpoint: Endpoint): void {
     // The first set starts as a whole: slow start would only make it wait for itself.
     if (this.slowStart && this.#known) endpoint.warmingSince = this.#runtime.clock.now()
+    if (this.#parts?.checks) endpoint.state = 'unchecked'
     publish(this.#runtime, 'endpoint-added', { cluster: this.name, endpoint: endpoint.address })
   }
 
   #retire(endpoint: Endpoint): void {
     endpoint.state = 'retired'
     this.#parts?.detection?.forget(endpoint)
+    this.#parts?.checks?.forget(endpoint)
     this.reach.forget(endpoint)
     this.#drain(endpoint)
     publish(this.#runtime, 'endpoint-removed', { cluster: this.name, endpoint: endpoint.address })
@@ -205,8 +247,9 @@ export class Cluster {
   /** Makes the picker anew: the endpoints, or what is known of their health, have changed. */
   changed(): void {
     const { balancer, config } = this.parts
-    const { endpoints, panic } = available(this.#endpoints, config.panic)
+    const { endpoints, panic, unchecked } = available(this.#endpoints, config.panic)
     this.#pick = balancer(endpoints)
+    this.#hopeful = unchecked
     if (panic !== this.#panic) {
       this.#panic = panic
       const ready = this.#endpoints.filter(({ state }) => state === 'available').length
@@ -217,6 +260,12 @@ export class Cluster {
     const end = warmingEnds(endpoints, config.slowStart)
     this.#cancelWarming = end === undefined ? () => {}
       : this.#runtime.clock.background(Math.max(0, end - this.#runtime.clock.now()), () => this.changed())
+    if (this.#known && this.#judged) this.#resolveReady()
+  }
+
+  /** Whether it is known of an endpoint that it is well, or of all whether they are. */
+  get #judged(): boolean {
+    return this.#endpoints.some(({ state }) => state === 'available') || this.#endpoints.every(({ state }) => state !== 'unchecked')
   }
 
   /** Sends a call to an endpoint of this cluster: the hinge between what was asked and one try of it. */
@@ -234,7 +283,6 @@ export class Cluster {
 
   /** Lets go on whoever waits for the first set: it is there, or will never come. */
   #arrive(): void {
-    this.#resolveReady()
     for (const go of this.#waiting) go()
     this.#waiting.clear()
   }
@@ -254,17 +302,37 @@ export class Cluster {
 
   #empty(call: Call): Error {
     const last = this.#following?.status().lastError
+    if (this.#endpoints.length > 0) {
+      return call.error('ENMESH_NO_ENDPOINT', `${call}: of the endpoints of cluster '${this.name}' none is available (${this.#census()}). ` +
+        'Look at mesh.status() for the reasons; with `panic` above 0 they would be tried all the same.')
+    }
     return call.error('ENMESH_NO_ENDPOINT', `${call}: cluster '${this.name}' has no endpoint; its registry ` +
       `(${String((this.parts.config.registry as { readonly type: string }).type)}) lists ${this.#endpoints.length}${last ? `, and last failed with: ${last}` : ''}. ` +
       'Check that instances are registered, and what the registry is asked for.')
   }
 
+  /** How many endpoints are in each state, in words. */
+  #census(): string {
+    const counts = new Map<string, number>()
+    for (const { state } of this.#endpoints) counts.set(state, (counts.get(state) ?? 0) + 1)
+    return [...counts].map(([state, count]) => `${count} ${state}`).join(', ')
+  }
+
   /** In words: whether and why an endpoint may be picked. */
   explain(endpoint: Endpoint): string {
-    const state = this.#parts?.detection?.explain(endpoint) ?? 'available'
+    const state = this.#stateOf(endpoint)
     if (this.#panic && endpoint.state !== 'available') return `${state}; used all the same, since too few are available (panic)`
+    if (this.#hopeful && endpoint.state === 'unchecked') return `${state}; used all the same, since too few others are available`
     if (endpoint.warmingSince === undefined) return state
     return `${state}, in slow start for ${Math.round(this.#runtime.clock.now() - endpoint.warmingSince)} ms`
+  }
+
+  #stateOf(endpoint: Endpoint): string {
+    const { detection, checks } = this.parts
+    const health = checks?.explain(endpoint)
+    if (health !== undefined && (endpoint.state === 'unhealthy' || endpoint.state === 'unchecked')) return health
+    const state = detection?.explain(endpoint) ?? endpoint.state
+    return health === undefined ? state : `${state}; ${health}`
   }
 
   /** What it is doing, as plain data. */
@@ -297,10 +365,12 @@ export class Cluster {
   /** Stops watching, lets what is under way end within the limit, and closes every connection. */
   async close(): Promise<void> {
     this.#following?.close()
+    this.#resolveReady()
     this.#arrive()
     this.#cancelWarming()
     this.#parts?.breaker?.close()
     this.#parts?.detection?.close()
+    this.#parts?.checks?.close()
     for (const endpoint of this.#endpoints) this.#retire(endpoint)
     this.#endpoints = []
     this.#pick = () => undefined

@@ -8,6 +8,7 @@ import { discoveryConfig } from '../registries/follow.ts'
 import type { Registry } from '../registries/registry.ts'
 import { connectionConfig } from '../transport/connections.ts'
 import { panicThresholdConfig } from './availability.ts'
+import { healthCheckConfig } from './health-checks.ts'
 import { outlierConfig } from './outlier.ts'
 import { slowStartConfig } from './slow-start.ts'
 
@@ -25,6 +26,8 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
     .describe('When to stop calling the cluster altogether; false switches it off.'),
   outlier: z.union([z.literal(false), outlierConfig], { error: 'must be false, or options such as { failures: 5 }' }).prefault({})
     .describe('When to take a single endpoint out; false switches it off.'),
+  healthCheck: z.union([z.literal(false), healthCheckConfig], { error: "must be false, or options such as { protocol: 'http', path: '/health' }" })
+    .default(false).describe('Whether, and how, each endpoint is asked again and again if it is well; off by default.'),
   panic: panicThresholdConfig,
   slowStart: slowStartConfig.default(0),
   budget: budgetConfig.prefault({})

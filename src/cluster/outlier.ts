@@ -100,7 +100,7 @@ export class OutlierDetection {
     if (endpoint.failuresInARow >= this.#config.failures && this.#room()) this.#ejectAvailable(attempt)
   }
 
-  /** Stops timers of an endpoint that is no longer in the registry. */
+  /** Lets go of an endpoint that is no longer in the registry, or that others have taken out: its ejection ends, whatever its state. */
   forget(endpoint: Endpoint): void {
     this.#ejections.get(endpoint)?.cancel()
     this.#ejections.delete(endpoint)
@@ -173,12 +173,13 @@ export class OutlierDetection {
     endpoint.state = 'ejected'
     endpoint.stateSince = clock.now()
     endpoint.warmingSince = undefined
-    const cancel = clock.background(duration, () => this.#probe(endpoint))
+    const cancel = clock.background(duration, () => this.putOnProbation(endpoint))
     this.#ejections.set(endpoint, { cancel, reason, until: clock.now() + duration })
     publish(this.#runtime, 'endpoint-ejected', { cluster: this.#host.name, endpoint: endpoint.address, reason, duration })
   }
 
-  #probe(endpoint: Endpoint): void {
+  /** Lets the next real request decide on an endpoint that is out. */
+  putOnProbation(endpoint: Endpoint): void {
     this.#ejections.delete(endpoint)
     endpoint.state = 'probation'
     endpoint.stateSince = this.#runtime.clock.now()

@@ -17,12 +17,15 @@ export interface EndpointSpec {
 }
 
 /**
+ * The later in this list, the stronger: an endpoint has one state, and what is stronger takes the place of what is weaker.
  * - `available`: may be picked
- * - `ejected`: taken out by outlier detection
+ * - `unchecked`: new, and its first health check is not over; picked only while too few are available
  * - `probation`: one real request decides
+ * - `ejected`: taken out by outlier detection
+ * - `unhealthy`: taken out by health checks, or at its own request
  * - `retired`: gone from the registry, its bodies end
  */
-export type EndpointState = 'available' | 'ejected' | 'probation' | 'retired'
+export type EndpointState = 'available' | 'unchecked' | 'probation' | 'ejected' | 'unhealthy' | 'retired'
 
 /** Counts of one cluster, shared by its endpoints: what is under way and what waits for a socket. */
 export interface Load {

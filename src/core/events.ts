@@ -9,6 +9,12 @@ export interface MeshEvents {
   /** Its time is over: one real request decides. */
   'endpoint-probation': { readonly cluster: string; readonly endpoint: string }
   'endpoint-returned': { readonly cluster: string; readonly endpoint: string }
+  /** A health check is over; `reason` says in words what it found, `took` is in milliseconds. */
+  'endpoint-checked': { readonly cluster: string; readonly endpoint: string; readonly result: 'passed' | 'failed' | 'unanswered'; readonly reason: string; readonly took: number }
+  /** Health checks took an endpoint out, or it asked for that itself, until health checks pass again. */
+  'endpoint-unhealthy': { readonly cluster: string; readonly endpoint: string; readonly reason: string }
+  /** Enough health checks passed: of a new endpoint the first. */
+  'endpoint-healthy': { readonly cluster: string; readonly endpoint: string }
   /** Fewer endpoints are available than the threshold: all are used. */
   'panic-entered': { readonly cluster: string; readonly available: number; readonly total: number }
   'panic-left': { readonly cluster: string; readonly available: number; readonly total: number }
@@ -41,6 +47,9 @@ const known: Readonly<Record<keyof MeshEvents, true>> = {
   'endpoint-ejected': true,
   'endpoint-probation': true,
   'endpoint-returned': true,
+  'endpoint-checked': true,
+  'endpoint-unhealthy': true,
+  'endpoint-healthy': true,
   'panic-entered': true,
   'panic-left': true,
   'retry': true,

@@ -61,12 +61,13 @@ const wording: z.core.$ZodErrorMap = (issue) => {
     case 'invalid_union': {
       const types = typesOf(def)
       if (!types) return ''
-      const { type } = (issue.input ?? {}) as { type?: unknown }
-      return typeof type === 'string' ? `unknown type: ${didYouMean(type, types)}` : `needs a type: one of ${types.join(', ')}`
+      const key = def.discriminator!
+      const type = ((issue.input ?? {}) as Readonly<Record<string, unknown>>)[key]
+      return typeof type === 'string' ? `unknown ${key}: ${didYouMean(type, types)}` : `needs a ${key}: one of ${types.join(', ')}`
     }
     case 'invalid_type': {
       const types = typesOf(def)
-      const wanted = `${article(issue.expected)}${types ? ` with a type: one of ${types.join(', ')}` : ''}`
+      const wanted = `${article(issue.expected)}${types ? ` with a ${def.discriminator!}: one of ${types.join(', ')}` : ''}`
       if (issue.input === undefined) return `is missing: write ${wanted}`
       return types ? `must be ${wanted}; it is ${kindOf(issue.input)}` : `must be ${wanted}, not ${kindOf(issue.input)}`
     }

@@ -17,6 +17,7 @@ import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
 import type { Origin } from '../transport/origin.ts'
 import { callOf } from '../transport/response.ts'
+import { healthProbe, type HealthProbe } from '../transport/probe.ts'
 import { httpTransport } from '../transport/send.ts'
 import {
   builtIn, callPolicy, meshConfig, routeShape,
@@ -46,6 +47,8 @@ export interface MeshOptions<
   readonly runtime?: Partial<Runtime>
   /** Takes the place of the network, in tests. */
   readonly transport?: Send<Attempt>
+  /** Takes the place of the network for health checks, in tests. Without it none are made where `transport` is given. */
+  readonly probe?: HealthProbe
 }
 
 /** What happened to one call. Times in milliseconds. */
@@ -99,7 +102,10 @@ export interface Mesh<
   readonly fetch: (input: string | URL | Request, init?: FetchInit<CallPolicyInput>) => Promise<Response>
   /** The mesh as an undici dispatcher. */
   readonly dispatcher: Dispatcher
-  /** Resolves when every cluster has had its first endpoint set; rejects with the signal's reason, or ENMESH_CLOSED. */
+  /**
+   * Resolves when every cluster has had its first endpoint set, and of those with health checks an endpoint has passed, or all were checked.
+   * Rejects with the signal's reason, or ENMESH_CLOSED.
+   */
   ready(signal?: AbortSignal): Promise<void>
   /** Takes a new configuration over in one step. On any fault throws a `MeshConfigError`, and the old one stays. */
   update(config: MeshInput<R, B, M>): Changes
@@ -132,7 +138,7 @@ export const createMesh = <
   return new RunningMesh(config, options)
 }
 
-const optionNames: readonly string[] = ['errors', 'layers', 'runtime', 'transport', 'registries', 'balancers', 'matchers'] satisfies (keyof MeshOptions)[]
+const optionNames: readonly string[] = ['errors', 'layers', 'runtime', 'transport', 'probe', 'registries', 'balancers', 'matchers'] satisfies (keyof MeshOptions)[]
 
 /** What stands beside a mesh needs of it: its clock and channels, its plug-ins, and the signal that it closes. */
 export interface Inside {
@@ -184,6 +190,8 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       families: {
         registry: (config) => families.registries.make(config as never, this.#runtime),
         balancer: (config) => families.balancers.make(config as never, this.#runtime),
+        probe: options.probe ? () => options.probe! : options.transport ? undefined
+          : (check, cluster) => healthProbe(check, cluster, this.#runtime.clock),
       },
       matchers: families.matchers,
       metrics: this.#metrics,

@@ -166,9 +166,10 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
   const clusters = new Map<string, Cluster>()
   const parts = new Map<string, ClusterParts>()
   const handles = new Map<string, ClusterHandle>()
+  const hosts = dialledFor(planned)
   for (const [name, clusterConfig] of planned.clusters) {
     const cluster = before.get(name) ?? new Cluster(name, families, runtime)
-    const part = prepare(cluster, clusterConfig)
+    const part = prepare(cluster, clusterConfig, hosts.get(name))
     clusters.set(name, cluster)
     parts.set(name, part)
     const send = attemptStack(cluster, part, config.telemetry, metrics, own, transport(part.config, part.secureContext))
@@ -207,8 +208,19 @@ const making = <Made>(place: Place, make: () => Made): Made => {
   }
 }
 
-const prepare = (cluster: Cluster, config: ClusterConfig): ClusterParts =>
-  making(['clusters', cluster.name], () => cluster.prepare(config))
+const prepare = (cluster: Cluster, config: ClusterConfig, host: string | undefined): ClusterParts =>
+  making(['clusters', cluster.name], () => cluster.prepare(config, host))
+
+/** The host that each cluster is dialled for, by the first service that sends to it. */
+const dialledFor = ({ services }: Plan): ReadonlyMap<string, string> => {
+  const hosts = new Map<string, string>()
+  for (const [service, routes] of services) {
+    for (const cluster of routes.flatMap(({ to }) => typeof to === 'string' ? [to] : Object.keys(to))) {
+      if (!hosts.has(cluster)) hosts.set(cluster, serviceAddress(service)!.host)
+    }
+  }
+  return hosts
+}
 
 const tableOf = (service: string, routes: readonly Route[], matchers: Surroundings['matchers']): RouteTable<Route> =>
   making(['services', service], () => routeTable(routes, matchers))

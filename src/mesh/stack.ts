@@ -7,6 +7,7 @@ import { concurrencyLimit } from '../policies/concurrency-limit.ts'
 import { deadline } from '../policies/deadline.ts'
 import { retry } from '../policies/retry.ts'
 import { trackLoad } from '../policies/track-load.ts'
+import { observeHealth } from '../cluster/health-checks.ts'
 import { observeOutliers } from '../cluster/outlier.ts'
 import { observeReach } from '../cluster/reach.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -53,7 +54,7 @@ export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts
 
 /** Around an attempt: what we do at one endpoint. */
 export const attemptStack = (
-  { name, reach }: Cluster, { breaker, detection }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
+  { name, reach }: Cluster, { breaker, detection, checks }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
   transport: Send<Attempt>,
 ): Send<Attempt> => stack<Attempt>([
   telemetry.tracing ? attemptSpan : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
@@ -62,6 +63,7 @@ export const attemptStack = (
   breaker && observeBreaker(breaker),            // outside the timeout: sees it as a failure of the cluster
   observeReach(reach),                           // outside the timeout, where the end of an attempt has its final reason
   detection && observeOutliers(detection),       // outside the timeout: sees it as a failure of this endpoint
+  checks && observeHealth(checks),               // outside the timeout too: of an answer that comes too late, nothing is believed
   attemptTimeout,                                // of the call's route: bounds what is below
   ...own.attempt ?? [],                          // once for each try; what they write in headers is sent
   propagate(telemetry),                          // innermost: each attempt carries its own span id and the time that is left now

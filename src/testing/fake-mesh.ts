@@ -27,11 +27,11 @@ export interface FakeMeshOptions<
   R extends AnyKind<Registry> = BuiltInRegistry,
   B extends AnyKind<Balancer> = BuiltInBalancer,
   M extends AnyMatcherKind = BuiltInMatcher,
-> extends Omit<MeshOptions<R, B, M>, 'runtime' | 'transport'> {
+> extends Omit<MeshOptions<R, B, M>, 'runtime' | 'transport' | 'probe'> {
   /**
    * A configuration as `createMesh` takes it, the one that is used in production for instance. Of its services those count that
    * have a function; a function answers for all clusters that its service's routes lead to. Registries are not asked: clusters
-   * without static endpoints have two, `10.0.0.1:80` and `10.0.0.2:80`. `egress` is always `deny`; `drain` is 0 by default.
+   * without static endpoints have two, `10.0.0.1:80` and `10.0.0.2:80`. Health checks are not made. `egress` is always `deny`; `drain` is 0 by default.
    */
   readonly config?: MeshInput<R, B, M>
   /** Time; the machine's by default. A `FakeClock` makes it virtual. What is due at once never waits for the clock to be moved. */

@@ -54,6 +54,8 @@ export class ClusterCounts {
   /** By what the attempt before ended with: a status or the code of an error. */
   readonly retries = new Map<string, number>()
   ejections = 0
+  /** Health checks by what they found. */
+  readonly checks = new Map<string, number>()
   readonly #cluster: string
   readonly #hosts = new Map<string, Map<number, Map<string, RequestCounts>>>()
 

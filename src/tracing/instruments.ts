@@ -25,6 +25,7 @@ const definitions = {
   attempts: { sort: 'counter', name: 'enmesh.attempts', unit: '{attempt}', description: 'Attempts that ended, by what they say of their endpoint.' },
   retries: { sort: 'counter', name: 'enmesh.retries', unit: '{retry}', description: 'Retries made, by what the attempt before ended with.' },
   ejections: { sort: 'counter', name: 'enmesh.ejections', unit: '{ejection}', description: 'Times that outlier detection took an endpoint out.' },
+  checks: { sort: 'counter', name: 'enmesh.health_checks', unit: '{check}', description: 'Health checks that ended, by what they found.' },
   budget: { sort: 'level', name: 'enmesh.budget.balance', unit: '{retry}', description: 'Retries that the budget would allow now.' },
   breaker: { sort: 'level', name: 'enmesh.breaker.status', unit: '1', description: '1 for the state that the breaker is in, 0 for the others.' },
   endpoints: { sort: 'level', name: 'enmesh.endpoints', unit: '{endpoint}', description: 'Endpoints that the registry lists, by their state.' },

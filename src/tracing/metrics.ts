@@ -18,6 +18,8 @@ export interface ClusterFigures {
   /** State of its breaker; absent where it is switched off. */
   readonly breaker?: 'closed' | 'open' | 'half-open' | undefined
   readonly endpoints: readonly Pick<Endpoint, 'state'>[]
+  /** Whether it has health checks. */
+  readonly checked: boolean
   /** Milliseconds since its registry's last answer; absent before the first, and for a list that is written down. */
   readonly age?: number | undefined
   /** Its open connections. */
@@ -86,9 +88,15 @@ export class MeshMetrics implements Observed {
     const unsubscribe = this.#channels.on('endpoint-ejected', (detail) => {
       this.counters.of((detail as MeshEvents['endpoint-ejected']).cluster).ejections++
     })
+    const unsubscribeChecks = this.#channels.on('endpoint-checked', (detail) => {
+      const { cluster, result } = detail as MeshEvents['endpoint-checked']
+      const { checks } = this.counters.of(cluster)
+      checks.set(result, (checks.get(result) ?? 0) + 1)
+    })
     const stop = observe(this)
     return () => {
       unsubscribe()
+      unsubscribeChecks()
       stop()
     }
   }
@@ -145,22 +153,23 @@ const tellConnections = (tell: Tell, cluster: ClusterFigures): void => {
   }
 }
 
-const tellCounts = (tell: Tell, cluster: string, { attempts, retries, ejections }: ClusterCounts): void => {
+const tellCounts = (tell: Tell, cluster: string, { attempts, retries, ejections, checks }: ClusterCounts): void => {
   for (const [said, count] of Object.entries(attempts)) {
     tell('attempts', count, { 'enmesh.cluster': cluster, 'enmesh.attempt.verdict': said })
   }
   for (const [reason, count] of retries) tell('retries', count, { 'enmesh.cluster': cluster, 'enmesh.retry.reason': reason })
   tell('ejections', ejections, { 'enmesh.cluster': cluster })
+  for (const [result, count] of checks) tell('checks', count, { 'enmesh.cluster': cluster, 'enmesh.check.result': result })
 }
 
-const tellState = (tell: Tell, { name, budget, breaker, endpoints, age }: ClusterFigures): void => {
+const tellState = (tell: Tell, { name, budget, breaker, endpoints, checked, age }: ClusterFigures): void => {
   tell('budget', budget, { 'enmesh.cluster': name })
   if (breaker) {
     for (const state of ['closed', 'open', 'half-open']) {
       tell('breaker', state === breaker ? 1 : 0, { 'enmesh.cluster': name, 'enmesh.breaker.state': state })
     }
   }
-  for (const state of ['available', 'ejected', 'probation']) {
+  for (const state of ['available', 'ejected', 'probation', ...checked ? ['unchecked', 'unhealthy'] : []]) {
     const count = endpoints.filter((endpoint) => endpoint.state === state).length
     tell('endpoints', count, { 'enmesh.cluster': name, 'enmesh.endpoint.state': state })
   }

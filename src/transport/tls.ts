@@ -226,41 +226,64 @@ const byDefault = tlsOptions.parse({})
 /** The options in effect where TLS is spoken. */
 export const optionsOf = (config: TlsConfig): TlsOptions => typeof config === 'object' ? config : byDefault
 
-/** What a connection over TLS is made with. */
-export interface TlsDialling {
+/** How TLS is spoken on a connection. */
+export interface Securing {
   readonly config: TlsConfig
   readonly context: SecureContext | undefined
+  /** The name that the endpoint's certificate must carry. */
   readonly servername: string
+}
+
+/** Where a connection over TLS goes to. */
+export interface TlsAddress {
+  /** Name or address, IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+  /** Of an earlier connection, to go on with. */
+  readonly session?: Buffer | undefined
+}
+
+/**
+ * Begins a connection over TLS, which Node verifies. Beyond undici's own connector it checks the configured name whatever the `host`
+ * header says, takes IP addresses for names, offers the configured protocols, and keeps what explains a failure.
+ */
+export const dialTls = ({ config, context, servername }: Securing, { host, port, session }: TlsAddress): {
+  readonly socket: TLSSocket, readonly handshake: Handshake
+} => {
+  const options = optionsOf(config)
+  const wanted = servername.replace(/^\[(.*)\]$/, '$1')
+  const handshake: Handshake = { servername: wanted, options, certificate: undefined, own: undefined, unanswered: false }
+  const how: ConnectionOptions & { readonly highWaterMark: number } = {
+    host,
+    port,
+    ALPNProtocols: options.alpn,
+    rejectUnauthorized: options.verify,
+    checkServerIdentity: (_, certificate) => checkServerIdentity(wanted, certificate),
+    highWaterMark: 16_384,
+    ...(isIP(wanted) === 0 && { servername: wanted }),   // RFC 6066, section 3: no addresses in SNI
+    ...(context && { secureContext: context }),
+    ...(session && { session }),
+  }
+  const socket = connect(how)
+  if (options.cert !== undefined) handshake.own = socket.getX509Certificate()
+  watch(socket, handshake)
+  return { socket, handshake }
+}
+
+/** What a connection over TLS is made with. */
+export interface TlsDialling extends Securing {
   /** Milliseconds until the handshake must be over. */
   readonly timeout: number
   /** Hears of each handshake as it begins. */
   readonly onHandshake: (handshake: Handshake) => void
 }
 
-/**
- * Dials as undici's own connector does, and Node verifies the endpoint. Beyond that one it checks the configured name whatever the `host`
- * header says, takes IP addresses for names, offers the configured protocols, and keeps what explains a failure.
- */
-export const tlsConnector = ({ config, context, servername, timeout, onHandshake }: TlsDialling): buildConnector.connector => {
-  const options = optionsOf(config)
-  const wanted = servername.replace(/^\[(.*)\]$/, '$1')
+/** Dials as undici's own connector does, with TLS as `dialTls` speaks it. */
+export const tlsConnector = ({ timeout, onHandshake, ...securing }: TlsDialling): buildConnector.connector => {
   let session: Buffer | undefined
   return ({ hostname, port }, callback) => {
-    const handshake: Handshake = { servername: wanted, options, certificate: undefined, own: undefined, unanswered: false }
+    const { socket, handshake } = dialTls(securing, { host: hostname, port: Number(port || 443), session })
     onHandshake(handshake)
-    const how: ConnectionOptions & { readonly highWaterMark: number } = {
-      host: hostname,
-      port: Number(port || 443),
-      ALPNProtocols: options.alpn,
-      rejectUnauthorized: options.verify,
-      checkServerIdentity: (_, certificate) => checkServerIdentity(wanted, certificate),
-      highWaterMark: 16_384,
-      ...(isIP(wanted) === 0 && { servername: wanted }),   // RFC 6066, section 3: no addresses in SNI
-      ...(context && { secureContext: context }),
-      ...(session && { session }),
-    }
-    const socket = connect(how)
-    if (options.cert !== undefined) handshake.own = socket.getX509Certificate()
     socket.setKeepAlive(true, 60_000).setNoDelay(true)
     const cancelTimeout = util.setupConnectTimeout(new WeakRef(socket), { timeout, hostname, port })
     let tell: buildConnector.Callback | undefined = callback
@@ -270,14 +293,14 @@ export const tlsConnector = ({ config, context, servername, timeout, onHandshake
       tell = undefined
       told?.(...result)
     }
-    watch(socket, handshake, (latest) => { session = latest })
+    socket.on('session', (latest: Buffer) => { session = latest })
     socket.once('secureConnect', () => settle(null, socket))
     socket.on('error', (error: Error) => settle(error, null))
   }
 }
 
 /** Notes what a handshake shows while it can be seen: a socket that failed tells nothing any more. */
-const watch = (socket: TLSSocket, handshake: Handshake, onSession: (session: Buffer) => void): void => {
+const watch = (socket: TLSSocket, handshake: Handshake): void => {
   // Before Node verifies. The older method on purpose: after the newer one, `getPeerX509Certificate`, Node sees no name in the certificate.
   socket.prependOnceListener('secure', () => { handshake.certificate = socket.getPeerCertificate(true) })
   socket.once('secureConnect', () => {
@@ -285,8 +308,5 @@ const watch = (socket: TLSSocket, handshake: Handshake, onSession: (session: Buf
     handshake.unanswered = socket.getProtocol() === 'TLSv1.3' && socket.getSharedSigalgs().length > 0
   })
   // Its tickets tell that the endpoint, too, is content with the handshake.
-  socket.on('session', (latest: Buffer) => {
-    handshake.unanswered = false
-    onSession(latest)
-  })
+  socket.on('session', () => { handshake.unanswered = false })
 }

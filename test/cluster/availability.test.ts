@@ -23,7 +23,7 @@ test('panic starts below half by default', () => {
 
 test('ejected endpoints and those on probation are left out', () => {
   const endpoints = endpointsIn('available', 'ejected', 'available', 'probation')
-  assert.deepEqual(available(endpoints, 50), { endpoints: [endpoints[0], endpoints[2]], panic: false })
+  assert.deepEqual(available(endpoints, 50), { endpoints: [endpoints[0], endpoints[2]], panic: false, unchecked: false })
 })
 
 test('exactly the threshold is no panic, below it all are used', () => {
@@ -44,7 +44,26 @@ test('a threshold of 100 panics at the first ejection, one of 0 never', () => {
 test('retired endpoints are never used and count for nothing', () => {
   assert.deepEqual(chosen(['available', 'ejected', 'retired', 'retired']), [1, false])
   const endpoints = endpointsIn('ejected', 'retired')
-  assert.deepEqual(available(endpoints, 50), { endpoints: [endpoints[0]], panic: true })
+  assert.deepEqual(available(endpoints, 50), { endpoints: [endpoints[0]], panic: true, unchecked: false })
+})
+
+test('unhealthy endpoints are left out, and count against panic', () => {
+  assert.deepEqual(chosen(['available', 'unhealthy']), [1, false])
+  assert.deepEqual(chosen(['available', 'unhealthy', 'unhealthy']), [3, true])
+})
+
+test('endpoints that were not checked yet are used only while too few others are available, and before panic begins', () => {
+  const used = (states: EndpointState[], threshold = 50): string => {
+    const { endpoints, panic, unchecked } = available(endpointsIn(...states), threshold)
+    return `${endpoints.map(({ state }) => state).join(' ')}${unchecked ? ' (some unchecked)' : ''}${panic ? ' (panic)' : ''}`
+  }
+  assert.equal(used(['available', 'unchecked']), 'available')
+  assert.equal(used(['available', 'unchecked', 'unchecked']), 'available unchecked unchecked (some unchecked)')
+  assert.equal(used(['unchecked', 'unchecked']), 'unchecked unchecked (some unchecked)')
+  assert.equal(used(['unhealthy', 'unchecked']), 'unchecked (some unchecked)')
+  assert.equal(used(['unhealthy', 'unhealthy', 'unchecked']), 'unhealthy unhealthy unchecked (some unchecked) (panic)')
+  assert.equal(used(['unhealthy', 'unchecked'], 0), 'unchecked (some unchecked)', 'no call fails for lack of a first verdict')
+  assert.equal(used(['unhealthy', 'available', 'unchecked'], 0), 'available')
 })
 
 test('no endpoints at all are no panic', () => {

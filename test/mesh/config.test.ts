@@ -389,6 +389,7 @@ const clusterDefaults = {
   pending: 1_024,
   breaker: { calls: 20, failures: 50, window: 10_000, open: 5_000 },
   outlier: { failures: 5, ejection: 10_000, maxEjection: 300_000, maxEjected: 50 },
+  healthCheck: false,
   panic: 50,
   slowStart: 0,
   budget: { percent: 20, perSecond: 10, window: 10_000 },

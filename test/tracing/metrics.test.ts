@@ -49,10 +49,13 @@ test('every instrument has the name, the unit, the kind and the attributes that 
   const upstream = scriptedUpstream([{ status: 503 }, {}])
   const mesh = createMesh({
     services: { 'a.local': { cluster: 'a', retry: { backoff: { base: 0 } } } },
-    clusters: { a: { registry: { type: 'fake' } } },
-  }, { runtime, transport: upstream.send, registries: registries.with(fake.kind) })
+    clusters: { a: { registry: { type: 'fake' }, healthCheck: { protocol: 'tcp' } } },
+  }, {
+    runtime, transport: upstream.send, registries: registries.with(fake.kind), probe: async () => ({ result: 'passed', found: 'it' }),
+  })
   t.after(() => mesh.close())
   fake.push('10.0.0.1:1', '10.0.0.2:1')
+  await runtime.clock.advance(100)
   const answer = mesh.fetch('http://a.local/')
   while (upstream.attempts.length < 2) await runtime.clock.advance(1)
   await (await answer).text()
@@ -62,7 +65,7 @@ test('every instrument has the name, the unit, the kind and the attributes that 
     found.set(name, { unit, kind, scope, attributes: new Set([...known, ...Object.keys(attributes)]) })
   }
   const guide = tableOfGuide()
-  assert.equal(guide.size, 10)
+  assert.equal(guide.size, 11)
   assert.deepEqual(found, guide)
 })
 
@@ -191,6 +194,24 @@ test('ejections are counted, and endpoints by their state', async (t) => {
   assert.deepEqual(await by('enmesh.endpoints', 'enmesh.endpoint.state'), { available: 1, ejected: 1, probation: 0 })
   await clock.advance(10_000)
   assert.deepEqual(await by('enmesh.endpoints', 'enmesh.endpoint.state'), { available: 1, ejected: 0, probation: 1 })
+})
+
+test('health checks are counted by what they found, and endpoints by the states that they bring', async (t) => {
+  const { by } = collecting(t)
+  const found = { 'well:1': 'passed', 'ill:1': 'failed', 'gone:1': 'unanswered' } as const
+  const { mesh, clock } = meshFor(t, {
+    services: { 'a.local': { cluster: 'a' } },
+    clusters: { a: { ...listing(...Object.keys(found)), healthCheck: { protocol: 'http', interval: '1m' } } },
+  }, {}, { probe: async ({ address }) => ({ result: found[address as keyof typeof found], found: 'so' }) })
+  await settle()
+  const state = (counts: object) => ({ available: 0, ejected: 0, probation: 0, unchecked: 0, unhealthy: 0, ...counts })
+  assert.deepEqual(await by('enmesh.endpoints', 'enmesh.endpoint.state'), state({ unchecked: 3 }))
+  assert.deepEqual(await by('enmesh.health_checks', 'enmesh.check.result'), {})
+  await clock.advance(150)
+  assert.deepEqual(await by('enmesh.endpoints', 'enmesh.endpoint.state'), state({ available: 1, unhealthy: 2 }))
+  assert.deepEqual(await by('enmesh.health_checks', 'enmesh.check.result', { 'enmesh.cluster': 'a' }), { passed: 1, failed: 1, unanswered: 1 })
+  await mesh.close()
+  assert.deepEqual(await by('enmesh.health_checks', 'enmesh.check.result'), { passed: 1, failed: 1, unanswered: 1 })
 })
 
 test('of the states of a breaker the present one is 1', async (t) => {
