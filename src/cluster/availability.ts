@@ -23,7 +23,7 @@ export interface Availability {
  * Retired endpoints are never among them. Endpoints on probation get their one request from `Probation`, not from here.
  */
 export const available = (endpoints: readonly Endpoint[], panicThreshold: number): Availability => {
-  if (endpoints.every(({ state }) => state === 'available')) return { endpoints, panic: false }
+  if (endpoints.every(({ state }) => state === 'available')) return { endpoints, panic: false, unchecked: false }
   const present = endpoints.filter((endpoint) => endpoint.state !== 'retired')
   const enough = (some: readonly Endpoint[]): boolean => some.length * 100 >= panicThreshold * present.length
   const ready = present.filter((endpoint) => endpoint.state === 'available')
