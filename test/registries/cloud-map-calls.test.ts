@@ -185,7 +185,8 @@ describe('what cloud-map asks for', () => {
     const clients = processes.flatMap((process) => process.clients)
     const counted = () => [clients.reduce((sum, { revisions }) => sum + revisions, 0), clients.reduce((sum, { lists }) => sum + lists, 0)] as const
     assert.equal(clients.length, 4)
-    const [before, minutes] = [counted(), 10]
+    // Five refreshes, each with the first look at the revision that comes after a minute.
+    const [before, minutes] = [counted(), 5.5]
     for (const process of processes) await process.clock.advance(minutes * 60_000)
     const [revisions, lists] = counted().map((count, at) => Math.round((count - before[at]!) / minutes))
     for (const watch of watches) watch.close()
