@@ -178,7 +178,7 @@ describe('cloud-map', () => {
     await watching.set()
     server.put(service, 'b', { AWS_INSTANCE_IPV4: '10.0.0.2', AWS_INSTANCE_PORT: '99999' })
     assert.deepEqual(await look(), ['10.0.0.1:8080'])
-    server.put(service, 'a', { AWS_INSTANCE_IPV4: 'http://10.0.0.1/', AWS_INSTANCE_PORT: '8080' })
+    server.put(service, 'a', { AWS_INSTANCE_IPV4: 'a.elsewhere', AWS_INSTANCE_IPV6: '10.0.0.1', AWS_INSTANCE_PORT: '8080' })
     await watching.clock.advance(interval * 1.1)
     assert.match((await watching.failure()).message, /^Cloud Map's service 'pricing' in 'shop\.local' lists 2 and none has a host and a port/)
   })
@@ -279,7 +279,7 @@ describe('cloud-map', () => {
     })
   }
 
-  test('gives up on an answer that does not come, and on one that nobody waits for', async (t) => {
+  test('gives up on an answer that does not come', async (t) => {
     const { server, watching } = await started(t, { timeout: '2s' })
     await watching.set()
     server.server.trouble = () => {}
@@ -290,10 +290,25 @@ describe('cloud-map', () => {
     await watching.clock.advance(2_000)
     assert.match((await watching.failure()).message, /did not answer within 2000 ms$/)
     await asked.over
-    watching.wake()
-    const again = await server.server.asked.take()
-    watching.close()
-    await again.over
+  })
+
+  test('hangs up when nobody waits for an answer any more, and leaves alone what others wait for', async (t) => {
+    const { server } = await served(t)
+    server.put(server.addService('shop.local', 'order'), 'o', at('10.0.1.1'))
+    const runtime = fakeRuntime()
+    const [pricing, order] = ['pricing', 'order'].map((service) => new Watching(() => asking(server, { service })(runtime)))
+    t.after(() => order!.close())
+    await Promise.all([pricing!.set(), order!.set()])
+    for (let at = 0; at < 2; at++) await server.server.asked.take()
+    server.server.trouble = () => {}
+    await settle()
+    pricing!.wake()
+    const one = await server.server.asked.take()
+    order!.wake()
+    const other = await server.server.asked.take()
+    pricing!.close()
+    await one.over
+    assert.equal(other.response.destroyed, false)
   })
 
   test('reads its credentials for each call, and shows them nowhere', async (t) => {
