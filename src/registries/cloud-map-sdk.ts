@@ -33,7 +33,10 @@ const load = async () => {
   }
 }
 
-/** Loads the SDK and makes a client, which asks once for each call. Rejects with an `Error` that says how to install the SDK where it is missing. */
+/**
+ * Loads the SDK and makes a client, which asks once for each call. Rejects with an `Error` that says how to install the SDK where it is missing.
+ * @internal So that the declarations do without the SDK, as its users may.
+ */
 export const connect = async ({ region, endpoint, credentials }: AwsAccess) => {
   const sdk = await load()
   const client = new sdk.ServiceDiscoveryClient({
@@ -46,7 +49,10 @@ export const connect = async ({ region, endpoint, credentials }: AwsAccess) => {
   return { sdk, client }
 }
 
-/** A client with the SDK that it is of. */
+/**
+ * A client with the SDK that it is of.
+ * @internal
+ */
 export type Connected = Awaited<ReturnType<typeof connect>>
 
 const readCredentials = async ({ accessKeyId, secretAccessKey, sessionToken }: z.output<typeof awsCredentials>) => ({
