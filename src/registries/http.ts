@@ -4,7 +4,7 @@ import { secret, textOf } from '../config/secret.ts'
 import type { Cancel, Clock } from '../runtime/clock.ts'
 
 /** Longest answer, or line of a stream, that is read, in bytes: far above what a registry says of one service. */
-const longestAnswer = 64 * 1024 * 1024
+export const longestAnswer = 64 * 1024 * 1024
 const longestQuote = 200
 
 /** A server of a registry as a user writes it: an http or https URL with nothing but host, port and a path in front of all others. */
@@ -125,11 +125,15 @@ export const placeOf = ({ url }: Pick<Question, 'url'>): string => {
 }
 
 /** Takes an answer for what it should be. Throws an `Error` that says where it is not. */
-export const shaped = <Shape extends z.ZodType>(shape: Shape, value: unknown, question: Pick<Question, 'url'>): z.output<Shape> => {
+export const shaped = <Shape extends z.ZodType>(shape: Shape, value: unknown, question: Pick<Question, 'url'>): z.output<Shape> =>
+  shapedAt(shape, value, placeOf(question))
+
+/** The same for an answer that was got in another way, from a place in words. */
+export const shapedAt = <Shape extends z.ZodType>(shape: Shape, value: unknown, place: string): z.output<Shape> => {
   const { success, data, error } = shape.safeParse(value)
   if (success) return data
   const [{ path, message } = { path: [], message: '' }] = error.issues
-  throw new Error(`${placeOf(question)} answered something unexpected${path.length > 0 ? ` at ${path.map(String).join('.')}` : ''}: ${message}`)
+  throw new Error(`${place} answered something unexpected${path.length > 0 ? ` at ${path.map(String).join('.')}` : ''}: ${message}`)
 }
 
 const parseJson = (text: string, question: Question): unknown => {

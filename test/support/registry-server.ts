@@ -30,6 +30,8 @@ export class RegistryServer {
 
   private constructor(server: ReturnType<typeof createServer>, secure: boolean) {
     this.#server = server
+    // A connection that is kept is its asker's to close.
+    server.keepAliveTimeout = 0
     server.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))
