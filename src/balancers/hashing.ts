@@ -20,6 +20,10 @@ export const hashingConfig = z.strictObject({
 /** The place of the endpoint to which a point in 32 bits belongs. */
 export type Lookup = (point: number) => number
 
+/** The places of endpoints in the order of their ids, which is the same for all clients, however their registries list them. */
+export const byId = (endpoints: readonly Endpoint[]): Uint32Array =>
+  Uint32Array.from(endpoints.keys()).sort((one, other) => endpoints[one]!.id < endpoints[other]!.id ? -1 : 1)
+
 /** How often a key is hashed again to find another endpoint, before all are gone through. */
 const jumps = 16
 

@@ -3,7 +3,7 @@ import { kind } from '../core/family.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { hashOf } from '../core/hash.ts'
 import type { Balancer } from './balancer.ts'
-import { hashing, hashingConfig, type Lookup } from './hashing.ts'
+import { byId, hashing, hashingConfig, type Lookup } from './hashing.ts'
 import { Schedule } from './schedule.ts'
 
 const isPrime = (number: number): boolean => {
@@ -32,7 +32,7 @@ export const maglev = kind('maglev', z.strictObject({
  */
 const table = (endpoints: readonly Endpoint[], tableSize: number): Lookup => {
   const size = endpoints.length <= tableSize ? tableSize : primeFrom(2 * endpoints.length)
-  const order = Uint32Array.from(endpoints.keys()).sort((one, other) => endpoints[one]!.id < endpoints[other]!.id ? -1 : 1)
+  const order = byId(endpoints)
   const next = Uint32Array.from(order, (place) => hashOf(endpoints[place]!.id) % size)
   const step = Uint32Array.from(order, (place) => hashOf(endpoints[place]!.id, 1) % (size - 1) + 1)
   const slots = new Int32Array(size).fill(-1)
