@@ -122,7 +122,7 @@ describe('zones', () => {
 
 describe('subsets', () => {
   test('a request that no endpoint is for is refused, and the error says by whom', async (t) => {
-    const { mesh } = over(t, { type: 'subset', match: { version: { header: 'x-version' } }, fallback: 'none' }, hosts(3, { version: '1' }))
+    const { mesh } = over(t, { type: 'subset', metadata: { version: { header: 'x-version' } }, fallback: 'none' }, hosts(3, { version: '1' }))
     await mesh.ready()
     const error = await mesh.fetch('http://s.local/', { headers: { 'x-version': '2' } }).then(() => undefined, (one: unknown) => one)
     assert.ok(error instanceof MeshError)
@@ -153,7 +153,7 @@ describe('balancers that hold others', () => {
       [{ type: 'ring-hash', key: [{ heder: 'b' }] }, 'clusters.s.balancer.key[0].heder', /did you mean 'header'/],
       [{ type: 'zone-aware' }, 'clusters.s.balancer.zone', /is missing/],
       [{ type: 'zone-aware', zone: 'a', callers: { b: 1 } }, 'clusters.s.balancer.callers', /must count the callers of the own zone/],
-      [{ type: 'subset', match: { v: '1' }, fallback: 'al' }, 'clusters.s.balancer.fallback', /must be 'any', 'none', or metadata/],
+      [{ type: 'subset', metadata: { v: '1' }, fallback: 'al' }, 'clusters.s.balancer.fallback', /must be 'any', 'none', or metadata/],
     ] as const) {
       assert.throws(() => createMesh(holding(balancer)), (error) => {
         assert.ok(error instanceof MeshConfigError)
