@@ -31,7 +31,7 @@ export const subset = combinator('subset', (member) => z.strictObject({
     const values = readers.map((read) => read(request))
     return values.includes(undefined) ? undefined : nameOf(values)
   }
-  const described = ({ metadata }: Endpoint): string => names.map((name) => `${name} '${metadata[name]}'`).join(' and ')
+  const described = ({ metadata }: Endpoint): string => names.map((name) => `${name} '${metadata[name]!}'`).join(' and ')
   const subsetOf = ({ metadata }: Endpoint): string | undefined => {
     const values = names.map((name) => metadata[name])
     return values.includes(undefined) ? undefined : nameOf(values)

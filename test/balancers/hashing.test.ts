@@ -36,7 +36,7 @@ const tally = (picked: readonly Endpoint[], endpoints: readonly Endpoint[]): num
 }
 
 /** Part of the keys that moved. */
-const moved = (before: readonly Endpoint[], after: readonly Endpoint[], counts = (_was: Endpoint) => true): number =>
+const moved = (before: readonly Endpoint[], after: readonly Endpoint[], counts: (was: Endpoint) => boolean = () => true): number =>
   before.filter((was, index) => counts(was) && was !== after[index]).length / before.length
 
 for (const type of types) {
