@@ -204,7 +204,7 @@ describe('the ring', () => {
     const endpoints = fakeEndpoints(5)
     const points = endpoints.map((endpoint) => ({ endpoint, at: hashAgain(hashOf(endpoint.id), 0) })).sort((one, other) => one.at - other.at)
     const expected = keys.map((key) => (points.find(({ at }) => at >= hashOf(key)) ?? points[0]!).endpoint)
-    assert.deepEqual(places(make('ring-hash', { points: 1 }), endpoints), expected)
+    assert.equal(places(make('ring-hash', { points: 1 }), endpoints).findIndex((endpoint, index) => endpoint !== expected[index]), -1)
     assert.ok(keys.some((key) => hashOf(key) > points.at(-1)!.at))
   })
 

@@ -54,6 +54,7 @@ describe('subset', () => {
       assert.deepEqual(who(make(byVersion), headers), [1, 2, 3, 4, 5])
       assert.deepEqual(who(make({ ...byVersion, fallback: 'none' }), headers), [])
       assert.deepEqual(who(make({ ...byVersion, fallback: { stage: 'live' } }), headers), [1, 2, 3])
+      assert.deepEqual(who(make({ ...byVersion, fallback: { stage: 'live', version: '2' } }), headers), [3])
       assert.deepEqual(who(make({ ...byVersion, fallback: { stage: 'gone' } }), headers), [])
     }
   })
