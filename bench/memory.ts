@@ -108,12 +108,15 @@ const comparing = (): number => {
   })).median
 }
 
+/** What kinds need beside their type. */
+const needed: Readonly<Record<string, object>> = { 'zone-aware': { zone: 'a' }, 'subset': { metadata: { version: '1' } } }
+
 /** A first set, the same with one other endpoint, and ten sets, each of which takes the place of the one before, none of its endpoints staying. */
 const replacing = async (balancer: string): Promise<Replacing> => {
   const fake = new FakeRegistry()
   const mesh = createMesh({
     services: { 'large.local': { cluster: 'large' } },
-    clusters: { large: { registry: { type: 'fake' }, balancer: { type: balancer as 'random' } } },
+    clusters: { large: { registry: { type: 'fake' }, balancer: { type: balancer as 'random', ...needed[balancer] } } },
   }, { registries: registries.with(fake.kind) })
   const first = addresses(largest, 0)
   const arrival = await longestTurn(() => fake.push(...first))

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { Balancer, Picker } from '../balancers/balancer.ts'
 import type { Attempt, Call } from '../core/call.ts'
-import type { Endpoint, Load } from '../core/endpoint.ts'
+import type { Endpoint, EndpointSpec, Load } from '../core/endpoint.ts'
 import { publish } from '../core/events.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
@@ -62,6 +62,8 @@ export class Cluster {
   #parts: ClusterParts | undefined
   #endpoints: readonly Endpoint[] = []
   #pick: Picker = () => undefined
+  /** How many endpoints the picker has to choose from. */
+  #offered = 0
   #panic = false
   /** Whether endpoints are used that were not checked yet. */
   #hopeful = false
@@ -200,7 +202,7 @@ export class Cluster {
   }
 
   #replace(specs: Parameters<typeof membership>[1]): void {
-    for (const { ip } of specs) if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
+    for (const spec of specs) refuseOddities(spec)
     const { endpoints, added, removed } = membership(this.#endpoints, specs)
     // Whatever a registry says is dialled, so it must be an address and nothing else; refusing it counts as the registry's failure.
     for (const { address } of added) parseEndpointAddress(address)
@@ -248,7 +250,8 @@ export class Cluster {
   changed(): void {
     const { balancer, config } = this.parts
     const { endpoints, panic, unchecked } = available(this.#endpoints, config.panic)
-    this.#pick = balancer(endpoints)
+    this.#pick = balancer(endpoints, this.#endpoints)
+    this.#offered = endpoints.length
     this.#hopeful = unchecked
     if (panic !== this.#panic) {
       this.#panic = panic
@@ -301,6 +304,10 @@ export class Cluster {
   }
 
   #empty(call: Call): Error {
+    if (this.#offered > 0) {
+      return call.error('ENMESH_NO_ENDPOINT', `${call}: none of the ${this.#offered} endpoints of cluster '${this.name}' that may be picked is for this request, ` +
+        `says its balancer (${this.parts.config.balancer.type}). Check what it goes by, and its fallback.`)
+    }
     const last = this.#following?.status().lastError
     if (this.#endpoints.length > 0) {
       return call.error('ENMESH_NO_ENDPOINT', `${call}: of the endpoints of cluster '${this.name}' none is available (${this.#census()}). ` +
@@ -320,6 +327,11 @@ export class Cluster {
 
   /** In words: whether and why an endpoint may be picked. */
   explain(endpoint: Endpoint): string {
+    const part = this.#pick.explain?.(endpoint)
+    return part === undefined ? this.#explainState(endpoint) : `${this.#explainState(endpoint)}; ${part}`
+  }
+
+  #explainState(endpoint: Endpoint): string {
     const state = this.#stateOf(endpoint)
     if (this.#panic && endpoint.state !== 'available') return `${state}; used all the same, since too few are available (panic)`
     if (this.#hopeful && endpoint.state === 'unchecked') return `${state}; used all the same, since too few others are available`
@@ -407,6 +419,14 @@ export interface ClusterStatus {
   readonly endpoints: readonly EndpointStatus[]
   /** The effective configuration, every default written out; keys and passphrases are left out. */
   readonly config: ClusterConfig
+}
+
+/** A balancer divides by weights and adds them up: one of nothing, or beyond counting, would leave it without an answer. */
+const refuseOddities = ({ address, ip, weight }: EndpointSpec): void => {
+  if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
+  if (weight !== undefined && !(weight > 0 && weight <= 1_000_000)) {
+    throw new TypeError(`endpoint '${address}' has the weight ${weight}: a weight is above 0 and at most 1000000`)
+  }
 }
 
 const sameDialling = (a: ClusterConfig, b: ClusterConfig): boolean =>
