@@ -1,0 +1,99 @@
+import { isDeepStrictEqual } from 'node:util'
+import { normalPath } from '../matchers/path.ts'
+import { conditionsOf, type Conditions, type PathCondition } from './conditions.ts'
+import { faultAt, type Defined, type Definitions } from './definitions.ts'
+import type { HeaderMatch } from './document/match.ts'
+import type { Route } from './document.ts'
+import type { BodyPath, Fault } from './found.ts'
+
+/** The member of a route's spec that says what it does, and the route in it. */
+export const kindOf = ({ spec }: Route) => {
+  for (const kind of ['httpRoute', 'http2Route', 'grpcRoute', 'tcpRoute'] as const) {
+    const route = spec[kind]
+    if (route) return { kind, route }
+  }
+  throw new TypeError('a route whose shape is right is of one kind')
+}
+
+/** Routes that no request can ever reach, because of what they ask for, or because of one that comes before. */
+export const neverMatching = (definitions: Definitions): readonly Fault[] => {
+  const routes = definitions.all('route')
+  return routes.flatMap((route) => {
+    const impossible = impossibilities(route)
+    return impossible.length > 0 ? impossible : shadows(route, routes)
+  })
+}
+
+const never = (message: string): string => `can never match: ${message}`
+
+const impossibilities = ({ found, body }: Defined<'route'>): readonly Fault[] => {
+  const { kind } = kindOf(body)
+  const at = (path: BodyPath, message: string): Fault => faultAt('warning', found, ['spec', kind, 'match', ...path], never(message))
+  const { path, headers } = conditionsOf(body)
+  return [
+    ...(path && kind !== 'grpcRoute' ? unnormal(path).map((message) => at('prefix' in path ? ['prefix'] : ['path', 'exact'], message)) : []),
+    ...contradictions(headers).map((name) => at([kind === 'grpcRoute' ? 'metadata' : 'headers'], `no '${name}' meets all that is asked of it`)),
+  ]
+}
+
+const unnormal = (path: PathCondition): readonly string[] => {
+  if ('regex' in path) return []
+  const written = 'prefix' in path ? path.prefix : path.exact
+  if (/[?#]/.test(written)) return ["a path has neither '?' nor '#': match the query by `queryParameters`"]
+  const normal = normalPath(written)
+  return normal === written ? [] : [`paths are compared in their normal form; write '${normal}'`]
+}
+
+const isAbsence = ({ invert, match }: HeaderMatch): boolean => invert === true && match === undefined
+
+/** Names of headers of which things are asked that exclude one another. */
+const contradictions = (headers: readonly HeaderMatch[]): readonly string[] => {
+  const names = [...new Set(headers.map(({ name }) => name.toLowerCase()))]
+  return names.filter((name) => {
+    const asked = headers.filter((header) => header.name.toLowerCase() === name)
+    const values = new Set(asked.filter(({ invert }) => invert !== true).map(({ match }) => match?.exact).filter((value) => value !== undefined))
+    return values.size > 1 || (asked.some(isAbsence) && !asked.every(isAbsence))
+  })
+}
+
+const last = 1_001
+
+const shadows = (route: Defined<'route'>, all: readonly Defined<'route'>[]): readonly Fault[] => {
+  const { kind } = kindOf(route.body)
+  const own = conditionsOf(route.body)
+  const place = route.body.spec.priority ?? last
+  const index = all.indexOf(route)
+  const before = all.find(({ body }, other) => {
+    if (other === index || body.meshName !== route.body.meshName || body.virtualRouterName !== route.body.virtualRouterName) return false
+    if (kindOf(body).kind !== kind) return false
+    const theirs = body.spec.priority ?? last
+    const conditions = conditionsOf(body)
+    if (theirs < place) return covers(conditions, own)
+    return theirs === place && other < index && covers(conditions, own) && covers(own, conditions)
+  })
+  if (!before) return []
+  return [faultAt('warning', route.found, ['spec'], never(`route '${before.body.routeName}' comes first and takes every request that this one is for`))]
+}
+
+/** Whether every request that meets the second conditions meets the first. */
+export const covers = (wide: Conditions, narrow: Conditions): boolean =>
+  coversPath(wide.path, narrow.path)
+  && (['method', 'scheme', 'port'] as const).every((field) => wide[field] === undefined || wide[field] === narrow[field])
+  && wide.headers.every((header) => narrow.headers.some((other) => impliesHeader(other, header)))
+  && wide.query.every(({ name, exact }) => narrow.query.some((other) => other.name === name && (exact === undefined || other.exact === exact)))
+
+const coversPath = (wide: PathCondition | undefined, narrow: PathCondition | undefined): boolean => {
+  if (wide === undefined || ('prefix' in wide && wide.prefix === '/')) return true
+  if (narrow === undefined) return false
+  if (!('prefix' in wide)) return isDeepStrictEqual(wide, narrow)
+  if ('prefix' in narrow) return narrow.prefix.startsWith(wide.prefix)
+  return 'exact' in narrow && narrow.exact.startsWith(wide.prefix)
+}
+
+const settled = ({ name, invert, match }: HeaderMatch) => ({ name: name.toLowerCase(), invert: invert === true, match })
+
+const impliesHeader = (narrow: HeaderMatch, wide: HeaderMatch): boolean => {
+  if (isDeepStrictEqual(settled(narrow), settled(wide))) return true
+  // A value that is compared has to be there, also where the comparison is turned round.
+  return narrow.name.toLowerCase() === wide.name.toLowerCase() && wide.match === undefined && wide.invert !== true && narrow.match !== undefined
+}
