@@ -57,7 +57,7 @@ const scene = (count: number, input: z.input<typeof outlierConfig> = {}, slowSta
 }
 
 test('has the defaults of Envoy and refuses what makes no sense', () => {
-  assert.deepEqual(outlierConfig.parse({}), { failures: 5, ejection: 10_000, maxEjection: 300_000, maxEjected: 50 })
+  assert.deepEqual(outlierConfig.parse({}), { failures: 5, ejection: 10_000, maxEjection: 300_000, maxEjected: 50, minEjected: 0 })
   for (const input of [{ failures: 0 }, { ejection: 0 }, { maxEjection: '0s' }, { maxEjected: 101 }, { fails: 3 }]) {
     assert.equal(outlierConfig.safeParse(input).success, false, JSON.stringify(input))
   }
