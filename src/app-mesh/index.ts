@@ -1,4 +1,7 @@
 export type { AppMeshDocument, GatewayRoute, Route, VirtualGateway, VirtualNode, VirtualRouter, VirtualService } from './document.ts'
 export { AppMeshError } from './error.ts'
+export { fromAppMesh, type FromAppMeshOptions } from './from-app-mesh.ts'
 export type { Fault, ReadOptions, Source } from './found.ts'
+export type { CertificateFiles, Certificates } from './translation/client-tls.ts'
+export type { Endpoints } from './translation/clusters.ts'
 export { readAppMesh, type AppMeshReading, type AppMeshReadOptions, type AppMeshSource } from './read.ts'

@@ -26,13 +26,18 @@ export const neverMatching = (definitions: Definitions): readonly Fault[] => {
 
 const never = (message: string): string => `can never match: ${message}`
 
-const impossibilities = ({ found, body }: Defined<'route'>): readonly Fault[] => {
-  const { kind } = kindOf(body)
-  const at = (path: BodyPath, message: string): Fault => faultAt('warning', found, ['spec', kind, 'match', ...path], never(message))
-  const { path, headers } = conditionsOf(body)
+const impossibilities = ({ found, body }: Defined<'route'>): readonly Fault[] =>
+  impossible(body).map(({ path, message }) => faultAt('warning', found, path, message))
+
+/** Why no request can meet what a route asks for, if so, with the places. */
+export const impossible = (route: Route): readonly { readonly path: BodyPath, readonly message: string }[] => {
+  const { kind } = kindOf(route)
+  const at = (path: BodyPath, message: string) => ({ path: ['spec', kind, 'match', ...path], message: never(message) })
+  const { path, headers, query } = conditionsOf(route)
   return [
     ...(path && kind !== 'grpcRoute' ? unnormal(path).map((message) => at('prefix' in path ? ['prefix'] : ['path', 'exact'], message)) : []),
     ...contradictions(headers).map((name) => at([kind === 'grpcRoute' ? 'metadata' : 'headers'], `no '${name}' meets all that is asked of it`)),
+    ...contradictions(query.map(({ name, exact }) => ({ name, match: { exact } }))).map((name) => at(['queryParameters'], `no '${name}' meets all that is asked of it`)),
   ]
 }
 

@@ -21,7 +21,7 @@ const comparison = union({
 
 /** A condition on a header, or on gRPC metadata. */
 export const headerMatch = z.strictObject({
-  name: text(1, 50).describe('The name of the header.'),
+  name: text(1, 50).regex(/^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'is not the name of a header' }).describe('The name of the header.'),
   invert: z.boolean().optional().describe('Whether the condition is turned round.'),
   match: comparison.optional().describe('What its value must be; without it, it must only be there.'),
 })

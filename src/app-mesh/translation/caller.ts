@@ -1,0 +1,47 @@
+import { didYouMean } from '../../mesh/faults.ts'
+import type { AppMeshDocument, VirtualService } from '../document.ts'
+import type { ClientPolicy } from '../document/tls.ts'
+import type { Remarks } from './remarks.ts'
+
+/** Who calls, and what it may. */
+export interface Caller {
+  /** The services that it may call. */
+  readonly services: readonly VirtualService[]
+  /** What it demands of a service; `undefined` for somebody who is nobody in particular. */
+  policyFor(service: string): ClientPolicy | undefined
+  /** Whether hosts beside the services may be called. */
+  readonly open: boolean
+}
+
+/**
+ * Works out what a process may call. A node reaches its backends alone, and whatever else only under ALLOW_ALL and only while it lists
+ * no backend (S15). A gateway reaches what its routes lead to. Whoever is not named reaches every service.
+ */
+export const callerOf = (document: AppMeshDocument, as: string | undefined, remarks: Remarks): Caller => {
+  const allowAll = document.mesh.spec?.egressFilter?.type === 'ALLOW_ALL'
+  if (as === undefined) return { services: document.virtualServices, policyFor: () => undefined, open: allowAll }
+  const node = document.virtualNodes.find(({ virtualNodeName }) => virtualNodeName === as)
+  if (node) {
+    const backends = (node.spec.backends ?? []).flatMap(({ virtualService }) => virtualService ? [virtualService] : [])
+    const policies = new Map(backends.map(({ virtualServiceName, clientPolicy }) => [virtualServiceName, clientPolicy]))
+    const services = document.virtualServices.filter(({ virtualServiceName }) => policies.has(virtualServiceName))
+    return {
+      services,
+      policyFor: (service) => policies.get(service) ?? node.spec.backendDefaults?.clientPolicy,
+      open: allowAll && backends.length === 0,
+    }
+  }
+  const gateway = document.virtualGateways.find(({ virtualGatewayName }) => virtualGatewayName === as)
+  if (gateway) {
+    const targets = new Set(document.gatewayRoutes.filter(({ virtualGatewayName }) => virtualGatewayName === as)
+      .map(({ spec }) => (spec.httpRoute ?? spec.http2Route ?? spec.grpcRoute)!.action.target.virtualService.virtualServiceName))
+    return {
+      services: document.virtualServices.filter(({ virtualServiceName }) => targets.has(virtualServiceName)),
+      policyFor: () => gateway.spec.backendDefaults?.clientPolicy,
+      open: false,
+    }
+  }
+  const known = [...document.virtualNodes.map(({ virtualNodeName }) => virtualNodeName), ...document.virtualGateways.map(({ virtualGatewayName }) => virtualGatewayName)]
+  remarks.refuse('', 'as', `there is no virtual node or gateway '${as}': ${didYouMean(as, known)}`)
+  return { services: [], policyFor: () => undefined, open: false }
+}
