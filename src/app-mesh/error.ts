@@ -1,8 +1,10 @@
 import type { Fault } from './found.ts'
 
+const said = (part: string | undefined): boolean => part !== undefined && part !== ''
+
 /** One fault in words: `mesh.yaml, Node: Resources.Node.Properties.Spec: …`. */
 export const faultInWords = ({ file, resource, path, message }: Fault): string =>
-  `${[file, resource].filter((part) => part !== undefined && part !== '').join(', ')}${path === undefined || path === '' ? '' : `: ${path}`}: ${message}`
+  [[file, resource].filter(said).join(', '), path, message].filter(said).join(': ')
 
 const mostWorded = 100
 

@@ -1,14 +1,24 @@
 import { didYouMean } from '../../mesh/faults.ts'
 import type { AppMeshDocument, VirtualService } from '../document.ts'
 import type { ClientPolicy } from '../document/tls.ts'
+import type { BodyPath } from '../found.ts'
 import type { Remarks } from './remarks.ts'
+
+const policed = (policy: ClientPolicy | undefined, resource: string, path: BodyPath): Policed | undefined => policy && { policy, resource, path }
+
+/** A client policy, and where it is written. */
+export interface Policed {
+  readonly policy: ClientPolicy
+  readonly resource: string
+  readonly path: BodyPath
+}
 
 /** Who calls, and what it may. */
 export interface Caller {
   /** The services that it may call. */
   readonly services: readonly VirtualService[]
   /** What it demands of a service; `undefined` for somebody who is nobody in particular. */
-  policyFor(service: string): ClientPolicy | undefined
+  policyFor(service: string): Policed | undefined
   /** Whether hosts beside the services may be called. */
   readonly open: boolean
 }
@@ -22,13 +32,16 @@ export const callerOf = (document: AppMeshDocument, as: string | undefined, rema
   if (as === undefined) return { services: document.virtualServices, policyFor: () => undefined, open: allowAll }
   const node = document.virtualNodes.find(({ virtualNodeName }) => virtualNodeName === as)
   if (node) {
-    const backends = (node.spec.backends ?? []).flatMap(({ virtualService }) => virtualService ? [virtualService] : [])
-    const policies = new Map(backends.map(({ virtualServiceName, clientPolicy }) => [virtualServiceName, clientPolicy]))
-    const services = document.virtualServices.filter(({ virtualServiceName }) => policies.has(virtualServiceName))
+    const resource = `virtualNode ${as}`
+    const byDefault = policed(node.spec.backendDefaults?.clientPolicy, resource, ['spec', 'backendDefaults', 'clientPolicy'])
+    const backends = new Map((node.spec.backends ?? []).map(({ virtualService }, index) => {
+      const place = ['spec', 'backends', index, 'virtualService', 'clientPolicy']
+      return [virtualService!.virtualServiceName, policed(virtualService!.clientPolicy, resource, place) ?? byDefault]
+    }))
     return {
-      services,
-      policyFor: (service) => policies.get(service) ?? node.spec.backendDefaults?.clientPolicy,
-      open: allowAll && backends.length === 0,
+      services: document.virtualServices.filter(({ virtualServiceName }) => backends.has(virtualServiceName)),
+      policyFor: (service) => backends.get(service),
+      open: allowAll && backends.size === 0,
     }
   }
   const gateway = document.virtualGateways.find(({ virtualGatewayName }) => virtualGatewayName === as)
@@ -37,7 +50,7 @@ export const callerOf = (document: AppMeshDocument, as: string | undefined, rema
       .map(({ spec }) => (spec.httpRoute ?? spec.http2Route ?? spec.grpcRoute)!.action.target.virtualService.virtualServiceName))
     return {
       services: document.virtualServices.filter(({ virtualServiceName }) => targets.has(virtualServiceName)),
-      policyFor: () => gateway.spec.backendDefaults?.clientPolicy,
+      policyFor: () => policed(gateway.spec.backendDefaults?.clientPolicy, `virtualGateway ${as}`, ['spec', 'backendDefaults', 'clientPolicy']),
       open: false,
     }
   }

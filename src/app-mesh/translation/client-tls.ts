@@ -3,6 +3,7 @@ import type { MeshInput } from '../../mesh/config.ts'
 import type { VirtualNode } from '../document.ts'
 import type { NodeListener } from '../document/listener.ts'
 import type { ClientPolicy } from '../document/tls.ts'
+import type { Policed } from './caller.ts'
 import type { Remarks } from './remarks.ts'
 
 /** PEM files in place of what a definition names: an authority, or a certificate and its key. */
@@ -26,7 +27,7 @@ export interface Dialled {
   readonly node: VirtualNode
   readonly listener: NodeListener
   readonly index: number
-  readonly policy: ClientPolicy | undefined
+  readonly policed: Policed | undefined
   readonly certificates: Certificates
   readonly remarks: Remarks
 }
@@ -36,9 +37,9 @@ export interface Dialled {
  * `undefined` is plain text.
  */
 export const clientTls = (dialled: Dialled): Tls | undefined => {
-  const { node, listener, index, policy, remarks } = dialled
+  const { node, listener, index, policed, remarks } = dialled
   const resource = `virtualNode ${node.virtualNodeName}`
-  const { tls } = policy ?? {}
+  const { tls } = policed?.policy ?? {}
   const { port } = listener.portMapping
   const concerned = tls !== undefined && (tls.ports === undefined || tls.ports.includes(port))
   const offered = listener.tls !== undefined && listener.tls.mode !== 'DISABLED'
@@ -66,24 +67,27 @@ const discoveryName = ({ spec: { serviceDiscovery } }: VirtualNode): string | un
   return map && `${map.serviceName}.${map.namespaceName}`
 }
 
-const policyPath = (rest: string): string => `clientPolicy.tls.${rest}`
+/** Says that something of the client policy cannot be done. */
+const refuse = ({ policed, remarks }: Dialled, path: readonly string[], message: string): void =>
+  remarks.refuse(policed!.resource, [...policed!.path, 'tls', ...path], message)
 
-const trust = ({ trust: { acm, file, sds } }: Validation, { certificates, remarks }: Dialled): Pick<Exclude<Tls, boolean>, 'ca'> => {
+const trust = ({ trust: { acm, file, sds } }: Validation, dialled: Dialled): Pick<Exclude<Tls, boolean>, 'ca'> => {
+  const { certificates } = dialled
   if (file) return { ca: { file: certificates[file.certificateChain]?.ca ?? file.certificateChain } }
   const wanted = acm ? acm.certificateAuthorityArns : [sds!.secretName]
-  const place = policyPath(acm ? 'validation.trust.acm' : 'validation.trust.sds')
   const files = wanted.flatMap((name) => {
     const ca = certificates[name]?.ca
     if (ca !== undefined) return [{ file: ca }]
-    remarks.refuse('', place, `the authority '${name}' is kept where only proxies could read it: export it, and give its file by the option `
+    refuse(dialled, ['validation', 'trust', acm ? 'acm' : 'sds'], `the authority '${name}' is kept where only proxies could read it: export it, and give its file by the option `
       + `certificates: { '${name}': { ca: 'authority.pem' } }`)
     return []
   })
   return files.length === 0 ? {} : { ca: files.length === 1 ? files[0]! : files }
 }
 
-const shown = (certificate: NonNullable<ClientPolicy['tls']>['certificate'], { certificates, remarks }: Dialled): Pick<Exclude<Tls, boolean>, 'cert' | 'key'> => {
+const shown = (certificate: NonNullable<ClientPolicy['tls']>['certificate'], dialled: Dialled): Pick<Exclude<Tls, boolean>, 'cert' | 'key'> => {
   if (!certificate) return {}
+  const { certificates } = dialled
   const { file, sds } = certificate
   if (file) {
     return {
@@ -93,19 +97,19 @@ const shown = (certificate: NonNullable<ClientPolicy['tls']>['certificate'], { c
   }
   const { cert, key } = certificates[sds!.secretName] ?? {}
   if (cert !== undefined && key !== undefined) return { cert: { file: cert }, key: { file: key } }
-  remarks.refuse('', policyPath('certificate.sds'), `the secret '${sds!.secretName}' is kept where only proxies could read it: give its files by the option `
+  refuse(dialled, ['certificate', 'sds'], `the secret '${sds!.secretName}' is kept where only proxies could read it: give its files by the option `
     + `certificates: { '${sds!.secretName}': { cert: 'certificate.pem', key: 'key.pem' } }`)
   return {}
 }
 
 const isHost = (name: string): boolean => !name.includes('/') && !name.includes('*') && isIP(name) === 0
 
-const names = ({ subjectAlternativeNames }: Validation, { node, remarks }: Dialled): Pick<Exclude<Tls, boolean>, 'servername'> => {
+const names = ({ subjectAlternativeNames }: Validation, dialled: Dialled): Pick<Exclude<Tls, boolean>, 'servername'> => {
   const exact = subjectAlternativeNames?.match.exact ?? []
   const [only] = exact
-  if (only === undefined) return { servername: discoveryName(node) ?? node.virtualNodeName }
+  if (only === undefined) return { servername: discoveryName(dialled.node) ?? dialled.node.virtualNodeName }
   if (exact.length === 1 && isHost(only)) return { servername: only }
-  remarks.refuse('', policyPath('validation.subjectAlternativeNames'),
+  refuse(dialled, ['validation', 'subjectAlternativeNames'],
     `asks for ${exact.map((name) => `'${name}'`).join(' or ')}, and so far a certificate is checked for one host name: name one, or leave the list out for the node's own`)
   return {}
 }

@@ -3,7 +3,7 @@ import type { MeshInput } from '../../mesh/config.ts'
 import { didYouMean } from '../../mesh/faults.ts'
 import type { AppMeshDocument, VirtualNode } from '../document.ts'
 import type { NodeListener } from '../document/listener.ts'
-import type { ClientPolicy } from '../document/tls.ts'
+import type { Policed } from './caller.ts'
 import { clientTls, type Certificates } from './client-tls.ts'
 import { registryOf, type RegistryInput } from './discovery.ts'
 import type { Remarks } from './remarks.ts'
@@ -43,13 +43,13 @@ export class Clusters {
   }
 
   /** The cluster for a node, for one of its ports where it has several, as `service` is called under a policy. */
-  for(name: string, port: number | undefined, service: string, policy: ClientPolicy | undefined): string {
+  for(name: string, port: number | undefined, service: string, policed: Policed | undefined): string {
     const node = this.node(name)
     if (!node) return this.#add(name, service, nobody)
     const listeners = listenersOf(node)
     const index = port === undefined ? 0 : listeners.findIndex(({ portMapping }) => portMapping.port === port)
     const listener = listeners[index]
-    const written = listener ? this.#clusterOf(node, listener, index, policy) : this.#unheard(node)
+    const written = listener ? this.#clusterOf(node, listener, index, policed) : this.#unheard(node)
     return this.#add(listeners.length > 1 && listener ? `${name}:${listener.portMapping.port}` : name, service, written)
   }
 
@@ -73,12 +73,12 @@ export class Clusters {
     throw new TypeError(`two different clusters would be called '${name} for ${service}'`)
   }
 
-  #clusterOf(node: VirtualNode, listener: NodeListener, index: number, policy: ClientPolicy | undefined): ClusterInput {
+  #clusterOf(node: VirtualNode, listener: NodeListener, index: number, policed: Policed | undefined): ClusterInput {
     const replaced = this.#endpoints[`${node.virtualNodeName}:${listener.portMapping.port}`] ?? this.#endpoints[node.virtualNodeName]
     // Endpoints of the caller's own are dialled as they are written: a laptop has no certificates of the production.
     const secure = replaced === undefined || replaced.some((address) => address.startsWith('https://'))
     const tls = secure
-      ? clientTls({ node, listener, index, policy, certificates: this.#certificates, remarks: this.#remarks }) : undefined
+      ? clientTls({ node, listener, index, policed, certificates: this.#certificates, remarks: this.#remarks }) : undefined
     this.#remarkOn(node, listener, index)
     return {
       registry: this.#registryOf(node, listener, replaced),

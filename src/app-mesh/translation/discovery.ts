@@ -20,7 +20,7 @@ export const registryOf = ({ spec: { serviceDiscovery } }: VirtualNode, port: nu
     service: serviceName,
     port,
     ...(attributes && attributes.length > 0 && { attributes: Object.fromEntries(attributes.map(({ key, value }) => [key, value])) }),
-    ...(ipPreference && { ipPreference }),
+    ...(ipPreference && { family: families[ipPreference] }),
   } as unknown as RegistryInput
 }
 
