@@ -36,7 +36,7 @@ export const identityOf = (kind: ResourceKind, body: unknown): string | undefine
 
 /** What is said of a place inside a resource. */
 export const faultAt = (severity: Fault['severity'], found: Found, path: BodyPath, message: string): Fault => {
-  const place = path.length === 0 ? '' : found.at(path)
+  const place = found.at(path)
   return { severity, file: found.file, resource: found.resource, ...(place !== '' && { path: place }), message }
 }
 

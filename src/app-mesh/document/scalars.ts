@@ -4,8 +4,11 @@ import { didYouMean } from '../../mesh/faults.ts'
 
 /** A word out of a list; another one is answered with the nearest that is in it. */
 export const word = <const Words extends readonly [string, ...string[]]>(words: Words) => z.enum(words, {
-  error: ({ input }) => typeof input !== 'string' ? undefined
-    : `is '${input.slice(0, 60)}', which is none of ${words.join(', ')}: ${didYouMean(input, words)}`,
+  error: ({ input }) => {
+    if (typeof input !== 'string') return undefined
+    const hint = didYouMean(input, words)
+    return `is '${input.slice(0, 60)}', which is none of ${words.join(', ')}${hint.startsWith('did') ? `: ${hint}` : ''}`
+  },
 })
 
 /** An object that has exactly one of its members, as the API has its unions. */
