@@ -122,7 +122,7 @@ const tooShort = ({ found, body }: Defined<'route'>): readonly Fault[] => {
   if (!('retryPolicy' in route) || !route.retryPolicy) return []
   const { perRetryTimeout } = route.retryPolicy
   const whole = route.timeout?.perRequest
-  if (whole === undefined || !whole.value || !perRetryTimeout.value) return []
+  if (!whole?.value || !perRetryTimeout.value) return []
   const ms = ({ unit, value = 0 }: { readonly unit?: string | undefined, readonly value?: number | undefined }): number => unit === 's' ? value * 1_000 : value
   if (ms(whole) >= ms(perRetryTimeout)) return []
   return [faultAt('warning', found, ['spec', kind, 'timeout', 'perRequest'],
