@@ -68,6 +68,8 @@ test('at most the share rounded down may be out, and never all', () => {
   assert.deepEqual([1, 2, 3, 10].map((total) => ejectable(total, 100)), [0, 1, 2, 9])
   assert.deepEqual([1, 9, 10, 19, 20].map((total) => ejectable(total, 10)), [0, 0, 1, 1, 2])
   assert.equal(ejectable(10, 0), 0)
+  assert.deepEqual([0, 1, 2, 10].map((total) => ejectable(total, 0, 1)), [0, 0, 1, 1])
+  assert.equal(ejectable(10, 50, 1), 5)
 })
 
 test('each ejection in a row is longer, up to the longest', () => {
