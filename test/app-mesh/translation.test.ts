@@ -85,7 +85,7 @@ describe('TLS as a client', () => {
     'a policy for other ports leaves it to the listener': [{}, trusting(ca, { ports: [9] }), undefined],
     'a policy for this port decides': [{}, trusting(ca, { ports: [9, 8080] }), { ca: { file: '/keys/ca.pem' }, servername: 'a.internal' }],
     'without a policy the listener decides': [offered, {}, { servername: 'a.internal' }],
-    'a name that the certificate must carry': [offered, trusting(ca, {}, { subjectAlternativeNames: { match: { exact: ['other.local'] } } }), { ca: { file: '/keys/ca.pem' }, servername: 'other.local' }],
+    'a name that the certificate must carry': [offered, trusting(ca, {}, { subjectAlternativeNames: { match: { exact: ['other.local'] } } }), { ca: { file: '/keys/ca.pem' }, servername: 'a.internal', names: ['other.local'] }],
     'a certificate to show': [
       offered, trusting(ca, { certificate: { file: { certificateChain: '/keys/c.pem', privateKey: '/keys/k.pem' } } }),
       { ca: { file: '/keys/ca.pem' }, cert: { file: '/keys/c.pem' }, key: { file: '/keys/k.pem' }, servername: 'a.internal' },

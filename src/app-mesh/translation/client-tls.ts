@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import type { MeshInput } from '../../mesh/config.ts'
 import type { VirtualNode } from '../document.ts'
 import type { NodeListener } from '../document/listener.ts'
@@ -102,14 +101,7 @@ const shown = (certificate: NonNullable<ClientPolicy['tls']>['certificate'], dia
   return {}
 }
 
-const isHost = (name: string): boolean => !name.includes('/') && !name.includes('*') && isIP(name) === 0
-
-const names = ({ subjectAlternativeNames }: Validation, dialled: Dialled): Pick<Exclude<Tls, boolean>, 'servername'> => {
-  const exact = subjectAlternativeNames?.match.exact ?? []
-  const [only] = exact
-  if (only === undefined) return { servername: discoveryName(dialled.node) ?? dialled.node.virtualNodeName }
-  if (exact.length === 1 && isHost(only)) return { servername: only }
-  refuse(dialled, ['validation', 'subjectAlternativeNames'],
-    `asks for ${exact.map((name) => `'${name}'`).join(' or ')}, and so far a certificate is checked for one host name: name one, or leave the list out for the node's own`)
-  return {}
+const names = ({ subjectAlternativeNames }: Validation, { node }: Dialled): Pick<Exclude<Tls, boolean>, 'servername' | 'names'> => {
+  const servername = discoveryName(node) ?? node.virtualNodeName
+  return subjectAlternativeNames ? { servername, names: subjectAlternativeNames.match.exact } : { servername }
 }
