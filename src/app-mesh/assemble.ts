@@ -38,7 +38,7 @@ export const assemble = (read: readonly Read[], wanted: string | undefined, brok
   faults.push(...neverMatching(definitions))
   if (meshName === undefined) return { faults }
   faults.push(...strangers(kept, meshName))
-  if (!definitions.has('mesh', meshName)) {
+  if (!kept.some(({ kind }) => kind === 'mesh')) {
     faults.push({ severity: 'warning', file, message: `mesh '${meshName}' itself is not defined in what was read: its defaults are taken (egressFilter DROP_ALL)` })
   }
   return { document: definitions.document(definitions.one('mesh', meshName) ?? { meshName }), faults }

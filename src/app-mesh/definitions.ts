@@ -42,24 +42,30 @@ export const faultAt = (severity: Fault['severity'], found: Found, path: BodyPat
 
 /** All resources that were found. */
 export class Definitions {
-  readonly #defined: readonly Defined[]
+  readonly #kinds = new Map<ResourceKind, Defined[]>()
+  readonly #bodies = new Map<string, Bodies[ResourceKind]>()
   readonly #known: ReadonlySet<string>
 
   /** `known`: the identities of all that were found, those included whose shape is wrong. */
   constructor(defined: readonly Defined[], known: ReadonlySet<string>) {
-    this.#defined = defined
     this.#known = known
+    for (const one of defined) {
+      const { kind } = one.found
+      this.#bodies.set(identityOf(kind, one.body)!, one.body)
+      const others = this.#kinds.get(kind)
+      if (others) others.push(one)
+      else this.#kinds.set(kind, [one])
+    }
   }
 
   /** Those of one kind, in the order found. */
   all<Kind extends ResourceKind>(kind: Kind): readonly Defined<Kind>[] {
-    return this.#defined.filter(({ found }) => found.kind === kind) as unknown as readonly Defined<Kind>[]
+    return (this.#kinds.get(kind) ?? []) as unknown as readonly Defined<Kind>[]
   }
 
   /** One by its names, the mesh's first; `undefined` also where its shape is wrong. */
   one<Kind extends ResourceKind>(kind: Kind, ...names: readonly string[]): Bodies[Kind] | undefined {
-    const identity = [kind, ...names].join('\0')
-    return this.all(kind).find(({ body }) => identityOf(kind, body) === identity)?.body
+    return this.#bodies.get([kind, ...names].join('\0')) as Bodies[Kind] | undefined
   }
 
   /** Whether there is one, be its shape right or wrong. */

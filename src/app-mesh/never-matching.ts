@@ -15,13 +15,34 @@ export const kindOf = ({ spec }: Route) => {
   throw new TypeError('a route whose shape is right is of one kind')
 }
 
+/** A route with what it asks for, and where it comes among the others. */
+interface Placed {
+  readonly route: Defined<'route'>
+  readonly kind: string
+  readonly conditions: Conditions
+  readonly place: number
+}
+
+/** Where those come that have no priority. */
+const last = 1_001
+
+const placed = (route: Defined<'route'>): Placed => ({
+  route, kind: kindOf(route.body).kind, conditions: conditionsOf(route.body), place: route.body.spec.priority ?? last,
+})
+
 /** Routes that no request can ever reach, because of what they ask for, or because of one that comes before. */
 export const neverMatching = (definitions: Definitions): readonly Fault[] => {
-  const routes = definitions.all('route')
-  return routes.flatMap((route) => {
-    const impossible = impossibilities(route)
-    return impossible.length > 0 ? impossible : shadows(route, routes)
-  })
+  const routers = new Map<string, Placed[]>()
+  for (const route of definitions.all('route')) {
+    const router = `${route.body.meshName}\0${route.body.virtualRouterName}`
+    const others = routers.get(router)
+    if (others) others.push(placed(route))
+    else routers.set(router, [placed(route)])
+  }
+  return [...routers.values()].flatMap((all) => all.flatMap((one, index) => {
+    const impossible = impossibilities(one.route)
+    return impossible.length > 0 ? impossible : shadows(one, index, all)
+  }))
 }
 
 const never = (message: string): string => `can never match: ${message}`
@@ -44,6 +65,7 @@ export const impossible = (route: Route): readonly { readonly path: BodyPath, re
 const unnormal = (path: PathCondition): readonly string[] => {
   if ('regex' in path) return []
   const written = 'prefix' in path ? path.prefix : path.exact
+  if (!written.startsWith('/')) return [`every path begins with '/'; write '/${written}'`]
   if (/[?#]/.test(written)) return ["a path has neither '?' nor '#': match the query by `queryParameters`"]
   const normal = normalPath(written)
   return normal === written ? [] : [`paths are compared in their normal form; write '${normal}'`]
@@ -61,23 +83,15 @@ const contradictions = (headers: readonly HeaderMatch[]): readonly string[] => {
   })
 }
 
-const last = 1_001
-
-const shadows = (route: Defined<'route'>, all: readonly Defined<'route'>[]): readonly Fault[] => {
-  const { kind } = kindOf(route.body)
-  const own = conditionsOf(route.body)
-  const place = route.body.spec.priority ?? last
-  const index = all.indexOf(route)
-  const before = all.find(({ body }, other) => {
-    if (other === index || body.meshName !== route.body.meshName || body.virtualRouterName !== route.body.virtualRouterName) return false
-    if (kindOf(body).kind !== kind) return false
-    const theirs = body.spec.priority ?? last
-    const conditions = conditionsOf(body)
-    if (theirs < place) return covers(conditions, own)
-    return theirs === place && other < index && covers(conditions, own) && covers(own, conditions)
+const shadows = ({ route, kind, conditions, place }: Placed, index: number, all: readonly Placed[]): readonly Fault[] => {
+  const before = all.find((other, at) => {
+    if (at === index || other.kind !== kind) return false
+    if (other.place < place) return covers(other.conditions, conditions)
+    return other.place === place && at < index && covers(other.conditions, conditions) && covers(conditions, other.conditions)
   })
   if (!before) return []
-  return [faultAt('warning', route.found, ['spec'], never(`route '${before.body.routeName}' comes first and takes every request that this one is for`))]
+  const message = never(`route '${before.route.body.routeName}' comes first and takes every request that this one is for`)
+  return [faultAt('warning', route.found, ['spec'], message)]
 }
 
 /** Whether every request that meets the second conditions meets the first. */

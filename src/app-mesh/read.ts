@@ -65,7 +65,8 @@ const readOne = async (source: Source, options: ReadOptions): Promise<{ readonly
 const endings = /\.(json|ya?ml|template|tf)$/
 
 const filesOf = async (source: AppMeshSource): Promise<readonly (Source | Fault)[]> => {
-  if (typeof source !== 'string' && !(source instanceof URL)) return [source]
+  // Files lose their byte order mark when they are read.
+  if (typeof source !== 'string' && !(source instanceof URL)) return [{ ...source, text: source.text.replace(/^\uFEFF/, '') }]
   const path = pathOf(source)
   const isDirectory = await stat(path).then((found) => found.isDirectory(), () => false)
   if (!isDirectory) return [await fileAt(path)]

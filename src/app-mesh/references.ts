@@ -55,9 +55,14 @@ const ofNode = (node: Defined<'virtualNode'>, definitions: Definitions): readonl
   const names = backends.map(({ virtualService }) => virtualService?.virtualServiceName ?? '')
   return [
     ...twinPorts(node, listeners),
+    ...(listeners ?? []).flatMap(({ healthCheck }, index) => {
+      if (healthCheck?.path === undefined || healthCheck.protocol === 'http' || healthCheck.protocol === 'http2') return []
+      const path = ['spec', 'listeners', index, 'healthCheck', 'path']
+      return [faultAt('warning', node.found, path, `has no meaning for ${healthCheck.protocol}: leave it out, or check by http or http2`)]
+    }),
     ...names.flatMap((name, index) => {
       const path = ['spec', 'backends', index, 'virtualService', 'virtualServiceName']
-      if (names.indexOf(name) < index) return [faultAt('error', node.found, path, `'${name}' is a backend already: take one of the two out`)]
+      if (names.indexOf(name) < index) return [faultAt('warning', node.found, path, `'${name}' is a backend already: one of the two is enough`)]
       return missing(node, path, 'virtualService', name, definitions, 'it cannot be called')
     }),
   ]

@@ -15,9 +15,6 @@ const healthCheck = z.strictObject({
   timeoutMillis: whole(2_000, 60_000).describe('Milliseconds for which an answer is waited for.'),
   healthyThreshold: whole(2, 10).describe('Good checks in a row until an endpoint is healthy.'),
   unhealthyThreshold: whole(2, 10).describe('Bad checks in a row until it no longer is.'),
-}).superRefine(({ path, protocol }, context) => {
-  if (path === undefined || protocol === 'http' || protocol === 'http2') return
-  context.addIssue({ code: 'custom', path: ['path'], message: `has no meaning for ${protocol}: leave it out, or check by http or http2` })
 })
 
 const requestTimeout = z.strictObject({

@@ -37,13 +37,11 @@ const queryParameters = z.array(z.strictObject({
     .describe('What its value must be; without it, it must only be there.'),
 })).min(1).max(10).optional().describe('Conditions on parameters of the query, all of which must hold.')
 
-const fromRoot = value.regex(/^\//, { error: "must begin with '/'" })
-
 /** A prefix of paths. */
 export const prefix = z.string().regex(/^\//, { error: "must begin with '/': '/' matches every path" })
 
 const path = union({
-  exact: fromRoot.describe('The whole path.'),
+  exact: value.describe('The whole path.'),
   regex: expression.describe('An RE2 expression for the whole path.'),
 })
 

@@ -103,5 +103,6 @@ const shown = (certificate: NonNullable<ClientPolicy['tls']>['certificate'], dia
 
 const names = ({ subjectAlternativeNames }: Validation, { node }: Dialled): Pick<Exclude<Tls, boolean>, 'servername' | 'names'> => {
   const servername = discoveryName(node) ?? node.virtualNodeName
-  return subjectAlternativeNames ? { servername, names: subjectAlternativeNames.match.exact } : { servername }
+  const names = subjectAlternativeNames?.match.exact ?? []
+  return names.length > 0 ? { servername, names } : { servername }
 }

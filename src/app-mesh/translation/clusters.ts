@@ -20,15 +20,17 @@ const unlimited = 2_147_483_647
 
 /** Collects the clusters that routes lead to: one for each node, listener and client policy. */
 export class Clusters {
-  readonly all: Record<string, ClusterInput> = {}
+  readonly #all = new Map<string, ClusterInput>()
+  readonly #nodes: ReadonlyMap<string, VirtualNode>
   readonly #document: AppMeshDocument
-  readonly #endpoints: Endpoints
+  readonly #endpoints: ReadonlyMap<string, readonly string[]>
   readonly #certificates: Certificates
   readonly #remarks: Remarks
 
   constructor(document: AppMeshDocument, endpoints: Endpoints, certificates: Certificates, remarks: Remarks) {
     this.#document = document
-    this.#endpoints = endpoints
+    this.#nodes = new Map(document.virtualNodes.map((node) => [node.virtualNodeName, node]))
+    this.#endpoints = new Map(Object.entries(endpoints))
     this.#certificates = certificates
     this.#remarks = remarks
     const known = document.virtualNodes.flatMap((node) => [node.virtualNodeName, ...listenersOf(node).map(({ portMapping }) => `${node.virtualNodeName}:${portMapping.port}`)])
@@ -37,9 +39,14 @@ export class Clusters {
     }
   }
 
+  /** All of them, by name. */
+  get all(): Readonly<Record<string, ClusterInput>> {
+    return Object.fromEntries(this.#all)
+  }
+
   /** The node of a name, if it is there. */
   node(name: string): VirtualNode | undefined {
-    return this.#document.virtualNodes.find(({ virtualNodeName }) => virtualNodeName === name)
+    return this.#nodes.get(name)
   }
 
   /** The cluster for a node, for one of its ports where it has several, as `service` is called under a policy. */
@@ -65,8 +72,8 @@ export class Clusters {
 
   #add(name: string, service: string, cluster: ClusterInput): string {
     for (const candidate of [name, `${name} for ${service}`]) {
-      const other = this.all[candidate]
-      if (other === undefined) this.all[candidate] = cluster
+      const other = this.#all.get(candidate)
+      if (other === undefined) this.#all.set(candidate, cluster)
       else if (!isDeepStrictEqual(other, cluster)) continue
       return candidate
     }
@@ -74,7 +81,7 @@ export class Clusters {
   }
 
   #clusterOf(node: VirtualNode, listener: NodeListener, index: number, policed: Policed | undefined): ClusterInput {
-    const replaced = this.#endpoints[`${node.virtualNodeName}:${listener.portMapping.port}`] ?? this.#endpoints[node.virtualNodeName]
+    const replaced = this.#endpoints.get(`${node.virtualNodeName}:${listener.portMapping.port}`) ?? this.#endpoints.get(node.virtualNodeName)
     // Endpoints of the caller's own are dialled as they are written: a laptop has no certificates of the production.
     const secure = replaced === undefined || replaced.some((address) => address.startsWith('https://'))
     const tls = secure

@@ -55,13 +55,13 @@ const routeOf = (route: Route, clusterFor: ClusterFor, remarks: Remarks): RouteI
 }
 
 const targetsOf = (route: Route, clusterFor: ClusterFor): RouteInput['to'] => {
-  const weights: Record<string, number> = {}
+  const weights = new Map<string, number>()
   for (const { virtualNode, port, weight } of kindOf(route).route.action.weightedTargets) {
     const cluster = clusterFor(virtualNode, port)
-    weights[cluster] = (weights[cluster] ?? 0) + weight
+    weights.set(cluster, (weights.get(cluster) ?? 0) + weight)
   }
-  const names = Object.keys(weights)
-  return names.length === 1 ? names[0]! : weights
+  const [[only] = ['']] = weights
+  return weights.size === 1 ? only : Object.fromEntries(weights)
 }
 
 const policyOf = (route: Route, remarks: Remarks): Policy => {
