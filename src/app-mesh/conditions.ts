@@ -41,7 +41,8 @@ export const httpConditions = (match: HttpMatch): Conditions => {
   }
 }
 
-const grpcConditions = (match: GrpcMatch): Conditions => {
+/** The conditions of gRPC. */
+export const grpcConditions = (match: GrpcMatch): Conditions => {
   const path = grpcPath(match)
   return {
     ...(path && { path }),

@@ -2,6 +2,8 @@ export type { AppMeshDocument, GatewayRoute, Route, VirtualGateway, VirtualNode,
 export { AppMeshError } from './error.ts'
 export { fromAppMesh, type FromAppMeshOptions } from './from-app-mesh.ts'
 export type { Fault, ReadOptions, Source } from './found.ts'
+export { gatewayRoutesOf, type GatewayRewrite, type GatewayRouteInput } from './translation/gateway-routes.ts'
+export type { MatchInput as AppMeshMatchInput } from './translation/routes.ts'
 export type { CertificateFiles, Certificates } from './translation/client-tls.ts'
 export type { Endpoints } from './translation/clusters.ts'
 export { readAppMesh, type AppMeshReading, type AppMeshReadOptions, type AppMeshSource } from './read.ts'

@@ -13,7 +13,8 @@ type ServiceInput = NonNullable<MeshInput['services']>[string]
 /** A route as it is written. */
 export type RouteInput = Extract<ServiceInput, { readonly routes: unknown }>['routes'][number]
 
-type MatchInput = NonNullable<RouteInput['match']>
+/** Conditions as they are written in a route. */
+export type MatchInput = NonNullable<RouteInput['match']>
 type RetryInput = Exclude<NonNullable<RouteInput['retry']>, false>
 type Policy = Pick<RouteInput, 'timeout' | 'attemptTimeout' | 'idleTimeout' | 'retry'>
 
