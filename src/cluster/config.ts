@@ -3,6 +3,7 @@ import type { Balancer } from '../balancers/balancer.ts'
 import type { AnyKind, Family } from '../core/family.ts'
 import { budgetConfig } from '../policies/budget.ts'
 import { circuitBreakerConfig } from '../policies/circuit-breaker.ts'
+import { clusterTimeoutConfig } from '../policies/cluster-timeout.ts'
 import { concurrencyLimitConfig } from '../policies/concurrency-limit.ts'
 import { discoveryConfig } from '../registries/follow.ts'
 import type { Registry } from '../registries/registry.ts'
@@ -32,6 +33,7 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
   slowStart: slowStartConfig.default(0),
   budget: budgetConfig.prefault({})
     .describe('How much retries and hedges together may add to the load of the cluster.'),
+  ...clusterTimeoutConfig.shape,
 })
 
 /** Parsed configuration of one cluster. */

@@ -22,6 +22,8 @@ export const outlierConfig = z.strictObject({
     .describe('The longest that an ejection may last.'),
   maxEjected: percent.default(50)
     .describe('Share of the endpoints, in percent, that may be out at the same time; the last available one never is.'),
+  minEjected: z.int().min(0).default(0)
+    .describe('How many endpoints may be out whatever their share, as Envoy always lets one be; the last available one never is.'),
 })
 
 /** Parsed configuration of outlier detection; durations in milliseconds. */
@@ -30,10 +32,11 @@ export type OutlierConfig = z.output<typeof outlierConfig>
 /**
  * How many of a cluster's endpoints may be out at once: the share rounded down, and never all of them.
  * With 50 %: none of 1, 1 of 2, 1 of 3, 2 of 4. Rounded down, so that two of three endpoints failing by a common cause
- * (a dependency of theirs, a bad request) can't leave the third to carry everything; a low share of a small cluster ejects none.
+ * (a dependency of theirs, a bad request) can't leave the third to carry everything; a low share of a small cluster ejects none,
+ * unless `minEjected` lets some be out whatever the share.
  */
-export const ejectable = (total: number, maxEjected: number): number =>
-  Math.max(0, Math.min(Math.floor(total * maxEjected / 100), total - 1))
+export const ejectable = (total: number, maxEjected: number, minEjected = 0): number =>
+  Math.max(0, Math.min(Math.max(Math.floor(total * maxEjected / 100), minEjected), total - 1))
 
 /** How many milliseconds an ejection lasts that is the `times`-th in a row. */
 export const ejectionTime = ({ ejection, maxEjection }: OutlierConfig, times: number): number =>
@@ -143,7 +146,7 @@ export class OutlierDetection {
       total++
       if (state !== 'available') out++
     }
-    return { total, out, limit: ejectable(total, this.#config.maxEjected) }
+    return { total, out, limit: ejectable(total, this.#config.maxEjected, this.#config.minEjected) }
   }
 
   #room(): boolean {

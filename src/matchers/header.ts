@@ -4,8 +4,8 @@ import { refusal, textOrRangeCondition, textTest } from './text.ts'
 
 const name = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'is not a header name' })
 
-const headersConfig = z.record(name, textOrRangeCondition)
-  .describe('Conditions on headers by name, all of which must hold; text stands for the whole value.')
+const headersConfig = z.record(name, z.union([...textOrRangeCondition.options, z.array(textOrRangeCondition).min(1)]))
+  .describe('Conditions on headers by name, one or a list, all of which must hold; text stands for the whole value.')
   .superRefine((headers, context) => {
     const names = Object.keys(headers)
     if (names.length === 0) context.addIssue({ code: 'custom', message: 'names no header' })
@@ -23,11 +23,11 @@ const headersConfig = z.record(name, textOrRangeCondition)
   ))
 
 /**
- * `headers`: conditions on header fields by name; all must hold. A field that came several times is one value,
+ * `headers`: conditions on header fields by name, one or a list of them; all must hold. A field that came several times is one value,
  * its parts joined with commas.
  */
 export const headers = matcherKind('headers', headersConfig, (config): Matcher => {
-  const tests = Object.entries(config).map(([name, condition]) => ({ name, test: textTest(condition) }))
+  const tests = Object.entries(config).flatMap(([name, asked]) => [asked].flat().map((condition) => ({ name, test: textTest(condition) })))
   return {
     conditions: tests.length,
     matches: (request) => {

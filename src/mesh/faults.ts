@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { ConfigFault } from '../core/errors.ts'
+import type { ConfigFault, OptionFault } from '../core/errors.ts'
 
 /** Writes the place of something inside a place: `services` and `a.local` make `services["a.local"]`. */
 export const placeIn = (place: string, key: PropertyKey): string => {
@@ -127,9 +127,9 @@ const joined = (messages: readonly string[]): string => {
 const isType = ({ code }: Issue): boolean => code === 'invalid_type' || code === 'invalid_value'
 
 /** Of the branches of a union, the one that was most likely meant; where none stands out, one fault for all of them. */
-const flattenUnion = (issue: Issue, branches: readonly (readonly Issue[])[], path: readonly PropertyKey[]): ConfigFault[] => {
+const flattenUnion = (issue: Issue, branches: readonly (readonly Issue[])[], path: readonly PropertyKey[]): OptionFault[] => {
   const [best, second] = [...branches].sort((a, b) => cost(a) - cost(b))
-  const whole = (message: string): ConfigFault[] => [{ path: placeOf(path), message }]
+  const whole = (message: string): OptionFault[] => [{ path, message }]
   if (branches.length > 1 && branches.every(refusesTheWhole)) {
     if (issue.message) return whole(issue.message)
     const atTop = branches.flat().filter(({ path: at }) => at.length === 0)
@@ -140,7 +140,7 @@ const flattenUnion = (issue: Issue, branches: readonly (readonly Issue[])[], pat
   return best!.flatMap((one) => flatten(one, path))
 }
 
-const flatten = (issue: Issue, base: readonly PropertyKey[]): ConfigFault[] => {
+const flatten = (issue: Issue, base: readonly PropertyKey[]): OptionFault[] => {
   const path = [...base, ...issue.path]
   if (issue.code === 'invalid_union') {
     const branches = issue.errors.filter((branch) => branch.length > 0)
@@ -148,10 +148,10 @@ const flatten = (issue: Issue, base: readonly PropertyKey[]): ConfigFault[] => {
   }
   if (issue.code === 'unrecognized_keys') {
     const lines = issue.message.split('\n')
-    return issue.keys.map((key, index) => ({ path: placeOf([...path, key]), message: lines[index] ?? issue.message }))
+    return issue.keys.map((key, index) => ({ path: [...path, key], message: lines[index] ?? issue.message }))
   }
-  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => ({ path: placeOf(path), message }))
-  return [{ path: placeOf(path), message: issue.message }]
+  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => ({ path, message }))
+  return [{ path, message: issue.message }]
 }
 
 /** Whether a value is data of the configuration: what a plug-in is given, a client for instance, is its own business. */
@@ -162,8 +162,8 @@ export const isPlain = (value: unknown): value is object => {
 }
 
 /** Names that zod passes over without a word, since writing them would change an object's prototype. */
-const passedOver = (input: unknown): ConfigFault[] => {
-  const faults: ConfigFault[] = []
+const passedOver = (input: unknown): OptionFault[] => {
+  const faults: OptionFault[] = []
   const seen = new Set<unknown>()
   const left: { readonly value: object, readonly path: readonly PropertyKey[] }[] = isPlain(input) ? [{ value: input, path: [] }] : []
   for (let next = left.pop(); next; next = left.pop()) {
@@ -171,7 +171,7 @@ const passedOver = (input: unknown): ConfigFault[] => {
     if (seen.has(value)) continue
     seen.add(value)
     if (Object.hasOwn(value, '__proto__')) {
-      faults.push({ path: placeOf([...path, '__proto__']), message: 'is a name that JavaScript keeps for itself: choose another' })
+      faults.push({ path: [...path, '__proto__'], message: 'is a name that JavaScript keeps for itself: choose another' })
     }
     const list = Array.isArray(value)
     for (const key of Object.keys(value)) {
@@ -183,15 +183,22 @@ const passedOver = (input: unknown): ConfigFault[] => {
 }
 
 /** What was read, or every fault in it. */
-export type Parsed<Value> =
+export type Parsed<Value, Fault = ConfigFault> =
   | { readonly value: Value, readonly faults: readonly [] }
-  | { readonly value?: undefined, readonly faults: readonly ConfigFault[] }
+  | { readonly value?: undefined, readonly faults: readonly Fault[] }
+
+/** Parses with clear words; every fault comes back with the steps to its place. */
+export const check = <Schema extends z.ZodType>(schema: Schema, input: unknown): Parsed<z.output<Schema>, OptionFault> => {
+  const result = schema.safeParse(input, { error: wording, reportInput: false })
+  const found = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []))
+  const places = new Set(found.map(({ path }) => placeOf(path)))
+  const faults = [...found, ...passedOver(input).filter(({ path }) => !places.has(placeOf(path)))]
+  return result.success && faults.length === 0 ? { value: result.data, faults: [] } : { faults }
+}
 
 /** Parses with clear words; every fault comes back with its place. */
 export const parse = <Schema extends z.ZodType>(schema: Schema, input: unknown): Parsed<z.output<Schema>> => {
-  const result = schema.safeParse(input, { error: wording, reportInput: false })
-  const found = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []))
-  const places = new Set(found.map(({ path }) => path))
-  const faults = [...found, ...passedOver(input).filter(({ path }) => !places.has(path))]
-  return result.success && faults.length === 0 ? { value: result.data, faults: [] } : { faults }
+  const { value, faults } = check(schema, input)
+  return faults.length === 0 ? { value: value as z.output<Schema>, faults: [] }
+    : { faults: faults.map(({ path, message }) => ({ path: placeOf(path), message })) }
 }

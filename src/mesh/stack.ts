@@ -3,6 +3,7 @@ import type { Attempt, Call } from '../core/call.ts'
 import { stack, type Layer, type Send } from '../core/send.ts'
 import { attemptTimeout } from '../policies/attempt-timeout.ts'
 import { circuitBreaker, observeBreaker } from '../policies/circuit-breaker.ts'
+import { clusterTimeout } from '../policies/cluster-timeout.ts'
 import { concurrencyLimit } from '../policies/concurrency-limit.ts'
 import { deadline } from '../policies/deadline.ts'
 import { retry } from '../policies/retry.ts'
@@ -48,6 +49,7 @@ export const callStack = (
 
 /** Around each try at a cluster, before an endpoint is chosen. */
 export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts, send: Send<Attempt>): Send<Call> => stack<Call>([
+  clusterTimeout(config),                        // outside the breaker: a call that is out of time asks nobody
   breaker && circuitBreaker(breaker),            // before the pick: a refusal takes no turn and marks no endpoint as tried
   concurrencyLimit(config, cluster.load),        // inside the breaker: a full bulkhead is no failure of the cluster
 ], cluster.pickAndSend(send))

@@ -18,7 +18,7 @@ const condition = z.union([z.enum(conditionNames), z.number().int().min(400).max
   error: `is not a retry condition: write one of ${conditionNames.join(', ')}, or a status from 400 to 599 as a number`,
 })
 
-const attempts = z.number().int().min(1).max(10)
+const attempts = z.number().int().min(1).max(100)
 const on = z.array(condition)
 const method = z.string().regex(/^[A-Z][A-Z-]*$/, 'is not a method in capitals')
 const methods = z.union([z.enum(['idempotent', 'any']), z.array(method)], {

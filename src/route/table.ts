@@ -51,6 +51,27 @@ const meets = (matchers: readonly Matcher[], request: RequestHead): boolean => {
   return true
 }
 
+const entriesOf = <Match, Route extends Routable<Match>>(
+  routes: readonly Route[],
+  matchers: { make(match: Match): readonly Matcher[] },
+): readonly Entry<Route>[] => routes.map((route, index): Entry<Route> => {
+  const made = route.match === undefined ? [] : matchers.make(route.match)
+  return {
+    route,
+    index,
+    priority: route.priority ?? Number.POSITIVE_INFINITY,
+    rank: Math.max(0, ...made.map(({ rank = 0 }) => rank)),
+    conditions: made.reduce((sum, { conditions }) => sum + conditions, 0),
+    matchers: made,
+  }
+}).sort(precedence)
+
+/** Routes in the order in which a table asks them. */
+export const inOrder = <Match, Route extends Routable<Match>>(
+  routes: readonly Route[],
+  matchers: { make(match: Match): readonly Matcher[] },
+): readonly Route[] => entriesOf(routes, matchers).map(({ route }) => route)
+
 /**
  * Compiles routes to a table. The first that matches is taken, in this order: explicit `priority` (0 first, before all
  * routes without one); exact path over longest prefix over regular expression over none; more conditions over fewer;
@@ -60,17 +81,7 @@ export const routeTable = <Match, Route extends Routable<Match>>(
   routes: readonly Route[],
   matchers: { make(match: Match): readonly Matcher[] },
 ): RouteTable<Route> => {
-  const entries = routes.map((route, index): Entry<Route> => {
-    const made = route.match === undefined ? [] : matchers.make(route.match)
-    return {
-      route,
-      index,
-      priority: route.priority ?? Number.POSITIVE_INFINITY,
-      rank: Math.max(0, ...made.map(({ rank = 0 }) => rank)),
-      conditions: made.reduce((sum, { conditions }) => sum + conditions, 0),
-      matchers: made,
-    }
-  }).sort(precedence)
+  const entries = entriesOf(routes, matchers)
   return {
     find: (request) => {
       for (const entry of entries) if (meets(entry.matchers, request)) return entry.route

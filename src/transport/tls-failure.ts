@@ -108,9 +108,15 @@ const untrusted = (code: string, { certificate, options }: Handshake): Failure =
 
 const issuerOf = ({ issuer }: DetailedPeerCertificate): string => holder({ subject: issuer } as PeerCertificate)
 
-const wrongName = (cause: Error, { servername }: Handshake): Failure => {
+const wrongName = (cause: Error, { servername, options }: Handshake): Failure => {
   const { cert } = cause as { cert?: PeerCertificate }
   const names = cert?.subjectaltname ?? (cert?.subject as { CN?: string } | undefined)?.CN ?? 'no name at all'
+  if (options.names) {
+    return {
+      found: `the endpoint's certificate should be for ${options.names.map((name) => `'${name}'`).join(' or ')}, and is for ${nameOf(names)}`,
+      todo: 'If that is the right endpoint, put a name that it carries into `tls.names` of the cluster; otherwise have it issued for one of these',
+    }
+  }
   return {
     found: `the endpoint's certificate should be for '${servername}', and is for ${nameOf(names)}`,
     todo: 'Set `tls.servername` of the cluster to a name that it carries, or have it issued for this one',

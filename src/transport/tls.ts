@@ -8,6 +8,7 @@ import type { buildConnector } from 'undici'
 import util from 'undici/lib/core/util.js'
 import { z } from 'zod'
 import { OptionsError, type OptionFault } from '../core/errors.ts'
+import { checkNames } from './certificate-names.ts'
 
 const text = z.string().regex(/-----BEGIN [A-Z0-9 ]+-----/,
   "is not PEM text, which has a line such as -----BEGIN CERTIFICATE-----; for a file write { file: 'path/to.pem' }")
@@ -49,6 +50,8 @@ export const tlsOptions = z.strictObject({
   passphrase: z.string().min(1).optional().describe('Opens an encrypted `key`.'),
   servername: z.string().min(1).optional()
     .describe("Name that is asked for and that the endpoint's certificate must carry; the service's name by default."),
+  names: z.array(z.string().regex(/^[\x21-\x7e]{1,254}$/, "is not a name: write a host ('svc.shop.local') or a URI ('spiffe://shop/svc')")).min(1).optional()
+    .describe("Names of which the endpoint's certificate must carry one exactly, in place of `servername`: hosts, or URIs such as SPIFFE IDs."),
   verify: z.boolean().default(true).describe(
     'DANGER: false trusts WHOEVER ANSWERS. No authority, name or date is checked, so anybody on the way can read and change everything. ' +
     'For trials only; to trust an authority of your own use `ca`.',
@@ -258,7 +261,8 @@ export const dialTls = ({ config, context, servername }: Securing, { host, port,
     port,
     ALPNProtocols: options.alpn,
     rejectUnauthorized: options.verify,
-    checkServerIdentity: (_, certificate) => checkServerIdentity(wanted, certificate),
+    checkServerIdentity: (_, certificate) =>
+      options.names ? checkNames(options.names, certificate) : checkServerIdentity(wanted, certificate),
     highWaterMark: 16_384,
     ...(isIP(wanted) === 0 && { servername: wanted }),   // RFC 6066, section 3: no addresses in SNI
     ...(context && { secureContext: context }),

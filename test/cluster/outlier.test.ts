@@ -57,7 +57,7 @@ const scene = (count: number, input: z.input<typeof outlierConfig> = {}, slowSta
 }
 
 test('has the defaults of Envoy and refuses what makes no sense', () => {
-  assert.deepEqual(outlierConfig.parse({}), { failures: 5, ejection: 10_000, maxEjection: 300_000, maxEjected: 50 })
+  assert.deepEqual(outlierConfig.parse({}), { failures: 5, ejection: 10_000, maxEjection: 300_000, maxEjected: 50, minEjected: 0 })
   for (const input of [{ failures: 0 }, { ejection: 0 }, { maxEjection: '0s' }, { maxEjected: 101 }, { fails: 3 }]) {
     assert.equal(outlierConfig.safeParse(input).success, false, JSON.stringify(input))
   }
@@ -68,6 +68,8 @@ test('at most the share rounded down may be out, and never all', () => {
   assert.deepEqual([1, 2, 3, 10].map((total) => ejectable(total, 100)), [0, 1, 2, 9])
   assert.deepEqual([1, 9, 10, 19, 20].map((total) => ejectable(total, 10)), [0, 0, 1, 1, 2])
   assert.equal(ejectable(10, 0), 0)
+  assert.deepEqual([0, 1, 2, 10].map((total) => ejectable(total, 0, 1)), [0, 0, 1, 1])
+  assert.equal(ejectable(10, 50, 1), 5)
 })
 
 test('each ejection in a row is longer, up to the longest', () => {

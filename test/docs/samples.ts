@@ -65,6 +65,7 @@ const options = (): ts.CompilerOptions => {
     moduleDetection: ts.ModuleDetectionKind.Force,
     paths: {
       'enmesh': [join(root, 'src/index.ts')],
+      'enmesh/app-mesh': [join(root, 'src/app-mesh/index.ts')],
       'enmesh/register': [join(root, 'src/register/index.ts')],
       'enmesh/server': [join(root, 'src/server/index.ts')],
       'enmesh/testing': [join(root, 'src/testing/index.ts')],

@@ -107,6 +107,12 @@ aMatcher(headers, {
       refuses: [aRequest({ headers: ['x-a', 'one, two', 'x-b', ''] }), ...header('one')],
       conditions: 2,
     },
+    {
+      config: { 'x-a': [{ prefix: 'o' }, { suffix: 'e', invert: true }] },
+      matches: header('o', 'on'),
+      refuses: [...header('one', 'n'), aRequest()],
+      conditions: 2,
+    },
   ],
   bad: [
     {}, { 'x a': 'b' }, { '': 'b' }, { ':path': '/' }, { a: 1 }, { a: null }, { a: { exact: 'a', prefix: 'a' } },

@@ -163,7 +163,7 @@ const mistakes: Readonly<Record<string, readonly [config: unknown, path: string,
   'a typo in a header condition':
     [matching({ headers: { 'x-a': { exat: 'b' } } }), `${atRoute}.match.headers["x-a"].exat`, /did you mean 'exact'\?/],
   'a header condition that is null':
-    [matching({ headers: { 'x-a': null } }), `${atRoute}.match.headers["x-a"]`, /must be a string or an object, not null/],
+    [matching({ headers: { 'x-a': null } }), `${atRoute}.match.headers["x-a"]`, /must be a string or an object or a list, not null/],
   'a header name with a space':
     [matching({ headers: { 'x a': 'b' } }), `${atRoute}.match.headers["x a"]`, /is not a header name/],
   'a range as a list':
@@ -177,7 +177,7 @@ const mistakes: Readonly<Record<string, readonly [config: unknown, path: string,
   // Policies of a route
   'retry: true': [policy({ retry: true }), `${atRoute}.retry`, /must be false, or options such as \{ attempts: 3 \}/],
   '0 attempts': [policy({ retry: { attempts: 0 } }), `${atRoute}.retry.attempts`, /must be at least 1, not 0/],
-  '11 attempts': [policy({ retry: { attempts: 11 } }), `${atRoute}.retry.attempts`, /must be at most 10, not 11/],
+  '101 attempts': [policy({ retry: { attempts: 101 } }), `${atRoute}.retry.attempts`, /must be at most 100, not 101/],
   'attempts as text': [policy({ retry: { attempts: '3' } }), `${atRoute}.retry.attempts`, /must be a number, not a string/],
   'an unknown retry condition':
     [policy({ retry: { on: ['reset', 'gateway-eror'] } }), `${atRoute}.retry.on[1]`, /write one of connect-failure, reset,/],
@@ -388,11 +388,13 @@ const clusterDefaults = {
   tls: false,
   pending: 1_024,
   breaker: { calls: 20, failures: 50, window: 10_000, open: 5_000 },
-  outlier: { failures: 5, ejection: 10_000, maxEjection: 300_000, maxEjected: 50 },
+  outlier: { failures: 5, ejection: 10_000, maxEjection: 300_000, maxEjected: 50, minEjected: 0 },
   healthCheck: false,
   panic: 50,
   slowStart: 0,
   budget: { percent: 20, perSecond: 10, window: 10_000 },
+  timeout: 0,
+  idleTimeout: 0,
 }
 
 /** The shop without its dns registry, which would ask the network. */

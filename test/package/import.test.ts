@@ -29,6 +29,10 @@ test('importing enmesh/testing changes nothing global either', async () => {
   assert.deepEqual(await globalsChangedBy(new URL('../../src/testing/index.ts', import.meta.url).href), [])
 })
 
+test('importing enmesh/app-mesh changes nothing global', async () => {
+  assert.deepEqual(await globalsChangedBy(new URL('../../src/app-mesh/index.ts', import.meta.url).href), [])
+})
+
 test('importing enmesh/server changes nothing global', async () => {
   assert.deepEqual(await globalsChangedBy(serverDoor.href), [])
 })

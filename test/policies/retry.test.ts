@@ -53,7 +53,7 @@ test('the defaults are three attempts for idempotent requests, with full jitter'
 
 test('options that cannot be meant are refused', () => {
   const refused: [object, string][] = [
-    [{ attempts: 0 }, 'attempts'], [{ attempts: 11 }, 'attempts'], [{ attempts: 1.5 }, 'attempts'],
+    [{ attempts: 0 }, 'attempts'], [{ attempts: 101 }, 'attempts'], [{ attempts: 1.5 }, 'attempts'],
     [{ on: ['gateway-errors'] }, 'on.0'],
     [{ on: [399] }, 'on.0'], [{ on: [600] }, 'on.0'], [{ on: ['503'] }, 'on.0'], [{ on: '5xx' }, 'on'],
     [{ methods: 'all' }, 'methods'], [{ backoff: { base: '5 parsecs' } }, 'backoff.base'],

@@ -111,7 +111,7 @@ const failures: Readonly<Record<string, Failing>> = {
   'a wrong name': {
     server,
     tls: { ca: root, servername: 'wrong.test' },
-    says: [/\(ERR_TLS_CERT_ALTNAME_INVALID\)/, /should be for 'wrong\.test', and is for DNS:svc\.test, DNS:other\.test, IP Address:127\.0\.0\.1\. Set `tls\.servername`/],
+    says: [/\(ERR_TLS_CERT_ALTNAME_INVALID\)/, /should be for 'wrong\.test', and is for DNS:svc\.test, DNS:other\.test, IP Address:127\.0\.0\.1, URI:spiffe:\/\/shop\.test\/svc\. Set `tls\.servername`/],
   },
   'a wrong address as the name': {
     server,
@@ -234,6 +234,21 @@ describe('TLS to the endpoints of a cluster', { skip }, () => {
     }))
     process.chdir(before)
     assert.equal((await seen(mesh)).client, 'client')
+  })
+
+  test('`names` are what the certificate must carry one of, a URI too, whatever name is asked for', async (t) => {
+    const stage = story(t)
+    const upstream = await stage.upstream(whoAmI, server)
+    for (const names of [['spiffe://shop.test/svc'], ['no.test', 'OTHER.test']]) {
+      const mesh = stage.mesh(one(upstream.address, { ca: root, servername: 'wrong.test', names }))
+      assert.equal((await seen(mesh)).servername, 'wrong.test')
+      assert.equal((await seen(mesh)).servername, 'wrong.test', 'a session that is resumed is the same')
+    }
+    for (const names of [['spiffe://shop.test/'], ['SPIFFE://shop.test/svc'], ['127.0.0.1'], ['test'], ['spiffe://shop.test/svc/x', 'svc']]) {
+      const error = await rejection(seen(stage.mesh(one(upstream.address, { ca: root, names })))) as MeshError
+      assert.equal(error.code, 'ENMESH_TLS')
+      assert.match(error.message, new RegExp(`should be for ${names.map((name) => `'${name}'`).join(' or ')}, and is for DNS:svc\\.test, .* into \`tls\\.names\``))
+    }
   })
 
   test('`servername` is asked for and checked, whatever host header a route writes', async (t) => {

@@ -15,7 +15,7 @@ export interface Authority {
   readonly root: string
   /** A root that has nothing to do with it. */
   readonly otherRoot: string
-  /** For `svc.test`, `other.test` and 127.0.0.1, issued by an intermediate that it has with it. */
+  /** For `svc.test`, `other.test`, 127.0.0.1 and `spiffe://shop.test/svc`, issued by an intermediate that it has with it. */
   readonly server: Identity
   /** The same without the intermediate. */
   readonly serverAlone: Identity
@@ -53,7 +53,7 @@ commonName = supplied
 [leaf]
 basicConstraints = CA:FALSE
 [server]
-subjectAltName = DNS:svc.test, DNS:other.test, IP:127.0.0.1
+subjectAltName = DNS:svc.test, DNS:other.test, IP:127.0.0.1, URI:spiffe://shop.test/svc
 [authority]
 basicConstraints = critical, CA:TRUE
 keyUsage = keyCertSign

@@ -1,0 +1,85 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathOf, textOf } from '../config-file/load.ts'
+import { MeshConfigError } from '../core/errors.ts'
+import { assemble, type Read } from './assemble.ts'
+import type { AppMeshDocument } from './document.ts'
+import { AppMeshError } from './error.ts'
+import { formats, type Format } from './formats.ts'
+import type { Fault, Reading, ReadOptions, Source } from './found.ts'
+
+/** How definitions are read. */
+export interface AppMeshReadOptions extends ReadOptions {
+  /** The mesh that is meant, where the sources define several. */
+  readonly mesh?: string
+}
+
+/** What was read. */
+export interface AppMeshReading {
+  /** One whole mesh, in the shape of the API. */
+  readonly document: AppMeshDocument
+  /** What is odd about it and no reason to stop: references to what is not there, routes that never match, … */
+  readonly warnings: readonly Fault[]
+}
+
+/** A file or a directory by its path, or text that came in another way. */
+export type AppMeshSource = string | URL | Source
+
+/**
+ * Reads App Mesh definitions to one mesh document in the shape of the API. Sources may be of different formats, each is recognised by
+ * what is in it; a directory stands for the files right in it. Of what CLI JSON and Kubernetes manifests define, a later source
+ * replaces an earlier one, as `update-route` and `kubectl apply` do.
+ *
+ * Rejects with an `AppMeshError` that has every fault with file, resource and path. What AWS would have put up with is a warning:
+ * a reference to a resource that is not there, a route that can never match.
+ */
+export const readAppMesh = async (
+  sources: AppMeshSource | readonly AppMeshSource[], options: AppMeshReadOptions = {},
+): Promise<AppMeshReading> => {
+  const list = Array.isArray(sources) ? sources as readonly AppMeshSource[] : [sources as AppMeshSource]
+  const faults: Fault[] = []
+  const read: Read[] = []
+  for (const source of (await Promise.all(list.map(filesOf))).flat()) {
+    if ('severity' in source) faults.push(source)
+    else {
+      const { reading, format } = await readOne(source, options)
+      faults.push(...reading.faults)
+      read.push({ file: source.file, found: reading.found, replaces: format?.replaces ?? false })
+    }
+  }
+  const { document, faults: odd } = assemble(read, options.mesh, faults.some(({ severity }) => severity === 'error'))
+  const all = [...faults, ...odd]
+  if (!document || all.some(({ severity }) => severity === 'error')) throw new AppMeshError(all)
+  return { document, warnings: all }
+}
+
+const readOne = async (source: Source, options: ReadOptions): Promise<{ readonly reading: Reading, readonly format?: Format }> => {
+  for (const format of formats) {
+    const reading = await format.read(source, options)
+    if (reading) return { reading, format }
+  }
+  const message = `is in no format that is known here: give ${formats.map(({ name }) => name).join(', ')}`
+  return { reading: { found: [], faults: [{ severity: 'error', file: source.file, message }] } }
+}
+
+const endings = /\.(json|ya?ml|template|tf)$/
+
+const filesOf = async (source: AppMeshSource): Promise<readonly (Source | Fault)[]> => {
+  // Files lose their byte order mark when they are read.
+  if (typeof source !== 'string' && !(source instanceof URL)) return [{ ...source, text: source.text.replace(/^\uFEFF/, '') }]
+  const path = pathOf(source)
+  const isDirectory = await stat(path).then((found) => found.isDirectory(), () => false)
+  if (!isDirectory) return [await fileAt(path)]
+  const names = (await readdir(path)).filter((name) => endings.test(name)).sort()
+  if (names.length > 0) return Promise.all(names.map((name) => fileAt(join(path, name))))
+  return [{ severity: 'error', file: path, message: 'is a directory without a .json, .yaml, .yml, .template or .tf file right in it' }]
+}
+
+const fileAt = async (file: string): Promise<Source | Fault> => {
+  try {
+    return { file, text: await textOf(file) }
+  } catch (error) {
+    if (!(error instanceof MeshConfigError)) throw error
+    return { severity: 'error', file, message: error.faults[0]!.message }
+  }
+}

@@ -1,0 +1,45 @@
+import type { PeerCertificate } from 'node:tls'
+
+// Node puts a value with a comma or a quote into quotes (CVE-2021-44532), so that no name can pass for two.
+const entry = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/y
+
+interface Name {
+  readonly kind: string
+  readonly name: string
+}
+
+const unquoted = (written: string): string => {
+  try {
+    return written.startsWith('"') ? JSON.parse(written) as string : written
+  } catch {
+    return ''
+  }
+}
+
+/** The alternative names of a certificate; none where anything about the list is in doubt. */
+export const namesIn = (list: string | undefined = ''): readonly Name[] => {
+  const names: Name[] = []
+  let end = 0
+  while (end < list.length) {
+    entry.lastIndex = end
+    const found = entry.exec(list)
+    if (!found) return []
+    end = entry.lastIndex
+    names.push({ kind: found[1]!, name: unquoted(found[2]!) })
+  }
+  return names
+}
+
+const carries = (names: readonly Name[], wanted: string): boolean => wanted.includes('://')
+  ? names.some(({ kind, name }) => kind === 'URI' && name === wanted)
+  : names.some(({ kind, name }) => kind === 'DNS' && name.toLowerCase() === wanted.toLowerCase())
+
+/**
+ * Checks that a certificate carries one of the names, exactly: a host name stands for no subdomain, and no wildcard for it.
+ * Like Node's `checkServerIdentity` it returns the error, with the same code.
+ */
+export const checkNames = (wanted: readonly string[], certificate: PeerCertificate): Error | undefined => {
+  const names = namesIn(certificate.subjectaltname)
+  if (wanted.some((name) => carries(names, name))) return undefined
+  return Object.assign(new Error('the certificate carries none of the names'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID', cert: certificate })
+}
