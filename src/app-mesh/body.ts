@@ -31,13 +31,14 @@ const step = (where: string, name: string | number): string => {
 }
 
 /** Turns the traced body of one resource into what is handed on, in the names and shapes of the API. */
-export const toFound = (kind: ResourceKind, traced: Traced, dialect: Dialect, subject: Subject, tell: Tell): Found => {
-  const translation = new Translation(dialect, subject, tell)
+export const toFound = (kind: ResourceKind, traced: Traced, dialect: Dialect, { file, resource }: Subject, tell: Tell): Found => {
+  const translation = new Translation(dialect, { file, resource }, tell)
   const body = translation.read(traced, bodies[kind], [])
   return {
     kind,
     body,
-    ...subject,
+    file,
+    resource,
     at: (path) => translation.at(path),
     ...(translation.unread.length > 0 ? { unread: translation.unread } : {}),
   }

@@ -81,3 +81,10 @@ export const moved = (traced: Traced, where: string): Traced => {
 
 /** A plain value as text, as it was written where that is known. */
 export const written = ({ value, written }: TracedPlain): string => written ?? String(value)
+
+/** A map as the API has it: a list of keys and values. */
+export const pairs = (map: TracedObject): Traced => ({
+  kind: 'list',
+  where: map.where,
+  items: [...map.entries].map(([key, value]) => objectOf({ key: plain(key, value.where), value }, value.where)),
+})
