@@ -1,8 +1,9 @@
 import { toFound, type Dialect, type Subject } from './body.ts'
 import { kindOf, pascal, Template } from './cloudformation-template.ts'
+import { coerced } from './coerced.ts'
 import type { Fault, Found, GroupReader, ResourceKind, Source } from './found.ts'
 import { nameField, type ObjectShape, type Shape } from './shape.ts'
-import { below, fieldOf, naming, objectOf, plain, textOf, written, type Traced, type TracedObject, type TracedPlain } from './traced.ts'
+import { below, fieldOf, naming, objectOf, plain, textOf, type Traced, type TracedObject } from './traced.ts'
 import { NotYaml, readDocuments, type TagReader } from './yaml-source.ts'
 
 /** Fields that CloudFormation spells in capitals; it begins all others with one. */
@@ -11,18 +12,6 @@ const capitals: Readonly<Record<string, string>> = {
 }
 
 const spelling = (field: string): string => Object.hasOwn(capitals, field) ? capitals[field]! : pascal(field)
-
-const number = /^\s*-?\d+(?:\.\d+)?\s*$/
-const flag = /^\s*(?:true|yes|on|(false|no|off))\s*$/i
-
-/** CloudFormation makes of a plain value what the service's API wants, where it can. */
-const coerced = (traced: TracedPlain, shape: Shape): TracedPlain => {
-  const text = written(traced)
-  if (shape === 'number' && typeof traced.value === 'string' && number.test(text)) return plain(Number(text), traced.where)
-  if (shape === 'flag' && typeof traced.value === 'string' && flag.test(text)) return plain(flag.exec(text)![1] === undefined, traced.where)
-  if ((shape === 'text' || shape === 'name') && traced.value !== null && typeof traced.value !== 'string') return plain(text, traced.where)
-  return traced
-}
 
 class CloudFormationDialect implements Dialect {
   readonly #template: Template
