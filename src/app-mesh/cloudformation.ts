@@ -1,5 +1,5 @@
 import { toFound, type Dialect, type Subject } from './body.ts'
-import { kindOf, pascal, Template } from './cloudformation-template.ts'
+import { kindOf, pascal, Template } from './cloudformation/template.ts'
 import { coerced } from './coerced.ts'
 import type { Fault, Found, GroupReader, ResourceKind, Source } from './found.ts'
 import { nameField, type ObjectShape, type Shape } from './shape.ts'

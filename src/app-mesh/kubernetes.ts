@@ -1,8 +1,8 @@
 import type { Fault, Found, GroupReader, Source } from './found.ts'
-import { Cluster } from './kubernetes-cluster.ts'
-import { group, manifestsIn, type Manifest } from './kubernetes-manifests.ts'
-import { readV1beta1 } from './kubernetes-v1beta1.ts'
-import { readV1beta2 } from './kubernetes-v1beta2.ts'
+import { Cluster } from './kubernetes/cluster.ts'
+import { group, manifestsIn, type Manifest } from './kubernetes/manifests.ts'
+import { readV1beta1 } from './kubernetes/v1beta1.ts'
+import { readV1beta2 } from './kubernetes/v1beta2.ts'
 import { below } from './traced.ts'
 
 /**

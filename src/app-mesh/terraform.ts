@@ -1,8 +1,8 @@
 import { toFound, type Subject } from './body.ts'
 import type { Fault, Found, GroupReader, ReadOptions, Source } from './found.ts'
-import { TerraformDialect, types } from './terraform-dialect.ts'
-import { instancesOf, isLanguage, type HclParser, type LoadParser } from './terraform-language.ts'
-import { resourcesIn } from './terraform-state.ts'
+import { TerraformDialect, types } from './terraform/dialect.ts'
+import { instancesOf, isLanguage, type HclParser, type LoadParser } from './terraform/language.ts'
+import { resourcesIn } from './terraform/state.ts'
 import type { Traced } from './traced.ts'
 
 type Tell = (fault: Fault) => void
@@ -29,9 +29,10 @@ export const terraformReader = (load: LoadParser): GroupReader => async (sources
   }
   if (language.length > 0) {
     const instances = await instancesOf(language, options.variables ?? {}, load, tell)
-    found.push(...instances.flatMap(({ file, address, type, read }) => {
+    found.push(...instances.flatMap((instance) => {
+      const { file, address, type } = instance
       const subject = { file, resource: address }
-      const values = read((path, message) => { tell({ severity: 'error', ...subject, path, message }) })
+      const values = instance.read((path, message) => { tell({ severity: 'error', ...subject, path, message }) })
       return foundIn(type, values, subject, tell, (path, value) => {
         tell({ severity: 'warning', ...subject, path, message: `is ${value}, which Terraform's provider takes for not set: leave it out` })
       })

@@ -81,7 +81,8 @@ class Reader {
     const { value, source } = node as Yaml.Scalar
     if (value === null || typeof value === 'string') return plain(value, where)
     if (typeof value === 'number' || typeof value === 'boolean') return { ...plain(value, where), written: source ?? String(value) }
-    return plain(String(value), where)
+    // What a tag of YAML's own made of it, as !!binary.
+    return plain(source ?? '', where)
   }
 
   #object(pairs: readonly Yaml.Pair<Yaml.Node, Yaml.Node | null>[], where: string, depth: number): TracedObject {

@@ -1,8 +1,8 @@
 import path from 'node:path'
-import type { Fault, Source } from './found.ts'
-import type { Ast } from './terraform-expression.ts'
-import { Module, type Block, type Call, type Instance, type ModuleFiles } from './terraform-module.ts'
-import { expressionsIn } from './terraform-template.ts'
+import type { Fault, Source } from '../found.ts'
+import type { Ast } from './expression.ts'
+import { Module, type Block, type Call, type Instance, type ModuleFiles } from './module.ts'
+import { expressionsIn } from './template.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

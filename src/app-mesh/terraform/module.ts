@@ -1,8 +1,8 @@
-import { evaluate, dig, type Ast, type Attributes, type Scope, type Segment } from './terraform-expression.ts'
-import { asNumber, asText, kindOf, Unevaluated } from './terraform-functions.ts'
-import { templatePieces, isTemplate } from './terraform-template.ts'
-import { types } from './terraform-dialect.ts'
-import { below, plain, trace, type Traced } from './traced.ts'
+import { evaluate, dig, type Ast, type Attributes, type Scope, type Segment } from './expression.ts'
+import { asNumber, asText, kindOf, Unevaluated } from './functions.ts'
+import { templatePieces, isTemplate } from './template.ts'
+import { types } from './dialect.ts'
+import { below, plain, trace, type Traced } from '../traced.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -135,7 +135,8 @@ export class Module implements Scope {
     if (!block) throw new Unevaluated(`needs module.${name}, which no file of ${this.files.directory} calls; it has ${quoted(this.files.modules.keys())}`)
     const made = this.#instances(block, `module.${name}`)
     const [output, ...rest] = made === undefined ? path : path.slice(1)
-    const one = made === undefined ? { scope: this, address: `module.${name}` } : dig(made instanceof Map ? Object.fromEntries(made) : made, path.slice(0, 1), `module.${name}`) as Keyed
+    const one = made === undefined ? { scope: this, address: `module.${name}` } : made.get(path[0]!)
+    if (!one) throw new Unevaluated(`needs ${addressOf(['module', name, ...path])}, and count or for_each make no such module`)
     const address = `${this.#prefix}${addressOf(['module', name, ...path])}`
     const called = this.#call(this, block, one.scope, `${this.#prefix}${one.address}.`)
     const told = called?.files.outputs.get(String(output))
@@ -159,9 +160,9 @@ export class Module implements Scope {
       attribute: (attribute) => this.#attribute(block, String(type), attribute, scope, instance),
     })
     const made = this.#instances(block, address)
-    const value = Array.isArray(made) ? made.map(({ scope, address }) => attributes(scope, address))
-      : made instanceof Map ? Object.fromEntries([...made].map(([key, one]) => [key, attributes(one.scope, one.address)]))
-        : attributes(this, address)
+    const each = [...made ?? []].map(([key, one]) => [key, attributes(one.scope, one.address)] as const)
+    const several = Object.hasOwn(block.body, 'count') ? each.map(([, one]) => one) : Object.fromEntries(each)
+    const value = made ? several : attributes(this, address)
     return rest.length === 0 ? value : dig(value, rest, address)
   }
 
@@ -183,11 +184,12 @@ export class Module implements Scope {
       `or give the value as a variable, { "${given}": … }`}`)
   }
 
-  #instances(block: Block, address: string): readonly Keyed[] | ReadonlyMap<string, Keyed> | undefined {
+  /** Those that count or for_each make of a block, by their keys; `undefined` where it has neither, and is one. */
+  #instances(block: Block, address: string): ReadonlyMap<Segment, Keyed> | undefined {
     if (Object.hasOwn(block.body, 'count')) {
       const count = asNumber(this.value(block.body.count), 'count')
       if (!Number.isInteger(count) || count < 0 || count > mostInstances) throw new Unevaluated(`makes ${count} of it with count: 0 to ${mostInstances} can be read`)
-      return Array.from({ length: count }, (_, index) => ({ scope: this.with({ count: { index } }), address: `${address}[${index}]` }))
+      return new Map(Array.from({ length: count }, (_, index) => [index, { scope: this.with({ count: { index } }), address: `${address}[${index}]` }]))
     }
     if (!Object.hasOwn(block.body, 'for_each')) return undefined
     return new Map(eachOf(this.value(block.body.for_each), 'for_each').map(([key, value]) =>
@@ -264,8 +266,7 @@ interface Keyed { readonly scope: Scope, readonly address: string }
 
 const manyOf = ({ body }: Block): string => Object.hasOwn(body, 'count') ? 'count' : 'for_each'
 
-const spread = (made: readonly Keyed[] | ReadonlyMap<string, Keyed> | undefined, single: Keyed): readonly Keyed[] =>
-  made === undefined ? [single] : made instanceof Map ? [...made.values() as Iterable<Keyed>] : made as readonly Keyed[]
+const spread = (made: ReadonlyMap<Segment, Keyed> | undefined, single: Keyed): readonly Keyed[] => made ? [...made.values()] : [single]
 
 const eachOf = (value: unknown, what: string): readonly (readonly [string, unknown])[] => {
   if (Array.isArray(value)) return value.map((item) => [typeof item === 'object' ? JSON.stringify(item) : asText(item, what), item as unknown] as const)

@@ -1,7 +1,7 @@
-import type { Fault, Source } from './found.ts'
-import { types } from './terraform-dialect.ts'
-import { dig } from './terraform-expression.ts'
-import { trace, type Traced } from './traced.ts'
+import type { Fault, Source } from '../found.ts'
+import { types } from './dialect.ts'
+import { dig } from './expression.ts'
+import { trace, type Traced } from '../traced.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,4 +1,4 @@
-import { Unevaluated } from './terraform-functions.ts'
+import { Unevaluated } from './functions.ts'
 
 /** A piece of a text in Terraform's language: plain, or an expression between `${` and `}`. */
 export type TemplatePiece = { readonly text: string } | { readonly expression: string }

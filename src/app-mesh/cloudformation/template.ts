@@ -1,7 +1,7 @@
-import { functions, type FunctionContext } from './cloudformation-functions.ts'
-import type { Fault, ReadOptions, ResourceKind } from './found.ts'
-import { nameField, parentField } from './shape.ts'
-import { fieldOf, moved, plain, textOf, written, type Traced } from './traced.ts'
+import { functions, type FunctionContext } from './functions.ts'
+import type { Fault, ReadOptions, ResourceKind } from '../found.ts'
+import { nameField, parentField } from '../shape.ts'
+import { fieldOf, moved, plain, textOf, written, type Traced } from '../traced.ts'
 
 /** The kinds of App Mesh resources, by the last part of CloudFormation's type names: `AWS::AppMesh::VirtualNode`. */
 const kinds: Readonly<Record<string, ResourceKind>> = {
@@ -240,7 +240,7 @@ export class Template implements FunctionContext {
     const parent = parentField(kind)
     const above = parent === undefined ? undefined : text(this.#property(name, pascal(parent), where))
     if (own === undefined || mesh === undefined || (parent !== undefined && above === undefined)) return { kind: 'unread', where }
-    const middle = parent === undefined ? '' : `/${parent.slice(0, -'Name'.length)}/${above}`
+    const middle = parent === undefined || above === undefined ? '' : `/${parent.slice(0, -'Name'.length)}/${above}`
     return plain(`${this.#arnStart()}${mesh}${middle}/${kind}/${own}`, where)
   }
 

@@ -1,4 +1,4 @@
-import { asFlag, asNumber, asText, functions, kindOf, Unevaluated } from './terraform-functions.ts'
+import { asFlag, asNumber, asText, functions, kindOf, Unevaluated } from './functions.ts'
 
 /** A parsed expression, as hcl2json gives it: only what is read of it. */
 export interface Ast {
@@ -165,7 +165,7 @@ const comprehension = ({ meta, children }: Ast, source: string, scope: Scope): u
   const condition = meta.conditionalExpression ? parts.pop() : undefined
   const result = parts.pop()!
   const [key] = parts
-  const all = Array.isArray(collection) ? [...(collection as unknown[]).entries()]
+  const all: readonly (readonly [Segment, unknown])[] | undefined = Array.isArray(collection) ? [...(collection as unknown[]).entries()]
     : typeof collection === 'object' && collection !== null ? Object.entries(collection) : undefined
   if (!all) throw new Unevaluated(`goes through ${kindOf(collection)} with for: it takes a list or a map`)
   const made: [string, unknown][] = []
