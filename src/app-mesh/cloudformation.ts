@@ -39,7 +39,7 @@ const shortTag: TagReader = (tag, read, where) => {
   return objectOf({ [name === 'Ref' || name === 'Condition' ? name : `Fn::${name}`]: read(below(where, tag)) }, where)
 }
 
-const looksLikeTemplate = /^\s*["']?(?:AWSTemplateFormatVersion|Resources)["']?\s*:/m
+const looksLikeTemplate = /\b(?:AWSTemplateFormatVersion|Resources)["']?\s*:/
 const namesServices = /\bAWS::[A-Za-z0-9]+::/
 
 /** The template that a source holds; `undefined` where it holds something else. Throws `NotYaml` for a broken template. */

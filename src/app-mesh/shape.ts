@@ -31,15 +31,17 @@ const httpMatch = {
 
 const file = object({ certificateChain: 'text', privateKey: 'text' })
 const sds = object({ secretName: 'text' })
-const acmTrust = object({ certificateAuthorityArns: texts })
-const validation = object({
-  trust: object({ acm: acmTrust, file: object({ certificateChain: 'text' }), sds }),
-  subjectAlternativeNames: object({ match: object({ exact: texts }) }),
-})
+const fileTrust = { file: object({ certificateChain: 'text' }), sds } as const
+const validation = (trust: ObjectShape): ObjectShape => object({ trust, subjectAlternativeNames: object({ match: object({ exact: texts }) }) })
 const clientPolicy = object({
-  tls: object({ enforce: 'flag', ports: list('number'), certificate: object({ file, sds }), validation }),
+  tls: object({
+    enforce: 'flag', ports: list('number'), certificate: object({ file, sds }),
+    validation: validation(object({ ...fileTrust, acm: object({ certificateAuthorityArns: texts }) })),
+  }),
 })
-const listenerTls = object({ mode: 'text', certificate: object({ acm: object({ certificateArn: 'text' }), file, sds }), validation })
+const listenerTls = object({
+  mode: 'text', certificate: object({ acm: object({ certificateArn: 'text' }), file, sds }), validation: validation(object(fileTrust)),
+})
 
 const healthCheck = object({
   protocol: 'text', path: 'text', port: 'number', intervalMillis: 'number', timeoutMillis: 'number', healthyThreshold: 'number',

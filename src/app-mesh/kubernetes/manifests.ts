@@ -22,7 +22,7 @@ export const group = 'appmesh.k8s.aws/'
 /** Kinds that stand in no namespace. */
 const clusterWide = new Set(['Mesh', 'Namespace'])
 
-const looksLikeManifest = (text: string): boolean => /^\s*["']?apiVersion["']?\s*:/m.test(text) && /^\s*["']?kind["']?\s*:/m.test(text)
+const looksLikeManifest = (text: string): boolean => /\bapiVersion["']?\s*:/.test(text) && /\bkind["']?\s*:/.test(text)
 
 const placeholder = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\{\{-?\s*\.?([A-Za-z_][A-Za-z0-9_.]*)\s*-?\}\}/g
 
