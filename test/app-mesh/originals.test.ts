@@ -3,9 +3,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { readCloudFormation } from '../../src/app-mesh/cloudformation.ts'
-import type { Fault, Found, Source } from '../../src/app-mesh/found.ts'
+import type { Fault, Found, GroupReader, Source } from '../../src/app-mesh/found.ts'
 import { readKubernetes } from '../../src/app-mesh/kubernetes.ts'
 import { nameField } from '../../src/app-mesh/shape.ts'
+import { readTerraform } from '../../src/app-mesh/terraform.ts'
+import type { Resource } from './every-field.ts'
+import { asManifests, asState, asTemplate } from './writers.ts'
 
 const corpus = process.env.ENMESH_APP_MESH_CORPUS ?? path.resolve(import.meta.dirname, '../../../shared/corpus')
 const skip = existsSync(path.join(corpus, 'manifest.json')) ? false : 'no corpus of App Mesh definitions is at hand (ENMESH_APP_MESH_CORPUS)'
@@ -16,6 +19,7 @@ interface Entry {
   readonly formats: readonly string[]
   readonly originals: readonly string[]
   readonly substituted: Readonly<Record<string, string | number>>
+  readonly dangling: readonly string[]
 }
 
 type Body = Readonly<Record<string, unknown>>
@@ -67,7 +71,7 @@ const compare = async (entry: Entry): Promise<{ leaves: number, faults: readonly
   assert.equal(taken.size, files.length, entry.file)
   assert.deepEqual(faults.filter(({ severity }) => severity === 'error'), [], entry.file)
   // Some walkthroughs make the mesh on the command line: neither it nor its name stands in their files.
-  const resources = new Map(found.map(({ kind, body }) => [key(kind, body as Body), { meshName: mesh!.meshName, ...body as Body }]))
+  const resources = new Map<string, Body>(found.map(({ kind, body }) => [key(kind, body as Body), { meshName: mesh!.meshName, ...body as Body }]))
   if (!found.some(({ kind }) => kind === 'mesh')) resources.set(key('mesh', mesh!), { meshName: mesh!.meshName })
   for (const file of entry.originals.filter((file) => file.endsWith('.json'))) {
     const body: Body = { meshName: mesh!.meshName, ...updated[path.basename(file)], ...json(path.join('originals', file)) as Body }
@@ -102,3 +106,28 @@ test('CloudFormation originals with updated routes give the same documents', { s
 
 test('Kubernetes originals give the same documents as their twins in the API\'s shape', { skip }, (t) =>
   compareAll(t, 'Kubernetes', ({ formats }) => formats.some((format) => format.startsWith('k8s'))))
+
+/** Writes each document of the corpus in another format, and reads it back. */
+const thereAndBack = async (t: TestContext, read: GroupReader, write: (resources: readonly Resource[]) => string, fits: (entry: Entry) => boolean): Promise<void> => {
+  const entries = (json('manifest.json') as readonly Entry[]).filter(fits)
+  for (const { file } of entries) {
+    const document = resourcesOf(json(path.join('api-json', file)) as Body)
+    const resources = [...document].map(([name, body]) => ({ kind: name.slice(0, name.indexOf('/')) as Found['kind'], body }))
+    const { found, faults } = await read([{ file, text: write(resources) }], {})
+    assert.deepEqual(faults, [], file)
+    assert.deepEqual(new Map(found.map(({ kind, body }) => [key(kind, body as Body), body])), document, file)
+  }
+  t.diagnostic(`${entries.length} documents there and back`)
+}
+
+test('every document comes back out of a template', { skip }, (t) =>
+  thereAndBack(t, readCloudFormation, (resources) => JSON.stringify(asTemplate(resources)), () => true))
+
+test('every document comes back out of a Terraform state', { skip }, (t) =>
+  thereAndBack(t, readTerraform, (resources) => JSON.stringify(asState(resources)), () => true))
+
+const sayableInManifests = ({ file, dangling }: Entry): boolean =>
+  dangling.length === 0 && !/"(?:meshOwner|tags)"|"mesh": \[|"spec": \{\}/.test(readFileSync(path.join(corpus, 'api-json', file), 'utf8'))
+
+test('every document that manifests can say comes back out of them', { skip }, (t) =>
+  thereAndBack(t, readKubernetes, asManifests, sayableInManifests))

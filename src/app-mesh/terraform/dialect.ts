@@ -56,8 +56,8 @@ export class TerraformDialect implements Dialect {
   #none(field: string, value: Traced, shape: Shape | undefined): boolean {
     if (value.kind === 'list') return value.items.length === 0
     if (value.kind !== 'plain') return false
-    const none = value.value === '' || (value.value === 0 && shape === 'number' && !zeroes.has(field)) || (value.value === false && field === 'invert')
-    if (none && value.value !== false) this.#dropped(value.where, JSON.stringify(value.value))
+    const none = value.value === '' || (value.value === 0 && shape === 'number' && !zeroes.has(field))
+    if (none) this.#dropped(value.where, JSON.stringify(value.value))
     return none
   }
 
