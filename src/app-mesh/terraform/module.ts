@@ -61,6 +61,10 @@ export class Module implements Scope {
     this.#call = call
   }
 
+  get #where(): string {
+    return this.files.directory === '.' ? 'this directory' : this.files.directory
+  }
+
   with(names: Json): Scope {
     return within(this, names)
   }
@@ -119,20 +123,20 @@ export class Module implements Scope {
     const block = this.files.variables.get(name)
     const given = this.#variable(name)
     if (given !== undefined) return given
-    if (!block) throw new Unevaluated(`needs var.${name}, which no file of ${this.files.directory} declares; it has ${quoted(this.files.variables.keys())}`)
+    if (!block) throw new Unevaluated(`needs var.${name}, which no file of ${this.#where} declares; it has ${quoted(this.files.variables.keys())}`)
     if (Object.hasOwn(block.body, 'default')) return this.value(block.body.default)
     throw new Unevaluated(`needs the variable "${name}", which has no default: give it, { "${name}": … }`)
   }
 
   #readLocal(name: string): unknown {
     const local = this.files.locals.get(name)
-    if (!local) throw new Unevaluated(`needs local.${name}, which no file of ${this.files.directory} declares; it has ${quoted(this.files.locals.keys())}`)
+    if (!local) throw new Unevaluated(`needs local.${name}, which no file of ${this.#where} declares; it has ${quoted(this.files.locals.keys())}`)
     return this.value(local.value)
   }
 
   #readModule(name: string, path: readonly Segment[]): unknown {
     const block = this.files.modules.get(name)
-    if (!block) throw new Unevaluated(`needs module.${name}, which no file of ${this.files.directory} calls; it has ${quoted(this.files.modules.keys())}`)
+    if (!block) throw new Unevaluated(`needs module.${name}, which no file of ${this.#where} calls; it has ${quoted(this.files.modules.keys())}`)
     const made = this.#instances(block, `module.${name}`)
     const [output, ...rest] = made === undefined ? path : path.slice(1)
     const one = made === undefined ? { scope: this, address: `module.${name}` } : made.get(path[0]!)
@@ -152,7 +156,7 @@ export class Module implements Scope {
     const key = `${String(type)}.${String(name)}`
     const block = blocks.get(key)
     if (!block) {
-      throw new Unevaluated(`needs ${addressOf(path)}, and no file of ${this.files.directory} has ${kind === '' ? key : `data.${key}`}: ` +
+      throw new Unevaluated(`needs ${addressOf(path)}, and no file of ${this.#where} has ${kind === '' ? key : `data.${key}`}: ` +
         `add the file that does, or give the value as a variable, { "${this.#prefix}${addressOf(path)}": … }`)
     }
     const address = kind === '' ? key : `data.${key}`
