@@ -37,7 +37,7 @@ export const objectOf = (fields: Readonly<Record<string, Traced>>, where: string
 
 /** Gives every part of a value out of JSON its place. Throws a `RangeError` where it is nested too deep for the stack. */
 export const trace = (value: unknown, where: string): Traced => {
-  if (Array.isArray(value)) return { kind: 'list', where, items: value.map((item, at) => trace(item, `${where}[${at}]`)) }
+  if (Array.isArray(value)) return { kind: 'list', where, items: Array.from(value, (item, at) => trace(item, `${where}[${at}]`)) }
   if (typeof value !== 'object' || value === null) return plain(value as Plain, where)
   return { kind: 'object', where, entries: new Map(Object.entries(value).map(([name, field]) => [name, trace(field, below(where, name))])) }
 }

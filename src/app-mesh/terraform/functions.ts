@@ -1,6 +1,9 @@
 /** Thrown where Terraform's language asks for something that only Terraform can tell, or that is wrong. */
 export class Unevaluated extends Error {}
 
+/** A set of Terraform's: a list whose items are their own keys. */
+export class TerraformSet extends Array<unknown> {}
+
 type Fn = (...args: readonly unknown[]) => unknown
 
 /** A value as text, where Terraform takes it for one. */
@@ -146,7 +149,7 @@ export const functions: Readonly<Record<string, Fn>> = {
   tonumber: (value) => value === null ? null : asNumber(value, 'tonumber'),
   tobool: (value) => value === null ? null : asFlag(value, 'tobool'),
   tolist: (value) => asList(value, 'tolist'),
-  toset: (value) => distinct(asList(value, 'toset')),
+  toset: (value) => TerraformSet.from(distinct(asList(value, 'toset'))),
   tomap: (value) => asMap(value, 'tomap'),
   min: (...values) => Math.min(...values.map((value) => asNumber(value, 'min'))),
   max: (...values) => Math.max(...values.map((value) => asNumber(value, 'max'))),

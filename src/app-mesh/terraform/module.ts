@@ -1,5 +1,5 @@
 import { evaluate, dig, type Ast, type Attributes, type Scope, type Segment } from './expression.ts'
-import { asNumber, asText, kindOf, Unevaluated } from './functions.ts'
+import { asNumber, asText, kindOf, TerraformSet, Unevaluated } from './functions.ts'
 import { templatePieces, isTemplate } from './template.ts'
 import { types } from './dialect.ts'
 import { below, plain, trace, type Traced } from '../traced.ts'
@@ -245,11 +245,11 @@ export class Module implements Scope {
 
   /** What a dynamic block comes to: one block for each of its for_each. */
   #dynamic(name: string, block: Json, where: string, scope: Scope, missing: Missing): readonly Traced[] {
-    const each = this.#tried(() => eachOf(this.value(block.for_each, scope), 'for_each'), (message) => { missing(where, message) })
+    const each = this.#tried(() => blocksOf(this.value(block.for_each, scope)), (message) => { missing(where, message) })
     const iterator = typeof block.iterator === 'string' ? block.iterator.replace(/^\$\{(.*)\}$/, '$1') : name
     const [content] = [block.content].flat() as Json[]
     return (each?.value ?? []).map(([key, value]) =>
-      this.#block(content ?? {}, `${where}["${key}"]`, scope.with({ [iterator]: { key, value } }), missing))
+      this.#block(content ?? {}, `${where}[${JSON.stringify(key)}]`, scope.with({ [iterator]: { key, value } }), missing))
   }
 
   #part(written: unknown, where: string, scope: Scope, missing: Missing): Traced {
@@ -272,11 +272,16 @@ const manyOf = ({ body }: Block): string => Object.hasOwn(body, 'count') ? 'coun
 
 const spread = (made: ReadonlyMap<Segment, Keyed> | undefined, single: Keyed): readonly Keyed[] => made ? [...made.values()] : [single]
 
+/** What for_each goes through, with its keys: those of a map, or the items of a set themselves. */
 const eachOf = (value: unknown, what: string): readonly (readonly [string, unknown])[] => {
-  if (Array.isArray(value)) return value.map((item) => [typeof item === 'object' ? JSON.stringify(item) : asText(item, what), item as unknown] as const)
+  if (Array.isArray(value)) return Array.from(value, (item: unknown) => [typeof item === 'object' ? JSON.stringify(item) : asText(item, what), item] as const)
   if (typeof value === 'object' && value !== null) return Object.entries(value)
   throw new Unevaluated(`goes through ${kindOf(value)} with ${what}: it takes a map or a set`)
 }
+
+/** What a dynamic block goes through: as for_each, but of a list the keys are indices. */
+const blocksOf = (value: unknown): readonly (readonly [string | number, unknown])[] =>
+  Array.isArray(value) && !(value instanceof TerraformSet) ? [...(value as unknown[]).entries()] : eachOf(value, 'for_each')
 
 /** Refuses what is no value but a resource as a whole. */
 const plainly = (value: unknown): unknown => {
