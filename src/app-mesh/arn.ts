@@ -5,10 +5,12 @@ export interface AppMeshArn {
   readonly name: string
 }
 
-const appMeshArn = /^arn:[^:]*:appmesh(?:-preview)?:[^:]*:[^:]*:mesh\/([^/]+)(?:\/.*?([^/]+))?$/
+const appMeshArn = /^arn:[^:]*:appmesh(?:-preview)?:[^:]*:[^:]*:mesh\//
 
 /** Reads the ARN of an App Mesh resource; `undefined` for any other text. */
 export const readArn = (text: string): AppMeshArn | undefined => {
-  const [found, mesh, name] = appMeshArn.exec(text) ?? []
-  return found === undefined ? undefined : { mesh: mesh!, name: name ?? mesh! }
+  if (!appMeshArn.test(text)) return undefined
+  const [, mesh, ...rest] = text.split('/')
+  const name = rest.at(-1) ?? mesh
+  return mesh && name ? { mesh, name } : undefined
 }

@@ -43,6 +43,12 @@ const list = (context: FunctionContext, argument: Traced, name: string): readonl
   return undefined
 }
 
+/** Longer than what anything in a mesh can be; texts that are made of themselves twice over grow without end. */
+const longest = 100_000
+
+const bounded = (context: FunctionContext, value: string, where: string): Traced =>
+  value.length > longest ? context.fail(where, `comes to a text of more than ${longest} characters`) : plain(value, where)
+
 const getAtt: Fn = (context, argument, where) => {
   const written = textOf(argument)
   if (written !== undefined) {
@@ -73,7 +79,7 @@ const sub: Fn = (context, argument, where) => {
     if (piece === undefined) whole = false
     return piece ?? ''
   })
-  return whole ? plain(value, where) : unread(where)
+  return whole ? bounded(context, value, where) : unread(where)
 }
 
 const part = (context: FunctionContext, name: string, own: Traced | undefined, where: string): string | undefined => {
@@ -96,7 +102,7 @@ const join: Fn = (context, argument, where) => {
     if (value.kind !== 'unread') context.fail(value.where, `gives Fn::Join ${naming(value)} to join: write a text`)
     return undefined
   })
-  return texts.includes(undefined) ? unread(where) : plain(texts.join(delimiter), where)
+  return texts.includes(undefined) ? unread(where) : bounded(context, texts.join(delimiter), where)
 }
 
 const split: Fn = (context, argument, where) => {

@@ -36,6 +36,7 @@ export class Template implements FunctionContext {
   readonly #tell: (fault: Fault) => void
   readonly #told = new Set<string>()
   readonly #open = new Set<string>()
+  readonly #known = new Map<string, Evaluated>()
   #resource: string | undefined
   #quiet = false
 
@@ -211,12 +212,15 @@ export class Template implements FunctionContext {
     return (property && this.evaluate(property)) ?? plain(id, resource.where)
   }
 
-  /** Evaluates what another part refers to, once at a time; the result stands where it was asked for. */
+  /** Evaluates what other parts refer to, once; the result stands where it was asked for. */
   #guarded(key: string, where: string, evaluate: () => Evaluated): Evaluated {
     if (this.#open.has(key)) return this.fail(where, `asks for ${key}, which is made of itself: write the value`)
-    this.#open.add(key)
-    const value = evaluate()
-    this.#open.delete(key)
+    if (!this.#known.has(key)) {
+      this.#open.add(key)
+      this.#known.set(key, evaluate())
+      this.#open.delete(key)
+    }
+    const value = this.#known.get(key)
     return value && moved(value, where)
   }
 

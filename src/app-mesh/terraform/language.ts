@@ -45,7 +45,7 @@ export const instancesOf = async (
     return []
   }
   const parsed = await parseAll(sources, parser, tell)
-  const values = Object.assign({}, ...parsed.filter(({ source }) => isValues(source)).map(({ body }) => body)) as Json
+  const values = Object.fromEntries(parsed.filter(({ source }) => isValues(source)).flatMap(({ body }) => Object.entries(body)))
   const configurations = parsed.filter(({ source }) => isConfiguration(source))
   const modules = new Map<string, ModuleFiles>()
   for (const directory of new Set(configurations.map(({ source }) => path.dirname(source.file)))) {
@@ -58,7 +58,9 @@ const parseAll = async (sources: readonly Source[], parser: HclParser, tell: (fa
   const parsed: Parsed[] = []
   for (const source of sources) {
     try {
-      const body = source.file.endsWith('.json') ? JSON.parse(source.text) as Json : await parser.parse(source.file, source.text)
+      if (tooDeep(source.text)) throw new Error(`it is nested more than ${deepestNesting} levels deep`)
+      const body = source.file.endsWith('.json') ? JSON.parse(source.text) as unknown : await parser.parse(source.file, source.text)
+      if (!isObject(body)) throw new Error('it is no object')
       parsed.push({ source, body })
     } catch (error) {
       tell({ severity: 'error', file: source.file, message: `is not written in Terraform's language: ${saidBy(error)}` })
@@ -70,18 +72,35 @@ const parseAll = async (sources: readonly Source[], parser: HclParser, tell: (fa
 const moduleFiles = async (directory: string, files: readonly Parsed[], parser: HclParser): Promise<ModuleFiles> => {
   const all = (kind: string): ReadonlyMap<string, Block> => new Map(files.flatMap(({ source, body }) => labelled(body[kind], source.file)))
   const typed = (kind: string): ReadonlyMap<string, Block> => new Map(files.flatMap(({ source, body }) =>
-    Object.entries((body[kind] ?? {}) as Json).flatMap(([type, blocks]) => labelled(blocks, source.file).map(([name, block]) => [`${type}.${name}`, block] as const))))
-  const locals = new Map(files.flatMap(({ source, body }) => [body.locals ?? []].flat().flatMap((block) =>
-    Object.entries(block as Json).map(([name, value]) => [name, { file: source.file, value }] as const))))
+    labels(body[kind]).flatMap(([type, blocks]) => labelled(blocks, source.file).map(([name, block]) => [`${type}.${name}`, block] as const))))
+  const locals = new Map(files.flatMap(({ source, body }) => labels(body.locals).map(([name, value]) => [name, { file: source.file, value }] as const)))
   return {
     directory, locals, resources: typed('resource'), data: typed('data'), variables: all('variable'), outputs: all('output'), modules: all('module'),
     expressions: await parsedExpressions(files, parser),
   }
 }
 
-/** Blocks by their last label. In JSON a block may stand alone where HCL has a list. */
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What stands under each label. In JSON it may be one object, or a list of them. */
+const labels = (blocks: unknown): readonly (readonly [string, unknown])[] => [blocks].flat().filter(isObject).flatMap((block) => Object.entries(block))
+
+/** Blocks by their last label. */
 const labelled = (blocks: unknown, file: string): readonly (readonly [string, Block])[] =>
-  Object.entries((blocks ?? {}) as Json).map(([name, body]) => [name, { file, body: ([body].flat()[0] ?? {}) as Json }])
+  labels(blocks).map(([name, body]) => [name, { file, body: [body].flat().find(isObject) ?? {} }])
+
+/** Deeper than any configuration. Where its stack ends, the parser does not answer any more, to nobody in the process. */
+const deepestNesting = 100
+
+/** Whether brackets are nested too deep; those in texts count too, where they are in pairs. */
+const tooDeep = (text: string): boolean => {
+  let depth = 0
+  for (const [bracket] of text.matchAll(/[([{}\])]/g)) {
+    depth = '([{'.includes(bracket) ? depth + 1 : Math.max(0, depth - 1)
+    if (depth > deepestNesting) return true
+  }
+  return false
+}
 
 const parsedExpressions = async (files: readonly Parsed[], parser: HclParser): Promise<ReadonlyMap<string, Ast | Error>> => {
   const expressions = new Map<string, Ast | Error>()
@@ -91,6 +110,7 @@ const parsedExpressions = async (files: readonly Parsed[], parser: HclParser): P
     for (const expression of expressionsIn(body)) {
       if (expressions.has(expression)) continue
       try {
+        if (tooDeep(expression)) throw new Error('is nested too deep')
         expressions.set(expression, await parser.getExpressionAst(source.file, expression) as Ast)
       } catch (error) {
         expressions.set(expression, error as Error)

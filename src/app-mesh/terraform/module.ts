@@ -97,7 +97,10 @@ export class Module implements Scope {
     const pieces = templatePieces(written)
     const [only] = pieces
     if (pieces.length === 1 && 'expression' in only!) return this.#expression(only.expression, scope)
-    return pieces.map((piece) => 'text' in piece ? piece.text : asText(this.#expression(piece.expression, scope), `\${${piece.expression}}`)).join('')
+    const text = pieces.map((piece) => 'text' in piece ? piece.text : asText(this.#expression(piece.expression, scope), `\${${piece.expression}}`)).join('')
+    // Texts that are made of themselves twice over grow without end.
+    if (text.length > longestText) throw new Unevaluated(`comes to a text of more than ${longestText} characters`)
+    return text
   }
 
   #expression(source: string, scope: Scope): unknown {
@@ -235,8 +238,8 @@ export class Module implements Scope {
     for (const [name, written] of Object.entries(body)) {
       if (name !== 'dynamic') entries.set(name, this.#part(written, below(where, name), scope, missing))
     }
-    for (const [name, blocks] of Object.entries((body.dynamic ?? {}) as Json)) {
-      const items = [blocks].flat().flatMap((block) => this.#dynamic(name, block as Json, below(where, name), scope, missing))
+    for (const [name, blocks] of isObject(body.dynamic) ? Object.entries(body.dynamic) : []) {
+      const items = [blocks].flat().filter(isObject).flatMap((block) => this.#dynamic(name, block, below(where, name), scope, missing))
       const before = entries.get(name)
       entries.set(name, { kind: 'list', where: below(where, name), items: [...(before?.kind === 'list' ? before.items : []), ...items] })
     }
@@ -247,7 +250,7 @@ export class Module implements Scope {
   #dynamic(name: string, block: Json, where: string, scope: Scope, missing: Missing): readonly Traced[] {
     const each = this.#tried(() => blocksOf(this.value(block.for_each, scope)), (message) => { missing(where, message) })
     const iterator = typeof block.iterator === 'string' ? block.iterator.replace(/^\$\{(.*)\}$/, '$1') : name
-    const [content] = [block.content].flat() as Json[]
+    const content = [block.content].flat().find(isObject)
     return (each?.value ?? []).map(([key, value]) =>
       this.#block(content ?? {}, `${where}[${JSON.stringify(key)}]`, scope.with({ [iterator]: { key, value } }), missing))
   }
@@ -264,7 +267,12 @@ export class Module implements Scope {
   }
 }
 
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+
 const mostInstances = 1000
+
+/** Longer than what anything in a mesh can be. */
+const longestText = 100_000
 
 interface Keyed { readonly scope: Scope, readonly address: string }
 
