@@ -24,7 +24,9 @@ class CloudFormationDialect implements Dialect {
     const field = Object.keys(shape.fields).find((known) => spelling(known).toLowerCase() === name.toLowerCase())
     if (field === undefined) return { name: name[0] === undefined ? name : name[0].toLowerCase() + name.slice(1), value }
     // CloudFormation takes the API's own spelling too.
-    if (name !== spelling(field) && name !== field) this.#template.warn(value.where, `is called ${spelling(field)} in CloudFormation: it is read as that`)
+    if (name !== spelling(field) && name !== field) {
+      this.#template.warn(value.where, `is called ${spelling(field)} in CloudFormation: it is read as that`)
+    }
     return { name: field, value }
   }
 
@@ -49,7 +51,8 @@ const templateIn = async (source: Source): Promise<TracedObject | undefined> => 
     const [root, ...others] = await readDocuments(source, shortTag)
     const resources = fieldOf(root, 'Resources')
     if (others.length > 0 || root?.kind !== 'object') return undefined
-    const typed = resources?.kind === 'object' && [...resources.entries.values()].some((resource) => textOf(fieldOf(resource, 'Type'))?.includes('::'))
+    const all = resources?.kind === 'object' ? [...resources.entries.values()] : []
+    const typed = all.some((resource) => textOf(fieldOf(resource, 'Type'))?.includes('::'))
     return typed || root.entries.has('AWSTemplateFormatVersion') ? root : undefined
   } catch (error) {
     if (error instanceof NotYaml && !namesServices.test(source.text)) return undefined

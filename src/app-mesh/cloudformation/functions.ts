@@ -20,7 +20,9 @@ type Fn = (context: FunctionContext, argument: Traced, where: string) => Evaluat
 const unread = (where: string): Traced => ({ kind: 'unread', where })
 
 /** A list with a certain number of items, as most functions take; a fault where it is anything else. */
-const items = (context: FunctionContext, argument: Traced, name: string, wanted: string, [least, most]: readonly [number, number]): readonly Traced[] | undefined => {
+const items = (
+  context: FunctionContext, argument: Traced, name: string, wanted: string, [least, most]: readonly [number, number],
+): readonly Traced[] | undefined => {
   if (argument.kind === 'list' && argument.items.length >= least && argument.items.length <= most) return argument.items
   const found = argument.kind === 'list' ? `a list of ${argument.items.length}` : naming(argument)
   context.fail(argument.where, `gives ${name} ${found}: write ${wanted}`)
@@ -87,7 +89,9 @@ const part = (context: FunctionContext, name: string, own: Traced | undefined, w
   const value = own ? context.evaluate(own)
     : dot > 0 ? context.attribute(name.slice(0, dot), name.slice(dot + 1), where) : context.ref(name, where)
   if (value?.kind === 'plain') return written(value)
-  if (value?.kind !== 'unread') context.fail(where, `puts ${value ? naming(value) : 'AWS::NoValue'} into the text with \${${name}}: only a text can stand there`)
+  if (value?.kind !== 'unread') {
+    context.fail(where, `puts ${value ? naming(value) : 'AWS::NoValue'} into the text with \${${name}}: only a text can stand there`)
+  }
   return undefined
 }
 
@@ -148,17 +152,20 @@ const equals: Fn = (context, argument, where) => {
   return plain(sameText(one) === sameText(other), where)
 }
 
-const sameText = (value: Traced): string => value.kind === 'plain' ? written(value) : JSON.stringify(value, (key, part: unknown) => key === 'where' ? undefined : part)
+const sameText = (value: Traced): string =>
+  value.kind === 'plain' ? written(value) : JSON.stringify(value, (key, part: unknown) => key === 'where' ? undefined : part)
 
 /** Whether something in the Conditions section holds. */
 const holds = (context: FunctionContext, traced: Traced): boolean | undefined => {
   const value = context.evaluate(traced)
-  if (value?.kind === 'plain' && (typeof value.value === 'boolean' || value.value === 'true' || value.value === 'false')) return String(value.value) === 'true'
+  if (value?.kind === 'plain' && /^(?:true|false)$/.test(String(value.value))) return String(value.value) === 'true'
   if (value?.kind !== 'unread') context.fail(traced.where, `is ${naming(value)}, and no condition: write Fn::Equals, Fn::And, Fn::Or, Fn::Not or Condition`)
   return undefined
 }
 
-const combined = (name: string, combine: (all: readonly boolean[]) => boolean, counts: readonly [number, number], wanted: string): Fn => (context, argument, where) => {
+const combined = (
+  name: string, combine: (all: readonly boolean[]) => boolean, counts: readonly [number, number], wanted: string,
+): Fn => (context, argument, where) => {
   const all = items(context, argument, name, wanted, counts)?.map((item) => holds(context, item))
   return !all || all.includes(undefined) ? unread(where) : plain(combine(all as boolean[]), where)
 }

@@ -182,7 +182,8 @@ export class Template implements FunctionContext {
       const own = fieldOf(fieldOf(resource, 'Properties'), attribute)
       // The one attribute that mesh definitions ask of others and that the template itself tells.
       const told = textOf(fieldOf(resource, 'Type')) === 'AWS::ServiceDiscovery::Service' && attribute === 'Name' ? own : undefined
-      return told ? this.#guarded(`${name}.${attribute}`, where, () => this.evaluate(told)) : this.#elsewhere(`${name}.${attribute}`, resource, name, where)
+      if (!told) return this.#elsewhere(`${name}.${attribute}`, resource, name, where)
+      return this.#guarded(`${name}.${attribute}`, where, () => this.evaluate(told))
     }
     return this.#existing(name, resource, where) ?? this.#attributeOf(name, kind, attribute, where)
   }
@@ -194,7 +195,9 @@ export class Template implements FunctionContext {
     if (attribute === own) return this.#guarded(`${name}.${attribute}`, where, () => this.nameOf(name, kind))
     if (names.includes(attribute)) return this.#property(name, attribute, where)
     if (attribute === 'Arn' || attribute === 'Id') return this.#arn(name, kind, where)
-    if (['MeshOwner', 'ResourceOwner', 'Uid'].includes(attribute)) return this.#elsewhere(`${name}.${attribute}`, this.resources.get(name)!, name, where)
+    if (['MeshOwner', 'ResourceOwner', 'Uid'].includes(attribute)) {
+      return this.#elsewhere(`${name}.${attribute}`, this.resources.get(name)!, name, where)
+    }
     return this.fail(where, `asks for the attribute "${attribute}" of "${name}" (AWS::AppMesh::${pascal(kind)}), which has ` +
       quoted([...new Set([...names, 'Arn', 'Id', 'MeshOwner', 'ResourceOwner', 'Uid'])]))
   }
@@ -275,7 +278,8 @@ export class Template implements FunctionContext {
     if (given) return given
     const value = this.#imported(name)
     if (value) return moved(value, where)
-    return this.fail(where, `imports "${name}", which no template that is read exports: read the one that does as well, or give it as a parameter, { "${name}": "…" }`)
+    return this.fail(where, `imports "${name}", which no template that is read exports: read the one that does as well, ` +
+      `or give it as a parameter, { "${name}": "…" }`)
   }
 
   /** The value that this template exports under a name. Exports that cannot be told are none: nobody may ever ask for them. */

@@ -58,7 +58,7 @@ export const manifestsIn = async (
   const filled = fill(source.text, options.parameters ?? {})
   try {
     const documents = await readDocuments({ file: source.file, text: filled.text })
-    if (!documents.some((document) => textOf(fieldOf(document, 'apiVersion')) !== undefined && textOf(fieldOf(document, 'kind')) !== undefined)) return undefined
+    if (!documents.some((document) => textOf(fieldOf(document, 'apiVersion')) && textOf(fieldOf(document, 'kind')))) return undefined
     return documents.flatMap((document) => [...objects(document)]).flatMap((object) => manifestOf(object, source.file, filled, tell))
   } catch (error) {
     if (!(error instanceof NotYaml)) throw error
@@ -85,7 +85,8 @@ const manifestOf = (written: TracedObject, file: string, filled: Filled, tell: (
   const top = closed(written, filled, (name, place, path) => {
     if (kind === 'Namespace' || told.has(name)) return
     told.add(name)
-    tell({ severity: 'error', file, resource: subject, path, message: `has ${place}, and no value for it was given: give it as a parameter, { "${name}": "…" }` })
+    const message = `has ${place}, and no value for it was given: give it as a parameter, { "${name}": "…" }`
+    tell({ severity: 'error', file, resource: subject, path, message })
   }) as TracedObject
   const metadata = fieldOf(top, 'metadata')
   const name = textOf(fieldOf(metadata, 'name'))

@@ -58,7 +58,8 @@ export const readV1beta1 = (manifest: Manifest, tell: Tell): readonly Found[] =>
   const dialect = new V1beta1Dialect(manifest, tell)
   const name = fieldOf(fieldOf(top, 'metadata'), 'name')!
   const named = (text: string, at: string): Traced => plain(namespaced(text, manifest.namespace), at)
-  const found = (what: ResourceKind, fields: Readonly<Record<string, Traced>>, at: string): Found => toFound(what, objectOf(fields, at), dialect, manifest, tell)
+  const found = (what: ResourceKind, fields: Readonly<Record<string, Traced>>, at: string): Found =>
+    toFound(what, objectOf(fields, at), dialect, manifest, tell)
   const within = { ...(meshName ? { meshName } : {}) }
   switch (kind) {
     case 'Mesh':
@@ -70,7 +71,9 @@ export const readV1beta1 = (manifest: Manifest, tell: Tell): readonly Found[] =>
       const virtualRouterName = named(routerName ?? manifest.name, routerName === undefined ? name.where : below(virtualRouter!.where, 'name'))
       const listeners = fieldOf(virtualRouter, 'listeners')
       const provider = objectOf({ virtualRouter: objectOf({ virtualRouterName }, virtualRouterName.where) }, where)
-      if (virtualRouter && virtualRouter.kind !== 'object') say(virtualRouter.where, `is ${naming(virtualRouter)}: write { name: …, listeners: [ … ] }`)
+      if (virtualRouter && virtualRouter.kind !== 'object') {
+        say(virtualRouter.where, `is ${naming(virtualRouter)}: write { name: …, listeners: [ … ] }`)
+      }
       if (routes && routes.kind !== 'list') say(routes.where, `is ${naming(routes)}: write a list of routes`)
       return [
         found('virtualService', { ...within, virtualServiceName: name, spec: objectOf({ ...rest, provider }, where) }, top.where),

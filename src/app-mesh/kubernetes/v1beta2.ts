@@ -153,7 +153,9 @@ class Reading {
     const namespace = named.namespace ?? this.#manifest.namespace
     const manifest = this.#cluster.find('BackendGroup', named.name, namespace)
     const services = fieldOf(fieldOf(manifest?.top, 'spec'), 'virtualservices')
-    if (named.name === '*') return this.#cluster.all('VirtualService', namespace).map((service) => backend(this.#cluster.ownName(service), group.where))
+    if (named.name === '*') {
+      return this.#cluster.all('VirtualService', namespace).map((service) => backend(this.#cluster.ownName(service), group.where))
+    }
     if (!manifest) this.#say('error', group.where, `names the BackendGroup ${namespace}/${named.name}, which is not among the files: add it`)
     if (services?.kind !== 'list') return []
     return services.items.flatMap((service) => {

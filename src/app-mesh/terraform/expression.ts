@@ -34,7 +34,8 @@ export interface Scope {
 /** A value whose parts are told when they are asked for: a resource. */
 export interface Attributes { attribute(name: string): unknown }
 
-const isAttributes = (value: unknown): value is Attributes => typeof value === 'object' && value !== null && 'attribute' in value && typeof value.attribute === 'function'
+const isAttributes = (value: unknown): value is Attributes =>
+  typeof value === 'object' && value !== null && 'attribute' in value && typeof value.attribute === 'function'
 
 /** The part of a value that a path leads to. */
 export const dig = (value: unknown, path: readonly Segment[], name: string): unknown => path.reduce((whole: unknown, segment) => {

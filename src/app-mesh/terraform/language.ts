@@ -49,7 +49,8 @@ export const instancesOf = async (
   const configurations = parsed.filter(({ source }) => isConfiguration(source))
   const modules = new Map<string, ModuleFiles>()
   for (const directory of new Set(configurations.map(({ source }) => path.dirname(source.file)))) {
-    modules.set(path.normalize(directory), await moduleFiles(directory, configurations.filter(({ source }) => path.dirname(source.file) === directory), parser))
+    const files = configurations.filter(({ source }) => path.dirname(source.file) === directory)
+    modules.set(path.normalize(directory), await moduleFiles(directory, files, parser))
   }
   return new Configuration(modules, { ...values, ...variables }, tell).instances()
 }
@@ -145,7 +146,8 @@ class Configuration {
 
   /** The directory of a module that is called by its path. */
   #target(files: ModuleFiles, { body: { source } }: Block): string | undefined {
-    return typeof source === 'string' && /^\.\.?(?:\/|$)/.test(source) ? path.normalize(path.join(files.directory, source)).replace(/(.)\/$/, '$1') : undefined
+    if (typeof source !== 'string' || !/^\.\.?(?:\/|$)/.test(source)) return undefined
+    return path.normalize(path.join(files.directory, source)).replace(/(.)\/$/, '$1')
   }
 
   readonly #call: Call = (caller, block, scope, prefix) => {

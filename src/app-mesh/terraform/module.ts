@@ -97,7 +97,8 @@ export class Module implements Scope {
     const pieces = templatePieces(written)
     const [only] = pieces
     if (pieces.length === 1 && 'expression' in only!) return this.#expression(only.expression, scope)
-    const text = pieces.map((piece) => 'text' in piece ? piece.text : asText(this.#expression(piece.expression, scope), `\${${piece.expression}}`)).join('')
+    const text = pieces.map((piece) =>
+      'text' in piece ? piece.text : asText(this.#expression(piece.expression, scope), `\${${piece.expression}}`)).join('')
     // Texts that are made of themselves twice over grow without end.
     if (text.length > longestText) throw new Unevaluated(`comes to a text of more than ${longestText} characters`)
     return text
@@ -195,7 +196,9 @@ export class Module implements Scope {
   #instances(block: Block, address: string): ReadonlyMap<Segment, Keyed> | undefined {
     if (Object.hasOwn(block.body, 'count')) {
       const count = asNumber(this.value(block.body.count), 'count')
-      if (!Number.isInteger(count) || count < 0 || count > mostInstances) throw new Unevaluated(`makes ${count} of it with count: 0 to ${mostInstances} can be read`)
+      if (!Number.isInteger(count) || count < 0 || count > mostInstances) {
+        throw new Unevaluated(`makes ${count} of it with count: 0 to ${mostInstances} can be read`)
+      }
       return new Map(Array.from({ length: count }, (_, index) => [index, { scope: this.with({ count: { index } }), address: `${address}[${index}]` }]))
     }
     if (!Object.hasOwn(block.body, 'for_each')) return undefined
@@ -282,7 +285,9 @@ const spread = (made: ReadonlyMap<Segment, Keyed> | undefined, single: Keyed): r
 
 /** What for_each goes through, with its keys: those of a map, or the items of a set themselves. */
 const eachOf = (value: unknown, what: string): readonly (readonly [string, unknown])[] => {
-  if (Array.isArray(value)) return Array.from(value, (item: unknown) => [typeof item === 'object' ? JSON.stringify(item) : asText(item, what), item] as const)
+  if (Array.isArray(value)) {
+    return Array.from(value, (item: unknown) => [typeof item === 'object' ? JSON.stringify(item) : asText(item, what), item] as const)
+  }
   if (typeof value === 'object' && value !== null) return Object.entries(value)
   throw new Unevaluated(`goes through ${kindOf(value)} with ${what}: it takes a map or a set`)
 }

@@ -1,7 +1,7 @@
 import type { Fault, Source } from '../found.ts'
 import { types } from './dialect.ts'
 import { dig } from './expression.ts'
-import { trace, type Traced } from '../traced.ts'
+import { below, trace, type Traced } from '../traced.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -65,7 +65,8 @@ const planned = (plan: Json, variables: Json, file: string, tell: (fault: Fault)
       tell({
         severity: 'error', file, resource: address, path: where,
         message: reference === undefined ? 'is known after the apply only: read the state after it (terraform show -json)'
-          : `needs ${reference}, which is known after the apply only: read the state after it (terraform show -json), or give the value as a variable, { "${moduleOf(address)}${reference}": … }`,
+          : `needs ${reference}, which is known after the apply only: read the state after it (terraform show -json), ` +
+            `or give the value as a variable, { "${moduleOf(address)}${reference}": … }`,
       })
     }
     return { address, type, values: filled(values, unknown.get(address), expressionsAt(root, address), '', resolve, missing) }
@@ -78,7 +79,7 @@ const moduleOf = (address: string): string => /^(?:module\.[^.[]+(?:\[[^\]]*\])?
 const expressionsAt = (root: unknown, address: string): unknown => {
   const calls = [...moduleOf(address).matchAll(/module\.([^.[]+)/g)].map(([, name]) => name!)
   let module: unknown = root
-  for (const name of calls) module = isObject(module) && isObject(module.module_calls) && isObject(module.module_calls[name]) ? module.module_calls[name].module : undefined
+  for (const name of calls) module = part(part(part(module, 'module_calls'), name), 'module')
   const own = address.slice(moduleOf(address).length).replace(/\[.*\]$/, '')
   return isObject(module) ? listOf(module.resources).find((resource) => resource.address === own)?.expressions : undefined
 }
@@ -113,7 +114,8 @@ const filled = (
   return {
     kind: 'object',
     where,
-    entries: new Map([...names].map((name) => [name, filled(value[name], part(unknown, name), part(expression, name), where === '' ? name : `${where}.${name}`, resolve, missing)])),
+    entries: new Map([...names].map((name) =>
+      [name, filled(value[name], part(unknown, name), part(expression, name), below(where, name), resolve, missing)])),
   }
 }
 
