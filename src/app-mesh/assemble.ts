@@ -27,7 +27,7 @@ export interface Assembly {
  */
 export const assemble = (read: readonly Read[], wanted: string | undefined, broken: boolean): Assembly => {
   const faults: Fault[] = []
-  const all = withoutTwins(read, faults)
+  const all = withoutTwins(withMesh(read, wanted, faults), faults)
   const file = all[0]?.file ?? read[0]?.file ?? ''
   if (all.length === 0 && !broken) faults.push({ severity: 'error', file, message: 'nothing of App Mesh is defined in what was read' })
   const { meshName, fault } = chosen(all, wanted)
@@ -47,11 +47,30 @@ export const assemble = (read: readonly Read[], wanted: string | undefined, brok
 const defining = (kept: readonly Found[], faults: Fault[]): Definitions => {
   const defined = kept.flatMap((found): Defined[] => {
     const { value, faults: wrong } = check(resources[found.kind], found.body)
-    faults.push(...wrong.map(({ path, message }) => faultAt('error', found, path as BodyPath, message)))
+    // What its reader could not tell is told already.
+    const told = (path: BodyPath): boolean => found.unread?.some((unread) => unread.every((step, at) => path[at] === step)) === true
+    faults.push(...wrong.filter(({ path }) => !told(path as BodyPath)).map(({ path, message }) => faultAt('error', found, path as BodyPath, message)))
     return wrong.length === 0 ? [{ found, body: value as Bodies[Found['kind']] }] : []
   })
   const known = kept.map(({ kind, body }) => identityOf(kind, body)).filter((identity) => identity !== undefined)
   return new Definitions(defined, new Set(known))
+}
+
+/** Gives resources that name no mesh the only one there is: `--mesh-name` stood on a command line, or the Mesh's manifest in another place. */
+const withMesh = (read: readonly Read[], wanted: string | undefined, faults: Fault[]): readonly Read[] => {
+  const names = new Set(read.flatMap(({ found }) => found.map(meshNameOf)).filter((name) => typeof name === 'string'))
+  const meshName = wanted ?? (names.size === 1 ? [...names][0] : undefined)
+  if (meshName === undefined) return read
+  return read.map((one) => ({
+    ...one,
+    found: one.found.map((found) => {
+      const { body, unread } = found
+      const nameless = typeof body === 'object' && body !== null && !Object.hasOwn(body, 'meshName') && unread?.some(([first]) => first === 'meshName') !== true
+      if (!nameless) return found
+      faults.push(faultAt('warning', found, [], `names no mesh: it is taken to belong to '${meshName}'`))
+      return { ...found, body: { meshName, ...body } }
+    }),
+  }))
 }
 
 /** The resources without those that a later source replaces. */

@@ -5,7 +5,7 @@ import { MeshConfigError } from '../core/errors.ts'
 import { assemble, type Read } from './assemble.ts'
 import type { AppMeshDocument } from './document.ts'
 import { AppMeshError } from './error.ts'
-import { formats, type Format } from './formats.ts'
+import { formats, groupFormats, type Format } from './formats.ts'
 import type { Fault, Reading, ReadOptions, Source } from './found.ts'
 
 /** How definitions are read. */
@@ -39,8 +39,16 @@ export const readAppMesh = async (
   const list = Array.isArray(sources) ? sources as readonly AppMeshSource[] : [sources as AppMeshSource]
   const faults: Fault[] = []
   const read: Read[] = []
-  for (const source of (await Promise.all(list.map(filesOf))).flat()) {
+  const files = (await Promise.all(list.map(filesOf))).flat()
+  const grouped = new Map<Source, Read>()
+  for (const { read: readAll, replaces } of groupFormats) {
+    const { found, faults: told, taken } = await readAll(files.filter((file): file is Source => !('severity' in file) && !grouped.has(file)), options)
+    faults.push(...told)
+    for (const source of taken) grouped.set(source, { file: source.file, found: found.filter(({ file }) => file === source.file), replaces })
+  }
+  for (const source of files) {
     if ('severity' in source) faults.push(source)
+    else if (grouped.has(source)) read.push(grouped.get(source)!)
     else {
       const { reading, format } = await readOne(source, options)
       faults.push(...reading.faults)

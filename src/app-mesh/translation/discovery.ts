@@ -21,7 +21,7 @@ export const registryOf = ({ spec: { serviceDiscovery } }: VirtualNode, port: nu
     port,
     ...(attributes && attributes.length > 0 && { attributes: Object.fromEntries(attributes.map(({ key, value }) => [key, value])) }),
     ...(ipPreference && { family: families[ipPreference] }),
-  } as unknown as RegistryInput
+  }
 }
 
 interface Dns {
