@@ -6,7 +6,7 @@ export type { Changes } from './mesh/snapshot.ts'
 export type { FetchInit } from './transport/fetch.ts'
 export { toResponse } from './transport/response.ts'
 export type { HealthFinding, HealthProbe } from './transport/probe.ts'
-export type { ClusterStatus, EndpointStatus } from './cluster/cluster.ts'
+export type { ClusterStatus, EndpointStatus } from './cluster/status.ts'
 export type { MeshEvents } from './core/events.ts'
 
 // Configuration from files

@@ -17,11 +17,14 @@ import type { HealthProbe, ProbedCluster } from '../transport/probe.ts'
 import { readTls, type ReadTls } from '../transport/tls.ts'
 import { available } from './availability.ts'
 import type { ClusterConfig } from './config.ts'
+import { Draining } from './draining.ts'
+import { FirstSet } from './first-set.ts'
 import { HealthChecks, type HealthCheckConfig } from './health-checks.ts'
 import { membership } from './membership.ts'
 import { OutlierDetection } from './outlier.ts'
 import { Reach } from './reach.ts'
 import { slowStart, warmingEnds } from './slow-start.ts'
+import { census, clusterStatus, type ClusterStatus } from './status.ts'
 
 /** Makes the plug-ins of a cluster from their configuration. */
 export interface ClusterFamilies {
@@ -47,9 +50,6 @@ export interface ClusterParts {
   readonly checks: HealthChecks | undefined
 }
 
-/** Longest time that connections of an endpoint which is gone may take to finish, in milliseconds. */
-const drainLimit = 30_000
-
 /**
  * One upstream version: its endpoints, and what was learnt of them. Outlives configurations.
  * Three speeds, three fields: `parts` by configuration, `endpoints` by the registry, the picker by health.
@@ -62,7 +62,6 @@ export class Cluster {
   #parts: ClusterParts | undefined
   #endpoints: readonly Endpoint[] = []
   #pick: Picker = () => undefined
-  /** How many endpoints the picker has to choose from. */
   #offered = 0
   #panic = false
   /** Whether endpoints are used that were not checked yet. */
@@ -70,15 +69,14 @@ export class Cluster {
   #following: Following | undefined
   #known = false
   #resolveReady: () => void = () => {}
-  /** Calls that wait for the first set. Those that give up take themselves out, so none piles up while a registry is silent. */
-  readonly #waiting = new Set<() => void>()
+  readonly #firstSet = new FirstSet()
   /**
    * Resolves when the first endpoint set is there, and with health checks one of its endpoints has passed or all were checked;
    * or when none will come any more because the cluster is closed.
    */
   readonly ready = new Promise<void>((resolve) => { this.#resolveReady = resolve })
   #cancelWarming: Cancel = () => {}
-  readonly #draining = new Set<Promise<void>>()
+  readonly #draining: Draining
   /** Which endpoints can be connected to; when none can, the registry is asked right now whether they are still the right ones. */
   readonly reach: Reach
 
@@ -86,6 +84,7 @@ export class Cluster {
     this.name = name
     this.#families = families
     this.#runtime = runtime
+    this.#draining = new Draining(runtime.clock)
     this.reach = new Reach(runtime.clock, () => this.#endpoints.length, () => this.#following?.wake())
   }
 
@@ -97,6 +96,21 @@ export class Cluster {
   /** Whether its registry has said a set; until then calls wait. */
   get known(): boolean {
     return this.#known
+  }
+
+  /** How its registry fares, as plain data; empty before there is one. */
+  get registry(): object {
+    return this.#following?.status() ?? {}
+  }
+
+  /** Whether all endpoints are used, since too few are available. */
+  get panic(): boolean {
+    return this.#panic
+  }
+
+  /** How many endpoints its picker has to choose from. */
+  get offered(): number {
+    return this.#offered
   }
 
   /** Milliseconds since its registry's last answer; `undefined` before the first. */
@@ -165,7 +179,7 @@ export class Cluster {
     if (old?.breaker !== parts.breaker) old?.breaker?.close()
     if (old && old.detection !== parts.detection) this.#judgeAfresh(old)
     if (old?.checks !== parts.checks) this.#checkAfresh(old)
-    if (old && !sameDialling(old.config, parts.config)) for (const endpoint of this.#endpoints) this.#drain(endpoint)
+    if (old && !sameDialling(old.config, parts.config)) for (const endpoint of this.#endpoints) this.#draining.drain(endpoint)
     if (old?.registry !== parts.registry) this.#follow(parts.registry)
     this.changed()
   }
@@ -212,7 +226,7 @@ export class Cluster {
     this.#parts?.checks?.watch(added)
     this.#known = true
     this.changed()
-    this.#arrive()
+    this.#firstSet.arrive()
   }
 
   #welcome(endpoint: Endpoint): void {
@@ -227,23 +241,8 @@ export class Cluster {
     this.#parts?.detection?.forget(endpoint)
     this.#parts?.checks?.forget(endpoint)
     this.reach.forget(endpoint)
-    this.#drain(endpoint)
+    this.#draining.drain(endpoint)
     publish(this.#runtime, 'endpoint-removed', { cluster: this.name, endpoint: endpoint.address })
-  }
-
-  /** Lets what is under way on the endpoint's connections end, with a limit, then closes them. */
-  #drain(endpoint: Endpoint): void {
-    if (!endpoint.dialled) return
-    const pools = [...endpoint.pools.values()]
-    endpoint.pools.clear()
-    for (const pool of pools) {
-      const cancel = this.#runtime.clock.background(drainLimit, () => { void pool.destroy() })
-      const drained = pool.close().catch(() => {}).then(() => {
-        cancel()
-        this.#draining.delete(drained)
-      })
-      this.#draining.add(drained)
-    }
   }
 
   /** Makes the picker anew: the endpoints, or what is known of their health, have changed. */
@@ -281,26 +280,7 @@ export class Cluster {
       call.reserve = undefined
       return send(call.begin(endpoint, this.load))
     }
-    return (call) => this.#known ? go(call) : this.#firstSet(call).then(() => go(call))
-  }
-
-  /** Lets go on whoever waits for the first set: it is there, or will never come. */
-  #arrive(): void {
-    for (const go of this.#waiting) go()
-    this.#waiting.clear()
-  }
-
-  /** A call that is here before the first endpoint set waits for it, within its deadline. */
-  #firstSet(call: Call): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const go = (): void => {
-        call.untrack(waiting)
-        resolve()
-      }
-      const waiting = { abort: (reason: unknown) => { this.#waiting.delete(go); reject(reason) } }
-      this.#waiting.add(go)
-      call.track(waiting)
-    })
+    return (call) => this.#known ? go(call) : this.#firstSet.wait(call).then(() => go(call))
   }
 
   #empty(call: Call): Error {
@@ -310,19 +290,12 @@ export class Cluster {
     }
     const last = this.#following?.status().lastError
     if (this.#endpoints.length > 0) {
-      return call.error('ENMESH_NO_ENDPOINT', `${call}: of the endpoints of cluster '${this.name}' none is available (${this.#census()}). ` +
+      return call.error('ENMESH_NO_ENDPOINT', `${call}: of the endpoints of cluster '${this.name}' none is available (${census(this.#endpoints)}). ` +
         'Look at mesh.status() for the reasons; with `panic` above 0 they would be tried all the same.')
     }
     return call.error('ENMESH_NO_ENDPOINT', `${call}: cluster '${this.name}' has no endpoint; its registry ` +
       `(${String((this.parts.config.registry as { readonly type: string }).type)}) lists ${this.#endpoints.length}${last ? `, and last failed with: ${last}` : ''}. ` +
       'Check that instances are registered, and what the registry is asked for.')
-  }
-
-  /** How many endpoints are in each state, in words. */
-  #census(): string {
-    const counts = new Map<string, number>()
-    for (const { state } of this.#endpoints) counts.set(state, (counts.get(state) ?? 0) + 1)
-    return [...counts].map(([state, count]) => `${count} ${state}`).join(', ')
   }
 
   /** In words: whether and why an endpoint may be picked. */
@@ -349,36 +322,14 @@ export class Cluster {
 
   /** What it is doing, as plain data. */
   status(): ClusterStatus {
-    const { clock } = this.#runtime
-    const { config, breaker, budget } = this.parts
-    return {
-      active: this.load.active,
-      pending: this.load.pending,
-      panic: this.#panic,
-      registry: this.#following?.status() ?? {},
-      breaker: breaker?.status() ?? false,
-      budget: budget.balance,
-      endpoints: this.#endpoints.map((endpoint) => ({
-        id: endpoint.id,
-        address: endpoint.address,
-        state: endpoint.state,
-        why: this.explain(endpoint),
-        weight: endpoint.weight,
-        metadata: endpoint.metadata,
-        active: endpoint.active,
-        attempts: endpoint.attempts,
-        failures: endpoint.failures,
-        latency: Math.round(endpoint.latency.at(clock.now()) * 1000) / 1000,
-      })),
-      config,
-    }
+    return clusterStatus(this, this.#runtime.clock.now())
   }
 
   /** Stops watching, lets what is under way end within the limit, and closes every connection. */
   async close(): Promise<void> {
     this.#following?.close()
     this.#resolveReady()
-    this.#arrive()
+    this.#firstSet.arrive()
     this.#cancelWarming()
     this.#parts?.breaker?.close()
     this.#parts?.detection?.close()
@@ -386,39 +337,8 @@ export class Cluster {
     for (const endpoint of this.#endpoints) this.#retire(endpoint)
     this.#endpoints = []
     this.#pick = () => undefined
-    await Promise.all(this.#draining)
+    await this.#draining.finished()
   }
-}
-
-/** State of one endpoint, as plain data. Times in milliseconds. */
-export interface EndpointStatus {
-  readonly id: string
-  readonly address: string
-  readonly state: string
-  /** In words why it is or isn't picked. */
-  readonly why: string
-  readonly weight: number
-  readonly metadata: Readonly<Record<string, string>>
-  /** Attempts under way. */
-  readonly active: number
-  readonly attempts: number
-  readonly failures: number
-  /** Peak-sensitive moving average. */
-  readonly latency: number
-}
-
-/** State of one cluster, as plain data. */
-export interface ClusterStatus {
-  readonly active: number
-  readonly pending: number
-  readonly panic: boolean
-  readonly registry: object
-  readonly breaker: object | false
-  /** Retries that the budget would allow now. */
-  readonly budget: number
-  readonly endpoints: readonly EndpointStatus[]
-  /** The effective configuration, every default written out; keys and passphrases are left out. */
-  readonly config: ClusterConfig
 }
 
 /** A balancer divides by weights and adds them up: one of nothing, or beyond counting, would leave it without an answer. */

@@ -1,5 +1,6 @@
 import type { Balancer } from '../balancers/balancer.ts'
-import type { Cluster, ClusterStatus } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { ClusterStatus } from '../cluster/status.ts'
 import { clusterConfig } from '../cluster/config.ts'
 import { Call, type Attempt, type CallPolicy } from '../core/call.ts'
 import { MeshConfigError, MeshError, type AttemptRecord } from '../core/errors.ts'
