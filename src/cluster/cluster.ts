@@ -188,7 +188,6 @@ export class Cluster {
   #judgeAfresh({ detection }: ClusterParts): void {
     detection?.close()
     for (const endpoint of this.#endpoints) {
-      endpoint.failuresInARow = 0
       if (endpoint.state === 'ejected' || endpoint.state === 'probation') endpoint.state = 'available'
     }
   }

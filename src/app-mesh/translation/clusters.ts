@@ -114,9 +114,6 @@ export class Clusters {
       warn(['portMapping', 'protocol'], `is ${protocol}, and endpoints are spoken to in HTTP/1.1: they must take that as well`)
     }
     if (healthCheck) warn(['healthCheck'], 'is not carried out: endpoints that fail are found by `outlier`')
-    if (outlierDetection) {
-      warn(['outlierDetection', 'interval'], 'has no effect: an endpoint returns when its time is over and one real request went well, not at the next sweep')
-    }
     if (outlierDetection && node.spec.serviceDiscovery?.dns && node.spec.serviceDiscovery.dns.responseType !== 'ENDPOINTS') {
       warn(['outlierDetection'], "has one endpoint to look at, since responseType is LOADBALANCER, and never takes out the last one: write responseType 'ENDPOINTS'")
     }
@@ -147,6 +144,9 @@ const limitsOf = ({ connectionPool }: NodeListener): Pick<ClusterInput, 'connect
 
 const outlierOf = ({ outlierDetection }: NodeListener): ClusterInput['outlier'] => outlierDetection ? {
   failures: outlierDetection.maxServerErrors,
+  successRate: false,
+  interval: inWords(Math.max(10, milliseconds(outlierDetection.interval) ?? 10_000)),
+  return: 'sweep',
   ejection: inWords(Math.max(1, milliseconds(outlierDetection.baseEjectionDuration) ?? 30_000)),
   maxEjected: outlierDetection.maxEjectionPercent,
   minEjected: 1,
