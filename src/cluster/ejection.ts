@@ -39,8 +39,8 @@ export const ejectionTime = ({ ejection, maxEjection }: Pick<EjectionConfig, 'ej
   Math.min(ejection * times, Math.max(ejection, maxEjection))
 
 /**
- * What is left of an endpoint's ejections in a row after it was back in use for so many milliseconds:
+ * What is left of an endpoint's ejections in a row after it was in use and did well for so many milliseconds:
  * one less for each interval (Envoy's decay, computed when asked in place of a timer).
  */
-export const decayed = (ejections: number, backFor: number, interval: number): number =>
-  Math.max(0, ejections - Math.floor(backFor / interval))
+export const decayed = (ejections: number, wellFor: number, interval: number): number =>
+  Math.max(0, ejections - Math.max(0, Math.floor(wellFor / interval)))

@@ -62,6 +62,8 @@ export interface Outlier {
   readonly tally: Tally
   /** In words. */
   readonly reason: string
+  /** How many intervals it did badly in. */
+  readonly intervals: number
 }
 
 /** A rule that compares, at the end of each interval, what was counted of the endpoints in use. */
@@ -121,6 +123,7 @@ export const successRate = ({ endpoints, volume, factor, gap }: z.output<typeof 
       .sort((a, b) => read(a).successRate - read(b).successRate)
       .map((tally) => ({
         tally,
+        intervals: 1,
         reason: `success rate ${round(read(tally).successRate)} %, below ${round(threshold)} %; the mean of ${judged.length} endpoints is ${round(mean)} %`,
       }))
   },
@@ -137,7 +140,7 @@ export const failurePercentage = (
     if (judged.length < endpoints) return []
     return judged.filter((tally) => 100 - read(tally).successRate >= threshold)
       .sort((a, b) => read(a).successRate - read(b).successRate)
-      .map((tally) => ({ tally, reason: `${read(tally).failed} of ${read(tally).total} attempts failed, at ${threshold} % it is ejected` }))
+      .map((tally) => ({ tally, intervals: 1, reason: `${read(tally).failed} of ${read(tally).total} attempts failed, at ${threshold} % it is ejected` }))
   },
 })
 
@@ -171,6 +174,7 @@ export class LatencyRule implements Rule {
     return measured.filter(({ tally }) => tally.slowIntervals >= intervals)
       .map(({ tally, median }) => ({
         tally,
+        intervals: tally.slowIntervals,
         reason: `median of ${round(median)} ms until it answers, above ${round(this.limit)} ms ${tally.slowIntervals === 1 ? 'now' : `in ${tally.slowIntervals} intervals in a row`}; `
           + `the fleet's is ${round(pace!)} ms`,
       }))

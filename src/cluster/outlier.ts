@@ -187,22 +187,23 @@ export class OutlierDetection {
     for (const [endpoint, { until }] of this.#ejections) if (until <= now && !this.#closed) this.#return(endpoint)
   }
 
-  #ejectOutlier({ name }: Rule, { tally, reason }: Outlier): void {
+  #ejectOutlier({ name }: Rule, { tally, reason, intervals }: Outlier): void {
     const { endpoint } = tally
     // A listener that was told of another may have let go of this one, or of the detection as a whole.
     if (this.#closed || this.#tallies.get(endpoint) !== tally) return
-    if (this.#room()) this.#ejectUsed(endpoint, name, reason)
+    if (this.#room()) this.#ejectUsed(endpoint, name, reason, intervals * this.#config.interval)
     else tally.held = reason
   }
 
   #ejectAtOnce(tally: Tally, attempt: Attempt): void {
     const { rule, count, what } = rows(tally, this.#config).find(({ count, limit }) => count >= limit)!
-    this.#ejectUsed(attempt.endpoint, rule, `${many(count, what)}, the last with ${fault(attempt)}`)
+    this.#ejectUsed(attempt.endpoint, rule, `${many(count, what)}, the last with ${fault(attempt)}`, 0)
   }
 
-  /** Takes out an endpoint that was in use; good times in between let it off earlier ejections. */
-  #ejectUsed(endpoint: Endpoint, rule: OutlierRule, reason: string): void {
-    endpoint.ejections = decayed(endpoint.ejections, this.#runtime.clock.now() - endpoint.stateSince, this.#config.interval)
+  /** Takes out an endpoint that was in use; good times let it off earlier ejections, the `illFor` milliseconds that it was watched in do not. */
+  #ejectUsed(endpoint: Endpoint, rule: OutlierRule, reason: string, illFor: number): void {
+    const wellFor = this.#runtime.clock.now() - endpoint.stateSince - illFor
+    endpoint.ejections = decayed(endpoint.ejections, wellFor, this.#config.interval)
     if (rule === 'latency') this.#slow.add(endpoint)
     this.#tallies.delete(endpoint)
     this.#eject(endpoint, rule, reason)
