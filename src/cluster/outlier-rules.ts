@@ -151,8 +151,10 @@ export const failurePercentage = (
 export class LatencyRule implements Rule {
   readonly name = 'latency'
   readonly endpoints: number
-  /** Milliseconds to the head of an answer, above which an endpoint is slow by the last interval; infinite while nobody knows. */
+  /** Milliseconds to the head of an answer, above which an endpoint is slow as things stood lately; infinite while nobody knows. */
   limit = Number.POSITIVE_INFINITY
+  /** Intervals in a row that were too quiet to tell. */
+  #quiet = 0
   readonly #config: z.output<typeof latencyConfig>
 
   constructor(config: z.output<typeof latencyConfig>) {
@@ -161,14 +163,14 @@ export class LatencyRule implements Rule {
   }
 
   judge(tallies: readonly Tally[]): readonly Outlier[] {
-    const { endpoints, volume, factor, gap, intervals } = this.#config
+    const { endpoints, volume, intervals } = this.#config
     const measured = tallies.filter(({ latencies }) => latencies !== undefined && latencies.count >= volume)
       .map((tally) => ({ tally, median: tally.latencies!.median }))
       .sort((a, b) => b.median - a.median)
     // The sort is descending, so this is the slower of the middle two.
     const pace = measured[Math.ceil(measured.length / 2) - 1]?.median
     // One less than it takes to be ejected, so that whoever was ejected can be compared with those that are left.
-    this.limit = pace === undefined || measured.length < endpoints - 1 ? Number.POSITIVE_INFINITY : Math.max(pace * factor, pace + gap)
+    this.#setLimit(measured.length >= endpoints - 1 ? pace : undefined)
     if (measured.length < endpoints) return []
     for (const { tally, median } of measured) tally.slowIntervals = median > this.limit ? tally.slowIntervals + 1 : 0
     return measured.filter(({ tally }) => tally.slowIntervals >= intervals)
@@ -178,6 +180,14 @@ export class LatencyRule implements Rule {
         reason: `median of ${round(median)} ms until it answers, above ${round(this.limit)} ms ${tally.slowIntervals === 1 ? 'now' : `in ${tally.slowIntervals} intervals in a row`}; `
           + `the fleet's is ${round(pace!)} ms`,
       }))
+  }
+
+  /** What was known holds through a few quiet intervals, but not for ever: the fleet may have another pace by then. */
+  #setLimit(pace: number | undefined): void {
+    const { factor, gap, intervals } = this.#config
+    this.#quiet = pace === undefined ? this.#quiet + 1 : 0
+    if (pace !== undefined) this.limit = Math.max(pace * factor, pace + gap)
+    else if (this.#quiet > intervals) this.limit = Number.POSITIVE_INFINITY
   }
 }
 

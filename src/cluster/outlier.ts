@@ -72,7 +72,7 @@ export class OutlierDetection {
     if (this.#closed) return
     const { endpoint } = attempt
     if (endpoint.state === 'probation') {
-      if (this.probation.decides(attempt)) this.#decide(attempt, failed)
+      if (this.probation.decides(attempt)) this.#decide(attempt, failed || this.#tooSlow(attempt))
       return
     }
     if (endpoint.state !== 'available' || attempt.startedAt < endpoint.stateSince) return
@@ -82,12 +82,7 @@ export class OutlierDetection {
     if (failed && tooManyInARow(tally, this.#config) && this.#room()) this.#ejectAtOnce(tally, attempt)
   }
 
-  /** Learns from the head of an answer, where its attempt decides on its endpoint: whether it is one, and where slowness was the fault whether it came in time. */
-  heard({ attempt, status }: Reply): void {
-    if (!this.probation.decides(attempt)) return
-    this.record(attempt, status >= 500 || this.#tooSlow(attempt))
-  }
-
+  /** Whether an attempt at an endpoint that was out for being slow shows that it still is. */
   #tooSlow({ endpoint, startedAt, headAt }: Attempt): boolean {
     return this.#slow.has(endpoint) && headAt - startedAt > this.#latency!.limit
   }
@@ -280,7 +275,8 @@ export const observeOutliers = (detection: OutlierDetection): Layer<Attempt> => 
     else detection.record(attempt, said === 'failure')
   }
   const onHead = (reply: Reply): Reply => {
-    detection.heard(reply)
+    const { attempt, status } = reply
+    if (detection.probation.decides(attempt)) detection.record(attempt, status >= 500)
     return reply
   }
   return (attempt) => {

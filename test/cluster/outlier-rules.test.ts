@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { z } from 'zod'
-import { intervalRules, outlierRulesConfig, type Rule } from '../../src/cluster/outlier-rules.ts'
+import { intervalRules, LatencyRule, outlierRulesConfig, type Rule } from '../../src/cluster/outlier-rules.ts'
 import { Tally } from '../../src/cluster/tally.ts'
 import type { Attempt } from '../../src/core/call.ts'
 import { Endpoint } from '../../src/core/endpoint.ts'
@@ -145,6 +145,15 @@ describe('latency', () => {
     assert.deepEqual(over({ intervals: 1 }, [10, 100, 10]), ['e1'])
     const one = rule({ latency: { intervals: 1 } })
     assert.equal(names(one.judge([...taking([100]), ...taking([10, 10], 19)])), '')
+  })
+
+  test('what is slow is known for as long as an outlier takes after it was last measured, one endpoint short or not', () => {
+    const one = new LatencyRule({ endpoints: 3, volume: 20, factor: 3, gap: 20, intervals: 2 })
+    const limits = [[], [10], [10, 10], [], [10], [], [20, 20], [12, 10, 500]].map((medians) => {
+      one.judge(taking(medians))
+      return Math.round(one.limit)
+    })
+    assert.deepEqual(limits, [Infinity, Infinity, 30, 30, 30, Infinity, 60, 35])
   })
 
   test('says in words what is slow', () => {
