@@ -7,7 +7,7 @@ export type { FetchInit } from './transport/fetch.ts'
 export { toResponse } from './transport/response.ts'
 export type { HealthFinding, HealthProbe } from './transport/probe.ts'
 export type { ClusterStatus, EndpointStatus } from './cluster/status.ts'
-export type { MeshEvents } from './core/events.ts'
+export type { MeshEvents, OutlierRule } from './core/events.ts'
 
 // Configuration from files
 export { loadConfig, type LoadOptions } from './config-file/load.ts'

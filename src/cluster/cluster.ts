@@ -1,54 +1,25 @@
-import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
-import type { Balancer, Picker } from '../balancers/balancer.ts'
+import type { Picker } from '../balancers/balancer.ts'
 import type { Attempt, Call } from '../core/call.ts'
-import type { Endpoint, EndpointSpec, Load } from '../core/endpoint.ts'
+import type { Endpoint, Load } from '../core/endpoint.ts'
 import { publish } from '../core/events.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
-import { retryBudget, type RetryBudget } from '../policies/budget.ts'
-import { Breaker } from '../policies/circuit-breaker.ts'
 import { follow, type Following } from '../registries/follow.ts'
 import { parseEndpointAddress } from '../registries/address.ts'
 import type { Registry } from '../registries/registry.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { HealthProbe, ProbedCluster } from '../transport/probe.ts'
-import { readTls, type ReadTls } from '../transport/tls.ts'
 import { available } from './availability.ts'
 import type { ClusterConfig } from './config.ts'
 import { Draining } from './draining.ts'
 import { FirstSet } from './first-set.ts'
-import { HealthChecks, type HealthCheckConfig } from './health-checks.ts'
-import { membership } from './membership.ts'
-import { OutlierDetection } from './outlier.ts'
+import { membership, refuseOddities } from './membership.ts'
+import type { OutlierDetection } from './outlier.ts'
+import { prepareParts, type ClusterFamilies, type ClusterParts } from './parts.ts'
 import { Reach } from './reach.ts'
-import { slowStart, warmingEnds } from './slow-start.ts'
+import { warmingEnds } from './slow-start.ts'
 import { census, clusterStatus, type ClusterStatus } from './status.ts'
-
-/** Makes the plug-ins of a cluster from their configuration. */
-export interface ClusterFamilies {
-  readonly registry: (config: ClusterConfig['registry']) => Registry
-  readonly balancer: (config: ClusterConfig['balancer']) => Balancer
-  /** Absent where there is no network to ask over. */
-  readonly probe?: ((check: HealthCheckConfig, cluster: ProbedCluster) => HealthProbe) | undefined
-}
-
-/** What one configuration of a cluster consists of. What a new one does not change is carried over, with all it has learnt. */
-export interface ClusterParts {
-  /** What is in effect, without keys and passphrases. */
-  readonly config: ClusterConfig
-  /** Authorities, certificate and key to dial with, where the configuration names any. */
-  readonly secureContext: ReadTls['context']
-  readonly registry: Registry
-  readonly balancer: Balancer
-  readonly budget: RetryBudget
-  readonly breaker: Breaker | undefined
-  readonly detection: OutlierDetection | undefined
-  /** What health checks name as `Host` where they don't say it themselves; absent where no service sends here. */
-  readonly host: string | undefined
-  readonly checks: HealthChecks | undefined
-}
 
 /**
  * One upstream version: its endpoints, and what was learnt of them. Outlives configurations.
@@ -139,36 +110,7 @@ export class Cluster {
    * May throw; then nothing has changed.
    */
   prepare(config: ClusterConfig, host?: string): ClusterParts {
-    const old = this.#parts
-    const same = (part: keyof ClusterConfig): boolean => old !== undefined && isDeepStrictEqual(old.config[part], config[part])
-    const { shown, context } = readTls(config.tls)
-    return {
-      config: { ...config, tls: shown },
-      secureContext: context,
-      registry: same('registry') ? old!.registry : this.#families.registry(config.registry),
-      balancer: same('balancer') && same('slowStart') ? old!.balancer : this.#balancer(config),
-      budget: same('budget') ? old!.budget : retryBudget(config.budget, this.#runtime.clock),
-      breaker: same('breaker') ? old!.breaker : config.breaker === false ? undefined
-        : new Breaker(this.name, config.breaker, this.#runtime),
-      detection: same('outlier') ? old!.detection : config.outlier === false ? undefined
-        : new OutlierDetection(this, config.outlier, this.#runtime),
-      host,
-      checks: same('healthCheck') && old!.host === host && isDeepStrictEqual(old!.config.tls, shown) ? old!.checks
-        : this.#checks(config.healthCheck, { tls: shown, context, host }),
-    }
-  }
-
-  #checks(config: ClusterConfig['healthCheck'], cluster: ProbedCluster): HealthChecks | undefined {
-    const { probe } = this.#families
-    return config === false || !probe ? undefined : new HealthChecks(this, config, probe(config, cluster), this.#runtime)
-  }
-
-  #balancer(config: ClusterConfig): Balancer {
-    const plain = this.#families.balancer(config.balancer)
-    const balancer = config.slowStart > 0 ? slowStart(config.slowStart, this.#runtime)(plain) : plain
-    // On trial: a picker that cannot be made fails here, where nothing has changed yet, and not half-way through an update.
-    balancer(this.#endpoints)
-    return balancer
+    return prepareParts(this, config, host, { old: this.#parts, families: this.#families, runtime: this.#runtime })
   }
 
   /** Uses what was prepared, and lets go of what it replaces. */
@@ -337,14 +279,6 @@ export class Cluster {
     this.#endpoints = []
     this.#pick = () => undefined
     await this.#draining.finished()
-  }
-}
-
-/** A balancer divides by weights and adds them up: one of nothing, or beyond counting, would leave it without an answer. */
-const refuseOddities = ({ address, ip, weight }: EndpointSpec): void => {
-  if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
-  if (weight !== undefined && !(weight > 0 && weight <= 1_000_000)) {
-    throw new TypeError(`endpoint '${address}' has the weight ${weight}: a weight is above 0 and at most 1000000`)
   }
 }
 

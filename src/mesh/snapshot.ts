@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { Cluster, type ClusterFamilies, type ClusterParts } from '../cluster/cluster.ts'
+import { Cluster } from '../cluster/cluster.ts'
+import type { ClusterFamilies, ClusterParts } from '../cluster/parts.ts'
 import type { clusterConfig, ClusterConfig } from '../cluster/config.ts'
 import type { Attempt, Call, ClusterHandle } from '../core/call.ts'
 import { MeshConfigError, OptionsError, type ConfigFault } from '../core/errors.ts'

@@ -1,4 +1,5 @@
-import type { Cluster, ClusterParts } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { ClusterParts } from '../cluster/parts.ts'
 import type { Attempt, Call } from '../core/call.ts'
 import { stack, type Layer, type Send } from '../core/send.ts'
 import { attemptTimeout } from '../policies/attempt-timeout.ts'
