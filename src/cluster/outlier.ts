@@ -83,8 +83,8 @@ export class OutlierDetection {
   }
 
   /** Whether an attempt at an endpoint that was out for being slow shows that it still is. */
-  #tooSlow({ endpoint, startedAt, headAt }: Attempt): boolean {
-    return this.#slow.has(endpoint) && headAt - startedAt > this.#latency!.limit
+  #tooSlow(attempt: Attempt): boolean {
+    return this.#slow.has(attempt.endpoint) && timeToAnswer(attempt) > this.#latency!.limit
   }
 
   /** Lets go of an endpoint that is no longer in the registry, or that others have taken out: its ejection ends, whatever its state. */
@@ -216,7 +216,7 @@ export class OutlierDetection {
   #shortcoming(attempt: Attempt): string {
     if (attempt.status >= 500 || typeof attempt.ending === 'object') return `ended with ${fault(attempt)}`
     const ms = (time: number): number => Math.round(time * 10) / 10
-    return `took ${ms(attempt.headAt - attempt.startedAt)} ms, above ${ms(this.#latency!.limit)} ms`
+    return `took ${ms(timeToAnswer(attempt))} ms, above ${ms(this.#latency!.limit)} ms`
   }
 
   #eject(endpoint: Endpoint, rule: OutlierRule, reason: string): void {
@@ -285,6 +285,9 @@ export const observeOutliers = (detection: OutlierDetection): Layer<Attempt> => 
     return decides ? next(attempt).then(onHead) : next(attempt)
   }
 }
+
+/** Of a request that decides, from when its connection stands: its endpoint was out for long, so it finds none open, and must not be blamed for that. */
+const timeToAnswer = ({ startedAt, sentAt, headAt }: Attempt): number => headAt - (sentAt > 0 ? sentAt : startedAt)
 
 const many = (count: number, what: string): string => count === 1 ? `1 ${what}` : `${count} ${what}s in a row`
 

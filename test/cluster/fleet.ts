@@ -25,7 +25,8 @@ export const healthy: Behaviour = (_, random) => ({
   ms: 10 * Math.exp(0.5 * normal(random)) * (random() < 0.01 ? 10 : 1),
 })
 
-const head = new RequestHead({ method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/', headers: [], body: undefined })
+/** What each request asks. */
+export const head = new RequestHead({ method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/', headers: [], body: undefined })
 
 /** Endpoints under detection on virtual time, each request to one of those in use by an even chance. */
 export class Fleet {

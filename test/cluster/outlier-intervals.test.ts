@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { z } from 'zod'
 import { OutlierDetection, outlierConfig } from '../../src/cluster/outlier.ts'
-import type { Attempt } from '../../src/core/call.ts'
+import { Call, type Attempt } from '../../src/core/call.ts'
 import { Endpoint } from '../../src/core/endpoint.ts'
 import { fakeRuntime, scriptedRandom } from '../../src/testing/index.ts'
-import { Fleet, type Behaviour } from './fleet.ts'
+import { Fleet, head, type Behaviour } from './fleet.ts'
 
 const fine: Behaviour = () => ({ status: 200, ms: 10 })
 const broken: Behaviour = () => ({ status: 500, ms: 1 })
@@ -225,6 +225,22 @@ describe('slowness', () => {
     await fleet.run(60, 50)
     assert.equal(first!.state, 'available')
     assert.equal(events(fleet, 'endpoint-returned').length, 1)
+  })
+
+  test('is not what a new connection takes', async () => {
+    const fleet = fleetOf([slow, fine, fine], { latency: {} })
+    const { detection, endpoints: [first], runtime: { clock } } = fleet
+    await fleet.run(35, 50)
+    assert.equal(first!.state, 'ejected')
+    await clock.advance(10_000)
+    const call = new Call(head, clock)
+    assert.equal(detection.probation.take(call), first)
+    const attempt = call.begin(first!, { active: 0, pending: 0 })
+    detection.probation.begin(attempt)
+    attempt.sentAt = attempt.startedAt + 200
+    attempt.headAt = attempt.sentAt + 10
+    detection.record(attempt, false)
+    assert.equal(first!.state, 'available')
   })
 
   test('that the fleet shares keeps nobody from returning', async () => {

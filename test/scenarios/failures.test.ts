@@ -120,7 +120,7 @@ test('an endpoint that keeps failing is ejected, and one real request decides on
   const ejected = next(mesh, 'endpoint-ejected')
   const probation = next(mesh, 'endpoint-probation')
   await load(6, 1, async () => { await ask() })
-  assert.deepEqual({ ...await ejected, reason: '' }, { cluster: 'c', endpoint: bad.address, reason: '', duration: 30 })
+  assert.deepEqual({ ...await ejected, reason: '' }, { cluster: 'c', endpoint: bad.address, rule: 'failures', reason: '', duration: 30 })
   assert.match((await ejected).reason, /3 failures in a row, the last with status 500/)
   const seen = bad.requests.length
   assert.equal(seen, 3)
