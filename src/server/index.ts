@@ -7,5 +7,13 @@ export { honoPassport, type HonoContext } from './hono.ts'
 export type { PassportOptions } from './options.ts'
 export type { NodeRequest, NodeResponse } from './node-inbound.ts'
 
+// An instance that says where it is, and leaves without dropping a request
+export {
+  announce, type Announcement, type AnnouncementEvents, type AnnouncementState, type AnnouncementStatus, type AnnounceOptions, type BuiltInRegistrar,
+} from './announce.ts'
+export { registrars, type Registrars } from '../registrars/index.ts'
+export type { Doing } from '../registrars/keep.ts'
+export type { Instance, Registrar, Registration } from '../registrars/registrar.ts'
+
 // What the present code runs for
 export { currentPassport, withoutPassport, type Passport } from '../core/passport.ts'
