@@ -268,7 +268,8 @@ class Announced<R extends AnyKind<Registrar>> implements Announcement {
     this.#doors.turnAway()
     const deregistered = await this.#keeping?.leave(giveUp) ?? true
     const usual = this.#keeping?.propagation()
-    if (usual !== undefined && this.#server.listening) await new Promise<void>((resolve) => { clock.after(propagation ?? usual, resolve) })
+    const wait = usual === undefined || !this.#server.listening ? 0 : propagation ?? usual
+    if (wait > 0) await new Promise<void>((resolve) => { clock.after(wait, resolve) })
     this.#state = 'draining'
     const cut = await this.#doors.close(drain, clock)
     this.#state = 'left'
