@@ -137,11 +137,15 @@ export const placeOf = ({ url }: Pick<Question, 'url'>): string => {
 }
 
 /** Takes an answer for what it should be. Throws an `Error` that says where it is not. */
-export const shaped = <Shape extends z.ZodType>(shape: Shape, value: unknown, question: Pick<Question, 'url'>): z.output<Shape> => {
+export const shaped = <Shape extends z.ZodType>(shape: Shape, value: unknown, question: Pick<Question, 'url'>): z.output<Shape> =>
+  shapedAt(shape, value, placeOf(question))
+
+/** The same for an answer that was got in another way, from a place in words. */
+export const shapedAt = <Shape extends z.ZodType>(shape: Shape, value: unknown, place: string): z.output<Shape> => {
   const { success, data, error } = shape.safeParse(value)
   if (success) return data
   const [{ path, message } = { path: [], message: '' }] = error.issues
-  throw new Error(`${placeOf(question)} answered something unexpected${path.length > 0 ? ` at ${path.map(String).join('.')}` : ''}: ${message}`)
+  throw new Error(`${place} answered something unexpected${path.length > 0 ? ` at ${path.map(String).join('.')}` : ''}: ${message}`)
 }
 
 const parseJson = (text: string, question: Question): unknown => {

@@ -1,4 +1,5 @@
 import { family } from '../core/family.ts'
+import { cloudMap } from './cloud-map.ts'
 import { consul } from './consul.ts'
 import { dns } from './dns.ts'
 import { etcd } from './etcd.ts'
@@ -12,7 +13,7 @@ import { staticRegistry } from './static.ts'
 import { subset } from './subset.ts'
 
 /** The registries that come with the mesh; `registries.with(kind)` adds one. */
-export const registries = family<Registry>()(staticRegistry, dns, file, consul, etcd, kubernetes, eureka, firstOf, merge, subset)
+export const registries = family<Registry>()(staticRegistry, dns, file, cloudMap, consul, etcd, kubernetes, eureka, firstOf, merge, subset)
 
 /** The table of registries that come with the mesh. */
 export type Registries = typeof registries
