@@ -104,10 +104,32 @@ const readCredentials = async ({ accessKeyId, secretAccessKey, sessionToken }: N
   expiration: new Date(0),
 })
 
-type Connected = Awaited<ReturnType<typeof connect>>
+/** The SDK and a client of it. */
+export type Connected = Awaited<ReturnType<typeof connect>>
 
-/** Cloud Map through the AWS SDK, which is loaded with the first question. */
-export class SdkClient implements CloudMapClient {
+/** What Cloud Map, or the SDK, refused with: the name of its error, and in words what to do. */
+export class CloudMapError extends Error {
+  readonly refusal: string
+
+  constructor(refusal: string, message: string) {
+    super(message)
+    this.name = 'CloudMapError'
+    this.refusal = refusal
+  }
+}
+
+/** One question to Cloud Map. */
+export interface Asking<T> {
+  /** What is asked for, in words: the beginning of what is said of a failure. */
+  readonly place: string
+  readonly signal: AbortSignal
+  /** What to do about errors of its own, by their name. */
+  readonly advice?: Readonly<Record<string, string>>
+  send(connected: Connected, signal: AbortSignal): Promise<T>
+}
+
+/** The AWS SDK, which is loaded with the first question. */
+export class Sdk {
   readonly #way: CloudMapWay
   readonly #clock: Clock
   #connected: Promise<Connected> | undefined
@@ -115,6 +137,47 @@ export class SdkClient implements CloudMapClient {
   constructor(way: CloudMapWay, clock: Clock) {
     this.#way = way
     this.#clock = clock
+  }
+
+  /** Asks once. Rejects with a `CloudMapError` for what is refused or fails, and with the signal's reason. */
+  async ask<T>({ place, signal, advice, send }: Asking<T>): Promise<T> {
+    const { timeout } = this.#way
+    const connected = await until(signal, this.#connect())
+    const limit = new AbortController()
+    const cancel = this.#clock.background(timeout, () => limit.abort(new Error(`${place} did not answer within ${timeout} ms`)))
+    const ended = AbortSignal.any([signal, limit.signal])
+    try {
+      return await until(ended, send(connected, ended))
+    } catch (error) {
+      if (ended.aborted) throw error
+      // Without its cause: what AWS says of a wrong signature repeats the request, session token included.
+      throw new CloudMapError((error as Error).name, explained(place, error as Error, advice))
+    } finally {
+      cancel()
+    }
+  }
+
+  /** One client, for its connections and the credentials that it keeps. */
+  #connect(): Promise<Connected> {
+    this.#connected ??= connect(this.#way).catch((error: unknown) => {
+      this.#connected = undefined
+      throw error
+    })
+    return this.#connected
+  }
+
+  /** Closes the connections that were kept. */
+  rest(): void {
+    void this.#connected?.then(({ client }) => client.destroy(), () => {})
+  }
+}
+
+/** Discovery through the SDK. */
+export class SdkClient implements CloudMapClient {
+  readonly #sdk: Sdk
+
+  constructor(way: CloudMapWay, clock: Clock) {
+    this.#sdk = new Sdk(way, clock)
   }
 
   async list(service: NamedService, signal: AbortSignal): Promise<Listing> {
@@ -132,36 +195,17 @@ export class SdkClient implements CloudMapClient {
   }
 
   /** An answer, or in words that there is no such service. */
-  async #ask<T extends object>(service: NamedService, signal: AbortSignal, send: (connected: Connected, signal: AbortSignal) => Promise<T>): Promise<T | string> {
-    const { timeout } = this.#way
-    const connected = await until(signal, this.#connect())
-    const limit = new AbortController()
-    const cancel = this.#clock.background(timeout, () => limit.abort(new Error(`${placeOf(service)} did not answer within ${timeout} ms`)))
-    const ended = AbortSignal.any([signal, limit.signal])
+  async #ask<T extends object>(service: NamedService, signal: AbortSignal, send: Asking<T>['send']): Promise<T | string> {
     try {
-      return await until(ended, send(connected, ended))
+      return await this.#sdk.ask({ place: placeOf(service), signal, send })
     } catch (error) {
-      if (ended.aborted) throw error
-      const words = explained(service, error as Error)
-      if (absences.has((error as Error).name)) return words
-      // Without its cause: what AWS says of a wrong signature repeats the request, session token included.
-      throw new Error(words)
-    } finally {
-      cancel()
+      if (error instanceof CloudMapError && absences.has(error.refusal)) return error.message
+      throw error
     }
   }
 
-  /** One client, for its connections and the credentials that it keeps. */
-  #connect(): Promise<Connected> {
-    this.#connected ??= connect(this.#way).catch((error: unknown) => {
-      this.#connected = undefined
-      throw error
-    })
-    return this.#connected
-  }
-
   rest(): void {
-    void this.#connected?.then(({ client }) => client.destroy(), () => {})
+    this.#sdk.rest()
   }
 }
 
@@ -174,12 +218,12 @@ const placeOf = ({ namespace, service }: NamedService): string => `Cloud Map, as
 type Failure = Error & { readonly code?: string, readonly $metadata?: { readonly httpStatusCode?: number } }
 
 /** An error of the SDK in words: its name, the first line of what it says, cut short, and what to do. */
-const explained = (service: NamedService, error: Failure): string => {
+const explained = (place: string, error: Failure, own: Asking<unknown>['advice'] = {}): string => {
   const { name, message, code, $metadata } = error
   const said = message.split('\n')[0]!.replace(/[^\x20-\x7e]+/g, ' ').trim().slice(0, longestQuote)
   const what = [name === 'Error' ? undefined : `with ${name}`, wrapped($metadata?.httpStatusCode ?? code)].filter((part) => part !== undefined)
-  const hint = advice[name] ?? (/region is missing/i.test(said) ? 'write `region`, or set AWS_REGION' : undefined)
-  return `${placeOf(service)} ${['failed', ...what].join(' ')}: ${[said, hint].filter((part) => part !== undefined).join('; ')}`
+  const hint = own[name] ?? advice[name] ?? (/region is missing/i.test(said) ? 'write `region`, or set AWS_REGION' : undefined)
+  return `${place} ${['failed', ...what].join(' ')}: ${[said, hint].filter((part) => part !== undefined).join('; ')}`
 }
 
 const wrapped = (what: number | string | undefined): string | undefined => what === undefined ? undefined : `(${what})`

@@ -13,6 +13,18 @@ import type { Registry, Watch } from './registry.ts'
 
 const attributes = z.record(z.string().min(1), z.string())
 
+/** The options that say how Cloud Map is reached. */
+export const cloudMapWay = {
+  region: z.string().min(1).optional().describe("The region, as in 'eu-west-1'; by default the one that the SDK finds (AWS_REGION, profile)."),
+  endpoint: serverUrl.optional().describe("URL to ask in place of the region's own, exactly as it is written."),
+  credentials: z.strictObject({
+    accessKeyId: secret.describe('The access key: { env } or { file }, read for each call.'),
+    secretAccessKey: secret.describe('Its secret: { env } or { file }, read for each call.'),
+    sessionToken: secret.optional().describe('The session token, where they are temporary: { env } or { file }, read for each call.'),
+  }).optional().describe('What to sign with; by default what the SDK finds (environment, profile, role of the task, pod or machine).'),
+  timeout: duration.default(5_000).refine((ms) => ms > 0, 'is no time at all: nobody could answer').describe('How long an answer may take.'),
+}
+
 const cloudMapConfig = z.strictObject({
   namespace: z.string().min(1).describe('The namespace, by its HTTP name: the name itself, unless it was used before.'),
   service: z.string().min(1).describe('The name of the service.'),
@@ -30,14 +42,7 @@ const cloudMapConfig = z.strictObject({
   interval: duration.default(5_000).refine((ms) => ms >= 1_000, 'must be at least 1s')
     .describe('How often the revision is asked for, which tells whether instances have come, gone or changed.'),
   refresh: duration.default(60_000).describe('How often all instances are asked for even so: changes of health move no revision.'),
-  region: z.string().min(1).optional().describe("The region, as in 'eu-west-1'; by default the one that the SDK finds (AWS_REGION, profile)."),
-  endpoint: serverUrl.optional().describe("URL to ask in place of the region's own, exactly as it is written."),
-  credentials: z.strictObject({
-    accessKeyId: secret.describe('The access key: { env } or { file }, read for each call.'),
-    secretAccessKey: secret.describe('Its secret: { env } or { file }, read for each call.'),
-    sessionToken: secret.optional().describe('The session token, where they are temporary: { env } or { file }, read for each call.'),
-  }).optional().describe('What to sign with; by default what the SDK finds (environment, profile, role of the task, pod or machine).'),
-  timeout: duration.default(5_000).refine((ms) => ms > 0, 'is no time at all: nobody could answer').describe('How long an answer may take.'),
+  ...cloudMapWay,
 }).refine(({ interval, refresh }) => refresh >= interval, { path: ['refresh'], error: 'is shorter than interval' })
 
 type CloudMapConfig = z.output<typeof cloudMapConfig>

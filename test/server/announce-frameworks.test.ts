@@ -8,7 +8,7 @@ import { serve } from '@hono/node-server'
 import express from 'express'
 import Fastify from 'fastify'
 import { Hono } from 'hono'
-import { announce, registrars, type Announcement } from '../../src/server/index.ts'
+import { announce, registrars } from '../../src/server/index.ts'
 import { fakeRuntime, FakeRegistrar, settle } from '../../src/testing/index.ts'
 import { authority } from '../support/authority.ts'
 
@@ -58,17 +58,16 @@ describe('an announcement of', () => {
     const app = Fastify()
     app.get('/', async () => 'hello')
     const registrar = new FakeRegistrar()
-    let made: { announcement: Announcement, clock: { advance(ms: number): Promise<void> } } | undefined
-    app.addHook('preClose', () => made!.announcement.leave())
+    const { announcement, clock } = announced(app.server, registrar)
+    app.addHook('preClose', () => announcement.leave())
     await app.listen({ port: 0, host: '127.0.0.1' })
-    made = announced(app.server, registrar)
-    await made.announcement.registered
+    await announcement.registered
     const closed = app.close()
     while (registrar.instances.size > 0) await settle()
     assert.equal(app.server.listening, true)
-    await made.clock.advance(5_000)
+    await clock.advance(5_000)
     await closed
-    assert.equal(made.announcement.status().state, 'left')
+    assert.equal(announcement.status().state, 'left')
   })
 
   test("Hono: what serve() of its server for Node returns", async () => {

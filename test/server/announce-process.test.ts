@@ -13,7 +13,7 @@ const started = async (t: TestContext, options: object = {}) => {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const child = fork(new URL('apps/announced.ts', import.meta.url), [path, JSON.stringify({ propagation: '50ms', ...options })], { env })
   const said = new Queue<string>()
-  child.on('message', (message) => said.put(String(message)))
+  child.on('message', (message) => said.put(message as string))
   const ended = once(child, 'exit') as Promise<[code: number | null, signal: string | null]>
   t.after(async () => {
     child.kill('SIGKILL')

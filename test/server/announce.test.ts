@@ -135,7 +135,7 @@ describe('an announcement', () => {
       await clock.advance(1_000)
       assert.equal(isWell(), true)
     }
-    let release = (_: boolean): void => {}
+    let release: (healthy: boolean) => void = () => {}
     answer = () => new Promise((resolve) => { release = resolve })
     await clock.advance(1_000)
     const before = asked

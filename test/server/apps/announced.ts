@@ -23,6 +23,6 @@ process.on('message', (message) => {
 })
 process.channel!.unref()
 // As a pool of a database that nobody closes.
-if (holdOpen) setInterval(() => {}, 1_000)
+if (holdOpen) createServer().listen(0, '127.0.0.1')
 if (listens) process.on('SIGTERM', () => { void announcement.left.then(() => process.exit(7)) })
 server.listen(0, '127.0.0.1')
