@@ -2,8 +2,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import { kind } from '../core/family.ts'
-import { cloudMapWay } from '../registries/cloud-map.ts'
-import { CloudMapError, Sdk, until, type Connected } from '../registries/cloud-map-client.ts'
+import { explained, until } from '../registries/cloud-map-client.ts'
+import { awsAccess, connect, type Connected } from '../registries/cloud-map-sdk.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { listing, type Instance, type Registrar, type Registration } from './registrar.ts'
 
@@ -12,7 +12,8 @@ const cloudMapConfig = z.strictObject({
   customHealth: z.boolean().default(false)
     .describe('Whether the service has a custom health check (HealthCheckCustomConfig), which is then told how the instance is. Without one, an instance that is not well is not listed.'),
   interval: duration.default(60_000).refine((ms) => ms >= 1_000, 'must be at least 1s').describe('How often it is looked whether Cloud Map still has the instance.'),
-  ...cloudMapWay,
+  ...awsAccess,
+  timeout: duration.default(5_000).refine((ms) => ms > 0, 'is no time at all: nobody could answer').describe('How long an answer may take.'),
 })
 
 type CloudMapConfig = z.output<typeof cloudMapConfig>
@@ -23,8 +24,8 @@ const longestRest = 2_000
 
 const advice: Readonly<Record<string, string>> = {
   AccessDeniedException: 'allow servicediscovery:RegisterInstance, DeregisterInstance, GetInstance, GetOperation and UpdateInstanceCustomHealthStatus',
+  CredentialsProviderError: 'give the process credentials that the SDK finds, or write `credentials`',
   CustomHealthNotFound: 'the service has no custom health check: leave `customHealth` out',
-  InstanceNotFound: 'somebody has deregistered it',
   ResourceLimitExceeded: 'the service, or its namespace, has as many instances as it may',
   ServiceNotFound: 'check `serviceId`, `region` and the account',
   ThrottlingException: 'too many calls at once in this account',
@@ -37,18 +38,29 @@ const attributesOf = ({ host, port, metadata: { zone, ...metadata } }: Instance)
   ...(zone !== undefined && { AVAILABILITY_ZONE: zone }),
 })
 
+class RefusedCall extends Error {
+  /** The name of the API's error. */
+  readonly refusal: string
+
+  constructor(refusal: string, message: string) {
+    super(message)
+    this.refusal = refusal
+  }
+}
+
 /** The calls about one instance, each of which resolves when its effect is there. */
 class Calls {
-  readonly #sdk: Sdk
+  readonly #config: CloudMapConfig
   readonly #clock: Clock
   readonly #name: { readonly ServiceId: string, readonly InstanceId: string }
   readonly #place: string
+  #connected: Promise<Connected> | undefined
 
-  constructor(sdk: Sdk, clock: Clock, serviceId: string, id: string) {
-    this.#sdk = sdk
+  constructor(config: CloudMapConfig, clock: Clock, id: string) {
+    this.#config = config
     this.#clock = clock
-    this.#name = { ServiceId: serviceId, InstanceId: id }
-    this.#place = `Cloud Map, asked about the instance '${id}' of '${serviceId}',`
+    this.#name = { ServiceId: config.serviceId, InstanceId: id }
+    this.#place = `Cloud Map, asked about the instance '${id}' of '${config.serviceId}',`
   }
 
   async register(attributes: Record<string, string>, signal: AbortSignal): Promise<void> {
@@ -72,8 +84,31 @@ class Calls {
     return await this.#known(this.#ask(signal, ({ sdk, client }, abortSignal) => client.send(new sdk.UpdateInstanceCustomHealthStatusCommand(asked), { abortSignal }))) !== undefined
   }
 
-  #ask<T>(signal: AbortSignal, send: (connected: Connected, signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#sdk.ask({ place: this.#place, signal, advice, send })
+  /** Asks once. Rejects with an `Error` in words whose cause is left out: what AWS says of a wrong signature repeats the request. */
+  async #ask<T>(signal: AbortSignal, send: (connected: Connected, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { timeout } = this.#config
+    const limit = new AbortController()
+    const cancel = this.#clock.background(timeout, () => limit.abort(new Error(`${this.#place} did not answer within ${timeout} ms`)))
+    const stop = (): void => limit.abort(signal.reason)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      return await until(limit.signal, this.#connect().then((connected) => send(connected, limit.signal)))
+    } catch (error) {
+      if (limit.signal.aborted) throw error
+      throw new RefusedCall((error as Error).name, explained(this.#place, error as Error, advice))
+    } finally {
+      cancel()
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  #connect(): Promise<Connected> {
+    this.#connected ??= connect(this.#config).catch((error: unknown) => {
+      this.#connected = undefined
+      throw error
+    })
+    return this.#connected
   }
 
   /** An answer, or `undefined` where Cloud Map does not have the instance. */
@@ -81,7 +116,7 @@ class Calls {
     try {
       return await answer
     } catch (error) {
-      if (error instanceof CloudMapError && error.refusal === 'InstanceNotFound') return undefined
+      if (error instanceof RefusedCall && error.refusal === 'InstanceNotFound') return undefined
       throw error
     }
   }
@@ -135,12 +170,9 @@ const withoutHealth = (calls: Calls, instance: Instance, every: Pick<Registratio
  * An instance in AWS Cloud Map. Cloud Map has no leases: an instance that dies without leaving stays until somebody deregisters it.
  * Needs `@aws-sdk/client-servicediscovery`.
  */
-export const cloudMap = kind('cloud-map', cloudMapConfig, ({ serviceId, customHealth, interval, ...way }: CloudMapConfig, { clock }): Registrar => {
-  const sdk = new Sdk(way, clock)
-  return (instance) => {
-    const calls = new Calls(sdk, clock, serviceId, instance.id)
-    // The registry cloud-map looks every 5 s, and Cloud Map itself takes some seconds to tell of a change.
-    const every = { every: interval, propagation: 15_000 }
-    return customHealth ? withHealth(calls, instance, every) : withoutHealth(calls, instance, every)
-  }
+export const cloudMap = kind('cloud-map', cloudMapConfig, (config, { clock }): Registrar => (instance) => {
+  const calls = new Calls(config, clock, instance.id)
+  // The registry cloud-map looks every 5 s, and Cloud Map itself takes some seconds to tell of a change.
+  const every = { every: config.interval, propagation: 15_000 }
+  return config.customHealth ? withHealth(calls, instance, every) : withoutHealth(calls, instance, every)
 })

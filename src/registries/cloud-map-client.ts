@@ -1,7 +1,8 @@
+import type { ServiceDiscoveryClient } from '@aws-sdk/client-servicediscovery'
 import { z } from 'zod'
-import { readSecret, type Secret } from '../config/secret.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { shapedAt } from './http.ts'
+import { connect, type AwsAccess, type Connected } from './cloud-map-sdk.ts'
+import { longestAnswer, shapedAt } from './http.ts'
 
 /** A service of Cloud Map by its names. */
 export interface NamedService {
@@ -21,8 +22,8 @@ export interface Instance {
 /** All instances of a service, whatever their health. */
 export interface Listing {
   readonly instances: readonly Instance[]
-  /** Moves when an instance comes, goes or changes, and not with health; `undefined` where there is no such service. */
-  readonly revision: number | undefined
+  /** Another one when an instance comes, goes or changes, and not with health; `undefined` where there is no such service. */
+  readonly revision: string | undefined
   /** Why there is no such service; absent where there is. */
   readonly missing?: string
 }
@@ -31,16 +32,13 @@ export interface Listing {
 export interface CloudMapClient {
   list(service: NamedService, signal: AbortSignal): Promise<Listing>
   /** The revision of what `list` would answer; `undefined` where there is no such service. */
-  revision(service: NamedService, signal: AbortSignal): Promise<number | undefined>
+  revision(service: NamedService, signal: AbortSignal): Promise<string | undefined>
   /** Closes the connections that were kept. It may be asked again. */
   rest(): void
 }
 
-/** How Cloud Map is reached. */
-export interface CloudMapWay {
-  readonly region?: string | undefined
-  readonly endpoint?: string | undefined
-  readonly credentials?: { readonly accessKeyId: Secret, readonly secretAccessKey: Secret, readonly sessionToken?: Secret | undefined } | undefined
+/** How Cloud Map is asked. */
+export interface CloudMapWay extends AwsAccess {
   /** Milliseconds that an answer may take, finding the credentials included. */
   readonly timeout: number
 }
@@ -48,19 +46,17 @@ export interface CloudMapWay {
 /** The most that one answer lists; there is no next page. As many instances a service may have. */
 export const mostListed = 1_000
 
-const sdkName = '@aws-sdk/client-servicediscovery'
 const longestQuote = 200
 
-const answeredList = z.object({
-  InstancesRevision: z.number().optional(),
+const answeredRevision = z.object({ InstancesRevision: z.string().optional() })
+
+const answeredList = answeredRevision.extend({
   Instances: z.array(z.object({
     InstanceId: z.string(),
     HealthStatus: z.enum(['HEALTHY', 'UNHEALTHY', 'UNKNOWN']).default('UNKNOWN'),
     Attributes: z.record(z.string(), z.string()).default({}),
   })).default([]),
 })
-
-const answeredRevision = z.object({ InstancesRevision: z.number().optional() })
 
 /** What to do about an error of the SDK or the API, by its name. */
 const advice: Readonly<Record<string, string>> = {
@@ -74,62 +70,43 @@ const advice: Readonly<Record<string, string>> = {
 
 const absences = new Set(['NamespaceNotFound', 'ServiceNotFound'])
 
-const load = async () => {
-  try {
-    return await import('@aws-sdk/client-servicediscovery')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new Error(`the registry 'cloud-map' needs the package ${sdkName}, which cannot be found: npm install ${sdkName}`, { cause: error })
+/** What passes between the layers of the SDK: an answer as it came. */
+interface RawAnswer {
+  body: AsyncIterable<Uint8Array> | Uint8Array
+  revision?: string | undefined
+}
+
+/** Puts each revision as it is written in place of the number that the SDK makes of it: they are far above what a number holds exactly, and may move by one. */
+const keepRevisions = ({ middlewareStack }: ServiceDiscoveryClient): void => {
+  middlewareStack.add((next) => async (call) => {
+    const answered = await next(call)
+    const raw = answered.response as RawAnswer
+    const body = await wholeOf(raw.body as AsyncIterable<Uint8Array>)
+    raw.body = body
+    // Within a text the quotes are escaped, and what an attribute of that name has is a text.
+    raw.revision = /"InstancesRevision"\s*:\s*(-?\d+)/.exec(body.toString('latin1'))?.[1]
+    return answered
+  }, { step: 'deserialize', priority: 'low', name: 'enmeshReadRevision' })
+  middlewareStack.add((next) => async (call) => {
+    const answered = await next(call)
+    Object.assign(answered.output, { InstancesRevision: (answered.response as RawAnswer).revision })
+    return answered
+  }, { step: 'initialize', name: 'enmeshTellRevision' })
+}
+
+const wholeOf = async (body: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > longestAnswer) throw new Error(`the answer is longer than ${longestAnswer / 1024 / 1024} MiB`)
+    chunks.push(chunk)
   }
+  return Buffer.concat(chunks)
 }
 
-const connect = async ({ region, endpoint, credentials }: CloudMapWay) => {
-  const sdk = await load()
-  const client = new sdk.ServiceDiscoveryClient({
-    // Who asks again, and when, is `follow`'s to say.
-    maxAttempts: 1,
-    ...(region !== undefined && { region }),
-    // The SDK would put `data-` before the host, whatever it is.
-    ...(endpoint !== undefined && { endpoint, disableHostPrefix: true }),
-    ...(credentials && { credentials: () => readCredentials(credentials) }),
-  })
-  return { sdk, client }
-}
-
-const readCredentials = async ({ accessKeyId, secretAccessKey, sessionToken }: NonNullable<CloudMapWay['credentials']>) => ({
-  accessKeyId: await readSecret(accessKeyId),
-  secretAccessKey: await readSecret(secretAccessKey),
-  ...(sessionToken && { sessionToken: await readSecret(sessionToken) }),
-  // As good as over, so that the SDK keeps none and each call reads them anew.
-  expiration: new Date(0),
-})
-
-/** The SDK and a client of it. */
-export type Connected = Awaited<ReturnType<typeof connect>>
-
-/** What Cloud Map, or the SDK, refused with: the name of its error, and in words what to do. */
-export class CloudMapError extends Error {
-  readonly refusal: string
-
-  constructor(refusal: string, message: string) {
-    super(message)
-    this.name = 'CloudMapError'
-    this.refusal = refusal
-  }
-}
-
-/** One question to Cloud Map. */
-export interface Asking<T> {
-  /** What is asked for, in words: the beginning of what is said of a failure. */
-  readonly place: string
-  readonly signal: AbortSignal
-  /** What to do about errors of its own, by their name. */
-  readonly advice?: Readonly<Record<string, string>>
-  send(connected: Connected, signal: AbortSignal): Promise<T>
-}
-
-/** The AWS SDK, which is loaded with the first question. */
-export class Sdk {
+/** Cloud Map through the AWS SDK, which is loaded with the first question. */
+export class SdkClient implements CloudMapClient {
   readonly #way: CloudMapWay
   readonly #clock: Clock
   #connected: Promise<Connected> | undefined
@@ -137,47 +114,6 @@ export class Sdk {
   constructor(way: CloudMapWay, clock: Clock) {
     this.#way = way
     this.#clock = clock
-  }
-
-  /** Asks once. Rejects with a `CloudMapError` for what is refused or fails, and with the signal's reason. */
-  async ask<T>({ place, signal, advice, send }: Asking<T>): Promise<T> {
-    const { timeout } = this.#way
-    const connected = await until(signal, this.#connect())
-    const limit = new AbortController()
-    const cancel = this.#clock.background(timeout, () => limit.abort(new Error(`${place} did not answer within ${timeout} ms`)))
-    const ended = AbortSignal.any([signal, limit.signal])
-    try {
-      return await until(ended, send(connected, ended))
-    } catch (error) {
-      if (ended.aborted) throw error
-      // Without its cause: what AWS says of a wrong signature repeats the request, session token included.
-      throw new CloudMapError((error as Error).name, explained(place, error as Error, advice))
-    } finally {
-      cancel()
-    }
-  }
-
-  /** One client, for its connections and the credentials that it keeps. */
-  #connect(): Promise<Connected> {
-    this.#connected ??= connect(this.#way).catch((error: unknown) => {
-      this.#connected = undefined
-      throw error
-    })
-    return this.#connected
-  }
-
-  /** Closes the connections that were kept. */
-  rest(): void {
-    void this.#connected?.then(({ client }) => client.destroy(), () => {})
-  }
-}
-
-/** Discovery through the SDK. */
-export class SdkClient implements CloudMapClient {
-  readonly #sdk: Sdk
-
-  constructor(way: CloudMapWay, clock: Clock) {
-    this.#sdk = new Sdk(way, clock)
   }
 
   async list(service: NamedService, signal: AbortSignal): Promise<Listing> {
@@ -188,24 +124,53 @@ export class SdkClient implements CloudMapClient {
     return { instances: Instances.map(({ InstanceId: id, HealthStatus: health, Attributes: attributes }) => ({ id, health, attributes })), revision }
   }
 
-  async revision(service: NamedService, signal: AbortSignal): Promise<number | undefined> {
+  async revision(service: NamedService, signal: AbortSignal): Promise<string | undefined> {
     const asked = inputOf(service)
     const answer = await this.#ask(service, signal, ({ sdk, client }, abortSignal) => client.send(new sdk.DiscoverInstancesRevisionCommand(asked), { abortSignal }))
     return typeof answer === 'string' ? undefined : shapedAt(answeredRevision, answer, placeOf(service)).InstancesRevision
   }
 
   /** An answer, or in words that there is no such service. */
-  async #ask<T extends object>(service: NamedService, signal: AbortSignal, send: Asking<T>['send']): Promise<T | string> {
+  async #ask(service: NamedService, signal: AbortSignal, send: (connected: Connected, signal: AbortSignal) => Promise<object>): Promise<object | string> {
+    const { timeout } = this.#way
+    const connected = await until(signal, this.#connect())
+    signal.throwIfAborted()
+    const limit = new AbortController()
+    const cancel = this.#clock.background(timeout, () => limit.abort(new Error(`${placeOf(service)} did not answer within ${timeout} ms`)))
+    const stop = (): void => limit.abort(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
     try {
-      return await this.#sdk.ask({ place: placeOf(service), signal, send })
+      return await until(limit.signal, send(connected, limit.signal))
     } catch (error) {
-      if (error instanceof CloudMapError && absences.has(error.refusal)) return error.message
+      if (limit.signal.aborted) throw error
+      const words = explained(placeOf(service), error as Error, advice)
+      if (absences.has((error as Error).name)) return words
+      // Without its cause: what AWS says of a wrong signature repeats the request, session token included.
+      throw new Error(words)
+    } finally {
+      cancel()
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  /** One client, for its connections and the credentials that it keeps. */
+  #connect(): Promise<Connected> {
+    return this.#connected ??= this.#begin()
+  }
+
+  async #begin(): Promise<Connected> {
+    try {
+      const connected = await connect(this.#way)
+      keepRevisions(connected.client)
+      return connected
+    } catch (error) {
+      this.#connected = undefined
       throw error
     }
   }
 
   rest(): void {
-    this.#sdk.rest()
+    void this.#connected?.then(({ client }) => client.destroy(), () => {})
   }
 }
 
@@ -217,12 +182,12 @@ const placeOf = ({ namespace, service }: NamedService): string => `Cloud Map, as
 /** What the SDK rejects with; errors of Node's have a code, and answers a status. */
 type Failure = Error & { readonly code?: string, readonly $metadata?: { readonly httpStatusCode?: number } }
 
-/** An error of the SDK in words: its name, the first line of what it says, cut short, and what to do. */
-const explained = (place: string, error: Failure, own: Asking<unknown>['advice'] = {}): string => {
+/** An error of the SDK in words: what was asked, its name, the first line of what it says, cut short, and what to do. */
+export const explained = (place: string, error: Failure, advice: Readonly<Record<string, string>>): string => {
   const { name, message, code, $metadata } = error
   const said = message.split('\n')[0]!.replace(/[^\x20-\x7e]+/g, ' ').trim().slice(0, longestQuote)
   const what = [name === 'Error' ? undefined : `with ${name}`, wrapped($metadata?.httpStatusCode ?? code)].filter((part) => part !== undefined)
-  const hint = own[name] ?? advice[name] ?? (/region is missing/i.test(said) ? 'write `region`, or set AWS_REGION' : undefined)
+  const hint = advice[name] ?? (/region is missing/i.test(said) ? 'write `region`, or set AWS_REGION' : undefined)
   return `${place} ${['failed', ...what].join(' ')}: ${[said, hint].filter((part) => part !== undefined).join('; ')}`
 }
 
@@ -230,7 +195,7 @@ const wrapped = (what: number | string | undefined): string | undefined => what 
 
 /** What a promise comes to, but no longer than until the signal is aborted. */
 export const until = <T>(signal: AbortSignal, promise: Promise<T>): Promise<T> => new Promise<T>((resolve, reject) => {
-  const stop = (): void => reject(signal.reason)
+  const stop = (): void => reject(signal.reason as unknown)
   if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })
   void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))

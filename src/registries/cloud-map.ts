@@ -1,29 +1,16 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
-import { secret } from '../config/secret.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { kind } from '../core/family.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { mostListed, SdkClient, type CloudMapClient, type CloudMapWay, type Instance } from './cloud-map-client.ts'
+import { awsAccess } from './cloud-map-sdk.ts'
 import { Held, SharedClient, SharedService, type Known } from './cloud-map-service.ts'
-import { serverUrl } from './http.ts'
 import { addressOf, endpointsAmong, metadataOf, type Listed } from './instances.ts'
 import type { Registry, Watch } from './registry.ts'
 
 const attributes = z.record(z.string().min(1), z.string())
-
-/** The options that say how Cloud Map is reached. */
-export const cloudMapWay = {
-  region: z.string().min(1).optional().describe("The region, as in 'eu-west-1'; by default the one that the SDK finds (AWS_REGION, profile)."),
-  endpoint: serverUrl.optional().describe("URL to ask in place of the region's own, exactly as it is written."),
-  credentials: z.strictObject({
-    accessKeyId: secret.describe('The access key: { env } or { file }, read for each call.'),
-    secretAccessKey: secret.describe('Its secret: { env } or { file }, read for each call.'),
-    sessionToken: secret.optional().describe('The session token, where they are temporary: { env } or { file }, read for each call.'),
-  }).optional().describe('What to sign with; by default what the SDK finds (environment, profile, role of the task, pod or machine).'),
-  timeout: duration.default(5_000).refine((ms) => ms > 0, 'is no time at all: nobody could answer').describe('How long an answer may take.'),
-}
 
 const cloudMapConfig = z.strictObject({
   namespace: z.string().min(1).describe('The namespace, by its HTTP name: the name itself, unless it was used before.'),
@@ -42,7 +29,8 @@ const cloudMapConfig = z.strictObject({
   interval: duration.default(5_000).refine((ms) => ms >= 1_000, 'must be at least 1s')
     .describe('How often the revision is asked for, which tells whether instances have come, gone or changed.'),
   refresh: duration.default(60_000).describe('How often all instances are asked for even so: changes of health move no revision.'),
-  ...cloudMapWay,
+  ...awsAccess,
+  timeout: duration.default(5_000).refine((ms) => ms > 0, 'is no time at all: nobody could answer').describe('How long an answer may take.'),
 }).refine(({ interval, refresh }) => refresh >= interval, { path: ['refresh'], error: 'is shorter than interval' })
 
 type CloudMapConfig = z.output<typeof cloudMapConfig>

@@ -4,7 +4,7 @@ import { secret, textOf } from '../config/secret.ts'
 import type { Cancel, Clock } from '../runtime/clock.ts'
 
 /** Longest answer, or line of a stream, that is read, in bytes: far above what a registry says of one service. */
-const longestAnswer = 64 * 1024 * 1024
+export const longestAnswer = 64 * 1024 * 1024
 const longestQuote = 200
 
 /** A server of a registry as a user writes it: an http or https URL with nothing but host, port and a path in front of all others. */

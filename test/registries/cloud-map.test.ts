@@ -7,6 +7,7 @@ import type { Runtime } from '../../src/runtime/runtime.ts'
 import { aRegistry, fakeRuntime, settle } from '../../src/testing/index.ts'
 import { runNode } from '../support/child.ts'
 import { CloudMapServer, credentials, Refusal, region, type Attributes } from '../support/cloud-map-server.ts'
+import { troubles } from '../support/registry-server.ts'
 import { Watching } from '../support/watching.ts'
 
 process.env['TEST_CLOUD_MAP_KEY'] = credentials.accessKeyId
@@ -127,7 +128,7 @@ describe('cloud-map', () => {
     const { server, service, watching, look } = await started(t)
     assert.deepEqual(await watching.addresses(), both)
     assert.deepEqual(await look(), both)
-    server.put(service, 'c', at('10.0.0.3'))
+    server.put(service, 'c', at('10.0.0.3', { InstancesRevision: '5', text: '"InstancesRevision":5' }))
     assert.deepEqual(await look(), [...both, '10.0.0.3:8080'])
     server.remove(service, 'a')
     assert.deepEqual(await look(), ['10.0.0.2:8080', '10.0.0.3:8080'])
@@ -261,6 +262,8 @@ describe('cloud-map', () => {
     ['answers what is not JSON', (server: CloudMapServer) => { server.server.trouble = ({ response }) => response.end('<html>login</html>') }],
     ['answers other JSON', (server: CloudMapServer) => { server.server.trouble = ({ response }) => response.end('{"Instances":[{"InstanceId":"a","Attributes":{"AWS_INSTANCE_IPV4":["x"]}}]}') }],
     ['answers 503 without JSON', (server: CloudMapServer) => { server.server.trouble = ({ response }) => response.writeHead(503).end('<html>') }],
+    ['answers without end', (server: CloudMapServer) => { server.server.trouble = troubles['answers without end']!.cause }],
+    ['breaks off in the middle', (server: CloudMapServer) => { server.server.trouble = troubles['breaks off in the middle']!.cause }],
     ['is gone', (server: CloudMapServer) => server.close()],
   ] as const) {
     test(`fails, and asks once, when the server ${what}`, async (t) => {
@@ -343,7 +346,7 @@ describe('cloud-map', () => {
       await mesh.close()
       console.log(JSON.stringify(globals.changesSince(before)))`
     const run = async (missing: boolean): Promise<string> => (await runNode(['--input-type=module', '--eval', script(missing)])).output.trim()
-    assert.equal(await run(true), "the registry 'cloud-map' needs the package @aws-sdk/client-servicediscovery, which cannot be found: npm install @aws-sdk/client-servicediscovery\n[]")
+    assert.equal(await run(true), "Cloud Map is asked with the package @aws-sdk/client-servicediscovery, which cannot be found: npm install @aws-sdk/client-servicediscovery\n[]")
     const [failure, changes] = (await run(false)).split('\n')
     assert.match(failure!, /failed: the environment variable 'K' is not set/)
     // The SDK has a global of its own, which harms nobody.

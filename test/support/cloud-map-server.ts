@@ -42,7 +42,7 @@ interface Service {
   readonly name: string
   readonly customHealth: boolean
   readonly instances: Map<string, Instance>
-  revision: number
+  revision: bigint
 }
 
 interface Operation {
@@ -60,6 +60,8 @@ interface Operation {
 }
 
 const most = 1_000
+/** Where revisions begin: real ones are far above what a number of JavaScript's holds exactly. */
+const firstRevision = 71_462_688_285_136_850n
 const addressed = ['AWS_INSTANCE_IPV4', 'AWS_INSTANCE_IPV6', 'AWS_INSTANCE_CNAME', 'AWS_ALIAS_DNS_NAME', 'AWS_EC2_INSTANCE_ID']
 
 /**
@@ -109,7 +111,7 @@ export class CloudMapServer {
   /** Creates a service, and its namespace with it; its instances have a health of their own if `customHealth` says so. Returns its id. */
   addService(namespace: string, name: string, { customHealth = true } = {}): string {
     const id = `srv-${name}-${++this.#ids}`
-    this.#services.set(id, { id, namespace, name, customHealth, instances: new Map(), revision: 1 })
+    this.#services.set(id, { id, namespace, name, customHealth, instances: new Map(), revision: firstRevision })
     return id
   }
 
@@ -142,6 +144,11 @@ export class CloudMapServer {
     return [...this.#byId(service).instances.values()]
   }
 
+  /** The revision of a service's list. */
+  revision(service: string): bigint {
+    return this.#byId(service).revision
+  }
+
   /** Lets take effect what was held. */
   release(): void {
     for (const effect of this.#waiting.splice(0)) effect()
@@ -162,7 +169,8 @@ export class CloudMapServer {
 
   #answer({ response }: Asked, status: number, body: object): void {
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': `request-${++this.#ids}` })
-    response.end(JSON.stringify(body))
+    // JSON.stringify knows no bigint.
+    response.end(JSON.stringify(body, (_, value: unknown) => typeof value === 'bigint' ? `${value}n` : value).replace(/"(\d+)n"/, '$1'))
   }
 
   #perform({ operation, input }: Called): object {
