@@ -1,4 +1,4 @@
-import { link, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, link, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
@@ -80,9 +80,10 @@ const placeOf = async (path: string): Promise<string> => {
 /** Writes a file that is either the old one or the new one, whenever somebody looks. */
 const replace = async (path: string, text: string, mark: string): Promise<void> => {
   const beside = join(dirname(path), `.${basename(path)}.${mark}`)
-  const mode = await stat(path).then(({ mode }) => mode & 0o777, () => 0o644)
+  const mode = await stat(path).then(({ mode }) => mode & 0o777, () => undefined)
   try {
-    await writeFile(beside, text, { mode, flag: 'wx' })
+    await writeFile(beside, text, { flag: 'wx' })
+    if (mode !== undefined) await chmod(beside, mode)
     await rename(beside, path)
   } finally {
     await rm(beside, { force: true })

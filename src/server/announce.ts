@@ -1,135 +1,18 @@
 import type { Server } from 'node:net'
-import { z } from 'zod'
-import { duration } from '../config/duration.ts'
 import { MeshConfigError } from '../core/errors.ts'
-import type { AnyKind, Family, FamilyInput, FamilyOutput } from '../core/family.ts'
+import type { AnyKind, Family } from '../core/family.ts'
 import { parse } from '../mesh/faults.ts'
 import { registrars as builtIn } from '../registrars/index.ts'
-import { keep, type Doing, type Keeping } from '../registrars/keep.ts'
+import { keep, type Keeping } from '../registrars/keep.ts'
 import type { Registrar, Registration } from '../registrars/registrar.ts'
-import { dialledHost } from '../registries/address.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
+import { announcementConfig, type AnnouncementConfig, type AnnounceOptions, type BuiltInRegistrar } from './announce-options.ts'
+import type { Announcement, AnnouncementEvents, AnnouncementStatus } from './announcement.ts'
 import { Doors } from './doors.ts'
 import { HealthWatch } from './health.ts'
 import { findPlace, type Place } from './place.ts'
 import { onSignals } from './signals.ts'
-
-/** The registrars that come with enmesh. */
-export type BuiltInRegistrar = typeof builtIn.kinds[number]
-
-/** What an announcement tells that it did; each also on the diagnostics channel `enmesh:<event>`. */
-export interface AnnouncementEvents {
-  /** The instance was written down, at first or afresh after a loss or a failure. */
-  'instance-registered': { readonly service: string, readonly instance: string, readonly address: string }
-  /** The registry did not know the instance any more; it is written down again at once. */
-  'instance-lost': { readonly service: string, readonly instance: string }
-  /** Something could not be done; it is tried again in `retryIn` milliseconds, or given up where that is absent. */
-  'registration-failed': {
-    readonly service: string, readonly instance: string, readonly doing: Doing, readonly error: unknown, readonly retryIn?: number
-  }
-  'instance-health': { readonly service: string, readonly instance: string, readonly healthy: boolean }
-  /** It begins to leave; `signal` is what made it. */
-  'instance-leaving': { readonly service: string, readonly instance: string, readonly signal?: string }
-  /** It has left: whether the registry is certain to have heard, and how many connections were cut at the end. */
-  'instance-left': { readonly service: string, readonly instance: string, readonly deregistered: boolean, readonly cut: number }
-}
-
-/**
- * - `waiting`: the server does not listen yet
- * - `registering`: the registry does not have the instance, or it is not known whether it has
- * - `registered`: it has
- * - `leaving`: it is being taken away, or was, and requests are answered until everybody has heard
- * - `draining`: the last requests are answered, new ones refused
- * - `left`: over
- */
-export type AnnouncementState = 'waiting' | 'registering' | 'registered' | 'leaving' | 'draining' | 'left'
-
-/** How an announcement goes, as plain data without secrets. */
-export interface AnnouncementStatus {
-  readonly service: string
-  readonly instance: string
-  readonly state: AnnouncementState
-  readonly healthy: boolean
-  /** Where it says that it can be dialled; absent until that is known. */
-  readonly address?: string
-  readonly zone?: string
-  /** Requests that are not answered whole yet. */
-  readonly underWay: number
-  /** Times that it was written down. */
-  readonly registrations: number
-  readonly failures: number
-  /** Failures since something last worked; above 0 means that the registry may not have the instance. */
-  readonly failuresInARow: number
-  /** Message of the latest failure, kept after recovery. */
-  readonly lastError?: string
-}
-
-/** A service's announcement of one of its instances. */
-export interface Announcement {
-  /** The instance's own name among those of the service. */
-  readonly id: string
-  /**
-   * Resolves once the instance is registered for the first time. Stays pending if it leaves before.
-   * One that is not well counts as registered too, although a registry that cannot say how it is does not list it until it is well.
-   */
-  readonly registered: Promise<void>
-  /** Resolves once it has left: the moment to close what requests needed. Never rejects. */
-  readonly left: Promise<void>
-  /** Says how the instance is, in place of a `health` function or beside it: it is well if both say so. */
-  healthy(healthy: boolean): void
-  status(): AnnouncementStatus
-  /** Adds a listener; the returned function removes it. */
-  on<Event extends keyof AnnouncementEvents>(event: Event, listener: (detail: AnnouncementEvents[Event]) => void): () => void
-  /**
-   * Leaves: takes the instance away, answers until everybody has heard, each answer ending its connection, then stops listening and ends what is left.
-   * Resolves when the server is closed, and never rejects. Several calls are one.
-   */
-  leave(): Promise<void>
-  /** Leaves. */
-  [Symbol.asyncDispose](): Promise<void>
-}
-
-/** Further options that are no data. */
-interface Surroundings<R extends AnyKind<Registrar>> {
-  /**
-   * Says whether the instance is well; asked every `healthInterval`. One that throws, rejects, or gives no answer in that time says no.
-   */
-  readonly health?: () => boolean | Promise<boolean>
-  /** The registrars that `registry` may name. */
-  readonly registrars?: Family<Registrar, R>
-  /** Time and chance; what is left out is the machine's own. */
-  readonly runtime?: Partial<Runtime>
-}
-
-const signalNames = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const
-
-const announcementConfig = <R extends AnyKind<Registrar>>(registrars: Family<Registrar, R>) => z.strictObject({
-  service: z.string().min(1).max(255).describe('The name of the service, as its registry has it.'),
-  registry: registrars.schema.describe('Where the instance is written down: a `type`, and the options of that type.'),
-  id: z.string().regex(/^[\w:.@-]{1,64}$/, 'must have 1 to 64 letters, digits or any of _ : . @ -').optional()
-    .describe("The instance's own name among those of the service, from restart to restart; another one at each start by default."),
-  address: z.string().refine((text) => dialledHost(text.includes(':') && !text.startsWith('[') ? `[${text}]` : text) !== undefined,
-    "is no host: write an IP address or a name, and the port by `port`").optional()
-    .describe('The host by which others dial it. By default it is found.'),
-  interface: z.string().min(1).optional().describe("The machine's network interface whose address others dial, such as 'eth0'."),
-  port: z.int().min(1).max(65_535).optional().describe('The port that others dial; the one that the server listens on by default.'),
-  zone: z.string().min(1).optional().describe('The zone that it is in, as metadata `zone`. By default it is found, where there is one.'),
-  metadata: z.record(z.string().min(1), z.string()).default({}).describe('What subsets select by.'),
-  healthInterval: duration.default(5_000).refine((ms) => ms > 0, 'must be above 0').describe('How often `health` is asked.'),
-  signals: z.array(z.enum(signalNames)).default(['SIGTERM']).describe('Signals of the process at which the instance leaves.'),
-  giveUp: duration.default(5_000).describe('How long it may take to be taken away before the instance goes without.'),
-  propagation: duration.optional().describe('How long it goes on answering after it was taken away, so that everybody hears of it; as `registry` says by default.'),
-  drain: duration.default(10_000).describe('How long the last requests may then take before their connections are cut.'),
-  linger: duration.default(5_000)
-    .describe('How long a process that left at a signal may go on by itself before the signal is sent again, if nobody else listens to it.'),
-}).refine(({ address, interface: name }) => address === undefined || name === undefined, { path: ['interface'], error: 'is one of two: write `address` or `interface`' })
-
-/** What `announce` takes: data, and what is none. */
-export type AnnounceOptions<R extends AnyKind<Registrar> = BuiltInRegistrar> =
-  Omit<z.input<ReturnType<typeof announcementConfig>>, 'registry'> & { readonly registry: FamilyInput<R> } & Surroundings<R>
-
-type Config<R extends AnyKind<Registrar>> = Omit<z.output<ReturnType<typeof announcementConfig>>, 'registry'> & { readonly registry: FamilyOutput<R> }
 
 /**
  * Announces a service's instance while its server listens: registers it where the meshes of its callers look, keeps it there, and at `SIGTERM`, or when told to,
@@ -142,6 +25,7 @@ export const announce = <R extends AnyKind<Registrar> = BuiltInRegistrar>(server
     throw new TypeError("announce() takes a server of Node's as its first argument: app.listen() of Express, app.server of Fastify, serve() of Hono")
   }
   const { health, registrars = builtIn as unknown as Family<Registrar, R>, runtime, ...input } = options
+  if (health !== undefined && typeof health !== 'function') throw new TypeError('`health` of announce() must be a function that says whether the instance is well')
   const { value, faults } = parse(announcementConfig(registrars), input)
   if (value === undefined) throw new MeshConfigError(faults.map(({ path, message }) => ({ path: path === '' ? 'announce' : `announce.${path}`, message })))
   const whole = { ...systemRuntime(), ...runtime }
@@ -156,7 +40,7 @@ class Announced<R extends AnyKind<Registrar>> implements Announcement {
   readonly registered: Promise<void>
   readonly left: Promise<void>
   readonly #server: Server
-  readonly #config: Config<R>
+  readonly #config: AnnouncementConfig<R>
   readonly #registrar: Registrar
   readonly #runtime: Runtime
   readonly #doors: Doors
@@ -169,7 +53,7 @@ class Announced<R extends AnyKind<Registrar>> implements Announcement {
   #resolveLeft: () => void = () => {}
   #leaving: Promise<void> | undefined
 
-  constructor(server: Server, config: Config<R>, registrar: Registrar, runtime: Runtime, health: (() => boolean | Promise<boolean>) | undefined) {
+  constructor(server: Server, config: AnnouncementConfig<R>, registrar: Registrar, runtime: Runtime, health: (() => boolean | Promise<boolean>) | undefined) {
     this.id = config.id ?? idFor(config.service, runtime)
     this.registered = new Promise((resolve) => { this.#resolveRegistered = resolve })
     this.left = new Promise((resolve) => { this.#resolveLeft = resolve })

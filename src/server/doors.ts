@@ -25,6 +25,8 @@ const firstRequest = 1_000
 export class Doors {
   readonly #server: Server & HttpServer
   readonly #sockets = new Set<Socket>()
+  /** Those over which requests come: the same, or what TLS makes of them. */
+  readonly #lines = new Set<Socket>()
   readonly #sessions = new Set<Session>()
   readonly #underWay = new Set<Response>()
   readonly #gone: (this: Response) => void
@@ -37,6 +39,7 @@ export class Doors {
     // One for all requests, and none made for each.
     this.#gone = function () { leave(this) }
     server.on('connection', this.#enter)
+    server.on('secureConnection', this.#enterLine)
     server.on('session', this.#meet)
     // Whoever serves streams of HTTP/2 and no requests would have requests made of them by this listener alone.
     if (this.#server.updateSettings === undefined || server.listenerCount('request') > 0) server.prependListener('request', this.#admit)
@@ -50,6 +53,12 @@ export class Doors {
   readonly #enter = (socket: Socket): void => {
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
+    this.#enterLine(socket)
+  }
+
+  readonly #enterLine = (line: Socket): void => {
+    this.#lines.add(line)
+    line.once('close', () => this.#lines.delete(line))
   }
 
   readonly #meet = (session: Session): void => {
@@ -80,7 +89,7 @@ export class Doors {
   async close(limit: number, clock: Clock): Promise<number> {
     this.turnAway()
     this.#closing = true
-    const fresh = [...this.#sockets].filter(({ bytesRead }) => bytesRead === 0)
+    const fresh = [...this.#lines].filter(({ bytesRead }) => bytesRead === 0)
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const session of this.#sessions) session.close()
     let cut = 0
@@ -99,7 +108,7 @@ export class Doors {
 
   /** Lets go of the server. */
   release(): void {
-    this.#server.off('connection', this.#enter).off('session', this.#meet).off('request', this.#admit)
+    this.#server.off('connection', this.#enter).off('secureConnection', this.#enterLine).off('session', this.#meet).off('request', this.#admit)
   }
 }
 

@@ -4,6 +4,7 @@ import { createServer as createSecureServer } from 'node:https'
 import { Agent, request as secureRequest } from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
 import { describe, test } from 'node:test'
+import { connect as connectSecurely } from 'node:tls'
 import { serve } from '@hono/node-server'
 import express from 'express'
 import Fastify from 'fastify'
@@ -92,5 +93,22 @@ describe('an announcement of', () => {
     })
     await leaves(server, ask)
     agent.destroy()
+  })
+
+  test('a server of https, to which somebody has shaken hands and says nothing', { skip: authority() === undefined && 'openssl is missing' }, async (t) => {
+    const { root, server: { cert, key } } = authority()!
+    const server = createSecureServer({ cert, key }, (_, response) => response.end('hello')).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { announcement, clock } = announced(server, new FakeRegistrar())
+    await announcement.registered
+    const accepted = once(server, 'secureConnection')
+    const mute = connectSecurely({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', ca: root })
+    t.after(() => mute.destroy())
+    await Promise.all([once(mute, 'secureConnect'), accepted])
+    const left = announcement.leave()
+    while (announcement.status().state !== 'leaving') await settle()
+    await clock.advance(5_000)
+    await clock.advance(1_000)
+    await left
   })
 })

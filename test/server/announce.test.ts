@@ -279,7 +279,7 @@ describe('an announcement', () => {
   test('leaves at the end of its block, and lets go of the server', async (t) => {
     const server = createServer()
     await listening(server)
-    const listeners = (): number[] => ['request', 'connection', 'session', 'listening', 'close'].map((event) => server.listenerCount(event))
+    const listeners = (): number[] => ['request', 'connection', 'secureConnection', 'session', 'listening', 'close'].map((event) => server.listenerCount(event))
     const before = listeners()
     let id = ''
     {
@@ -311,6 +311,7 @@ describe('an announcement', () => {
 
   test('refuses what is no server, and names every fault of the options', () => {
     assert.throws(() => announce({} as never, { service: 'a', registry: { type: 'etcd', prefix: 'p' } }), { name: 'TypeError', message: /takes a server/ })
+    assert.throws(() => announce(createServer(), { service: 'a', registry: { type: 'etcd', prefix: 'p' }, health: true as never }), { name: 'TypeError', message: /`health`/ })
     const options = { service: '', registry: { type: 'etc' }, id: 'a b', address: 'http://a', interface: 'eth0', port: 0, signals: ['SIGKILL'], retries: 5 }
     assert.throws(() => announce(createServer(), options as never), (error: { code: string, faults: { path: string, message: string }[] }) => {
       assert.equal(error.code, 'ENMESH_CONFIG_INVALID')
