@@ -1,12 +1,12 @@
-import { chmod, link, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { kind } from '../core/family.ts'
 import { endpointsIn, isYaml, listPath } from '../registries/file.ts'
-import type { Clock } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { Lock } from './file-lock.ts'
 import { listing, type Listing, type Registrar } from './registrar.ts'
 
 const fileConfig = z.strictObject({
@@ -17,10 +17,6 @@ const fileConfig = z.strictObject({
 })
 
 type FileConfig = z.output<typeof fileConfig>
-
-/** How long a lock is respected that nobody lets go of, in milliseconds. Held it is for as long as a file is written. */
-const longestLock = 5_000
-const lockRetry = 25
 
 /** The list as it is written, and how to write it without an entry, and with one at its end. */
 interface Written {
@@ -87,76 +83,6 @@ const replace = async (path: string, text: string, mark: string): Promise<void> 
     await rename(beside, path)
   } finally {
     await rm(beside, { force: true })
-  }
-}
-
-/** Several processes change one file: each holds a lock while it reads and writes, a file that only one can make. */
-class Lock {
-  readonly #path: string
-  readonly #mark: string
-  readonly #clock: Clock
-
-  constructor(path: string, mark: string, clock: Clock) {
-    this.#path = `${path}.lock`
-    this.#mark = mark
-    this.#clock = clock
-  }
-
-  async hold<T>(signal: AbortSignal, task: () => Promise<T>): Promise<T> {
-    await this.#take(signal)
-    try {
-      return await task()
-    } finally {
-      await rm(this.#path, { force: true })
-    }
-  }
-
-  async #take(signal: AbortSignal): Promise<void> {
-    for (let seen: { readonly one: string, readonly since: number } | undefined; ;) {
-      signal.throwIfAborted()
-      try {
-        return await writeFile(this.#path, `${process.pid}\n`, { flag: 'wx' })
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      }
-      const one = await this.#identity(this.#path)
-      const now = this.#clock.now()
-      if (seen?.one !== one) seen = { one, since: now }
-      if (now - seen.since >= longestLock) await this.#breakOpen(one)
-      else await this.#pause(signal)
-    }
-  }
-
-  /** Tells one lock from the next at the same path. */
-  async #identity(path: string): Promise<string> {
-    const { ino, mtimeMs } = await stat(path).catch(() => ({ ino: 0, mtimeMs: 0 }))
-    return `${ino} ${mtimeMs}`
-  }
-
-  /** Takes away the lock of a process that died with it. Only one of several can move it; what was moved by mistake is put back. */
-  async #breakOpen(one: string): Promise<void> {
-    const aside = `${this.#path}.${this.#mark}`
-    try {
-      await rename(this.#path, aside)
-      if (await this.#identity(aside) !== one) await link(aside, this.#path)
-    } catch {
-      // Somebody else was quicker.
-    }
-    await rm(aside, { force: true })
-  }
-
-  #pause(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = (): void => {
-        cancel()
-        resolve()
-      }
-      const cancel = this.#clock.after(lockRetry, () => {
-        signal.removeEventListener('abort', stop)
-        resolve()
-      })
-      signal.addEventListener('abort', stop, { once: true })
-    })
   }
 }
 
