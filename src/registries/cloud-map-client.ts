@@ -143,7 +143,7 @@ export class SdkClient implements CloudMapClient {
       return await until(limit.signal, send(connected, limit.signal))
     } catch (error) {
       if (limit.signal.aborted) throw error
-      const words = explained(service, error as Error)
+      const words = explained(placeOf(service), error as Error, advice)
       if (absences.has((error as Error).name)) return words
       // Without its cause: what AWS says of a wrong signature repeats the request, session token included.
       throw new Error(words)
@@ -182,13 +182,13 @@ const placeOf = ({ namespace, service }: NamedService): string => `Cloud Map, as
 /** What the SDK rejects with; errors of Node's have a code, and answers a status. */
 type Failure = Error & { readonly code?: string, readonly $metadata?: { readonly httpStatusCode?: number } }
 
-/** An error of the SDK in words: its name, the first line of what it says, cut short, and what to do. */
-const explained = (service: NamedService, error: Failure): string => {
+/** An error of the SDK in words: what was asked, its name, the first line of what it says, cut short, and what to do. */
+export const explained = (place: string, error: Failure, advice: Readonly<Record<string, string>>): string => {
   const { name, message, code, $metadata } = error
   const said = message.split('\n')[0]!.replace(/[^\x20-\x7e]+/g, ' ').trim().slice(0, longestQuote)
   const what = [name === 'Error' ? undefined : `with ${name}`, wrapped($metadata?.httpStatusCode ?? code)].filter((part) => part !== undefined)
   const hint = advice[name] ?? (/region is missing/i.test(said) ? 'write `region`, or set AWS_REGION' : undefined)
-  return `${placeOf(service)} ${['failed', ...what].join(' ')}: ${[said, hint].filter((part) => part !== undefined).join('; ')}`
+  return `${place} ${['failed', ...what].join(' ')}: ${[said, hint].filter((part) => part !== undefined).join('; ')}`
 }
 
 const wrapped = (what: number | string | undefined): string | undefined => what === undefined ? undefined : `(${what})`

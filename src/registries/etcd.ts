@@ -44,7 +44,8 @@ const details = z.object({
   metadata: z.record(z.string(), z.string()).optional(),
 })
 
-const base64 = (text: string | Buffer): string => Buffer.from(text).toString('base64')
+/** As the gateway writes keys and values. */
+export const base64 = (text: string | Buffer): string => Buffer.from(text).toString('base64')
 const textOf = (encoded: string): string => Buffer.from(encoded, 'base64').toString('utf8')
 
 /** The first key after all that begin with a prefix: its last byte that can be is one higher. */
@@ -85,7 +86,8 @@ interface Reading {
 
 const keysOf = ({ prefix }: EtcdConfig): object => ({ key: base64(prefix), range_end: base64(endOf(prefix)) })
 
-const signedIn = async ({ user, password }: EtcdConfig, question: Omit<Question, 'url'>, server: string): Promise<Record<string, string>> => {
+/** The header that a member wants of a user; none where nobody has to sign in. */
+export const signedIn = async ({ user, password }: Pick<EtcdConfig, 'user' | 'password'>, question: Omit<Question, 'url'>, server: string): Promise<Record<string, string>> => {
   if (user === undefined) return {}
   const asked = { ...question, url: `${server}/v3/auth/authenticate`, body: { name: user, password: await readSecret(password!) } }
   const { token } = shaped(z.object({ token: z.string() }), (await ask(asked)).value, asked)

@@ -71,7 +71,8 @@ const listed = (one: Instance, { secure, address }: EurekaConfig): Listed => {
   }
 }
 
-const questionOf = async (config: EurekaConfig, server: string, path: string, signal: AbortSignal, clock: Clock): Promise<Question> => {
+/** A question to a server, signed in where it asks for that. */
+export const questionOf = async (config: Pick<EurekaConfig, 'user' | 'password' | 'timeout' | 'serverTls'>, server: string, path: string, signal: AbortSignal, clock: Clock): Promise<Question> => {
   const { user, password, timeout } = config
   const signedIn = user === undefined ? undefined : Buffer.from(`${user}:${await readSecret(password!)}`).toString('base64')
   return {

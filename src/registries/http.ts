@@ -60,8 +60,10 @@ export interface Question {
   /** Server and path: `http://10.0.0.2:8500/v1/health/service/pricing`. */
   readonly url: string
   readonly query?: URLSearchParams
-  /** Sent as JSON by POST; without one it is a GET. */
+  /** Sent as JSON. */
   readonly body?: object
+  /** POST where there is a body, GET where there is none, by default. */
+  readonly method?: 'PUT' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly tls?: TlsMaterial
   readonly signal: AbortSignal
@@ -94,6 +96,16 @@ export const ask = async (question: Question): Promise<Answer> => {
     const { statusCode: status = 0, headers } = await exchange.head()
     const value: unknown = status === 200 ? parseJson(await exchange.body(longestAnswer), question) : undefined
     return { status, value, header: (name) => [headers[name]].flat()[0] }
+  } finally {
+    exchange.close()
+  }
+}
+
+/** Tells a server something: its status is 200, 204 or one of the others expected, and what it answers is not read. Throws like `ask`. */
+export const tell = async (question: Question): Promise<number> => {
+  const exchange = new Exchange({ ...question, also: [204, ...question.also ?? []] })
+  try {
+    return (await exchange.head()).statusCode ?? 0
   } finally {
     exchange.close()
   }
@@ -166,7 +178,7 @@ class Exchange {
   readonly #stop = (): void => this.#end(this.#question.signal.reason)
 
   constructor(question: Question) {
-    const { url, query, body, headers, tls, signal, clock, timeout, patient } = question
+    const { url, query, body, method, headers, tls, signal, clock, timeout, patient } = question
     signal.throwIfAborted()
     this.#question = question
     const whole = new URL(query ? `${url}?${query.toString()}` : url)
@@ -176,7 +188,7 @@ class Exchange {
     const content = body && JSON.stringify(body)
     this.#request = request(whole, {
       agent: false,
-      method: content === undefined ? 'GET' : 'POST',
+      method: method ?? (content === undefined ? 'GET' : 'POST'),
       headers: {
         accept: 'application/json',
         ...(content !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
