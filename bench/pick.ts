@@ -1,7 +1,9 @@
 // What a pick costs: nanoseconds for each balancer and size of set, for a first attempt and for a second one.
 import { balancers } from '../src/balancers/index.ts'
-import type { Picker } from '../src/balancers/balancer.ts'
+import type { Balancer, Picker } from '../src/balancers/balancer.ts'
 import type { Call } from '../src/core/call.ts'
+import type { Endpoint } from '../src/core/endpoint.ts'
+import type { Reply } from '../src/core/reply.ts'
 import { systemRuntime } from '../src/runtime/runtime.ts'
 import { fakeCall, fakeEndpoints } from '../src/testing/index.ts'
 
@@ -21,6 +23,17 @@ const nanoseconds = (pick: Picker, call: Call, picks: number): number => {
 }
 
 const runtime = systemRuntime()
+
+/** An answer of an endpoint after so many milliseconds, as balancers learn of it. */
+const answered = (endpoint: Endpoint, ms: number, { learn }: Balancer): void => {
+  endpoint.latency.observe(ms, runtime.clock.now())
+  const attempt = fakeCall([], 'key', runtime.clock).begin(endpoint, { active: 0, pending: 0 })
+  attempt.status = 200
+  attempt.headAt = attempt.startedAt + ms
+  const report = `TEXT named_metrics.rif=${Math.round(ms)},named_metrics.latency=${ms},application_utilization=${ms / 21},rps_fractional=100`
+  learn?.(attempt, { status: 200, headers: { 'endpoint-load-metrics': report }, attempt } as unknown as Reply)
+}
+
 const table: Record<string, Record<string, number>> = {}
 for (const { type } of balancers.kinds) {
   const balancer = balancers.make(balancers.schema.parse({ type }), runtime)
@@ -28,8 +41,8 @@ for (const { type } of balancers.kinds) {
     const row: Record<string, number> = {}
     for (const size of sizes) {
       const endpoints = fakeEndpoints(size, weighted ? Array.from({ length: size }, (_, index) => 1 + index % 5) : [])
-      for (const endpoint of endpoints) endpoint.latency.observe(1 + runtime.random() * 20, runtime.clock.now())
       const pick = balancer(endpoints)
+      for (const endpoint of endpoints) answered(endpoint, 1 + runtime.random() * 20, balancer)
       row[`${size}, first`] = nanoseconds(pick, fakeCall(), smoke ? 1_000 : 500_000)
       row[`${size}, second`] = nanoseconds(pick, fakeCall(endpoints.slice(0, 1)), smoke ? 10 : 500_000 / Math.sqrt(size))
     }

@@ -7,14 +7,13 @@ import type { Reply } from '../core/reply.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { failedBy, pushback } from './answers.ts'
 import { learning, type Balancer } from './balancer.ts'
+import { Failing } from './failing.ts'
 import { Seats } from './seats.ts'
 import { betterOfTwo } from './two-places.ts'
 import { preferUntried } from './untried.ts'
 
 /** Above any real cost: an endpoint that has yet to answer for the first time gets one attempt, and no more while others are there. */
 const unknown = 1e12
-/** How much of what is believed of an endpoint's failing the first failure in a row changes; the second twice as much, and so on. */
-const share = 0.2
 /** How fast the latency that is usual in the cluster follows. */
 const usualShare = 1 / 64
 
@@ -34,9 +33,7 @@ class Costs {
   /** The average of latency in milliseconds as of its last change; 0 is unknown. */
   readonly #latency = this.#seats.column(0)
   readonly #changedAt = this.#seats.column(0)
-  /** How much of what is sent there fails, 0 to 1. */
-  readonly #failing = this.#seats.column(0)
-  readonly #failedInARow = this.#seats.column(0)
+  readonly #failing: Failing
   /** Of all endpoints' good answers. */
   #usual = 0
 
@@ -44,6 +41,7 @@ class Costs {
     this.#clock = clock
     this.#decay = decay
     this.#penalty = Math.log(penalty)
+    this.#failing = new Failing(this.#seats, decay)
   }
 
   /** Compares two places of a set by what they cost now: whether the one is cheaper than the other. */
@@ -66,30 +64,26 @@ class Costs {
     const now = this.#clock.now()
     const old = Math.exp(-(now - this.#changedAt.values[seat]!) / this.#decay)
     const took = (reply ? attempt.headAt : now) - attempt.startedAt
-    if (failed) this.#failed(seat, took, old)
-    else this.#answered(seat, took, old)
+    if (failed) this.#failed(seat, took, old, now)
+    else this.#answered(seat, took, old, now)
     this.#changedAt.values[seat] = now
-    const dearer = this.#penalty * this.#failing.values[seat]!
+    const dearer = this.#penalty * this.#failing.at(seat, now)
     const until = now + (reply ? pushback(reply) : 0)
     this.#cost.values[seat] = Math.log(this.#latency.values[seat]!) + dearer + until / this.#decay
   }
 
-  #answered(seat: number, took: number, old: number): void {
+  #answered(seat: number, took: number, old: number, now: number): void {
     this.#usual += (this.#usual === 0 ? 1 : usualShare) * (took - this.#usual)
     const before = this.#latency.values[seat]!
     this.#latency.values[seat] = Math.max(leastLatency, took >= before ? took : took * (1 - old) + before * old)
-    this.#failing.values[seat]! *= (1 - share) * old
-    this.#failedInARow.values[seat] = 0
+    this.#failing.answered(seat, now)
   }
 
   /** To fail fast is not to be fast: a failure may only worsen the average. */
-  #failed(seat: number, took: number, old: number): void {
+  #failed(seat: number, took: number, old: number, now: number): void {
     const before = this.#latency.values[seat]!
-    const firstEver = before === 0
-    this.#latency.values[seat] = Math.max(leastLatency, took, before * old, firstEver ? this.#usual : 0)
-    const inARow = ++this.#failedInARow.values[seat]!
-    const failing = this.#failing.values[seat]! * old
-    this.#failing.values[seat] = failing + Math.min(1, firstEver ? 1 : share * inARow) * (1 - failing)
+    this.#latency.values[seat] = Math.max(leastLatency, took, before === 0 ? this.#usual : before * old)
+    this.#failing.failed(seat, now, before > 0)
   }
 }
 

@@ -8,7 +8,7 @@ aBalancer(peakEwma)
 
 const make = (decay = 10_000) => {
   const runtime = fakeRuntime(seededRandom(5))
-  return { balancer: peakEwma.make({ decay }, runtime), clock: runtime.clock }
+  return { balancer: peakEwma.make({ decay, penalty: 1_000 }, runtime), clock: runtime.clock }
 }
 
 describe('peak-ewma', () => {
