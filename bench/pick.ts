@@ -1,52 +1,93 @@
-// What a pick costs: nanoseconds for each balancer and size of set, for a first attempt and for a second one.
+// What a pick costs: nanoseconds for each balancer and size of set, for a first attempt and for a second one; and what preparing for a set costs.
 import { balancers } from '../src/balancers/index.ts'
 import type { Balancer, Picker } from '../src/balancers/balancer.ts'
 import type { Call } from '../src/core/call.ts'
-import type { Endpoint } from '../src/core/endpoint.ts'
+import { Endpoint } from '../src/core/endpoint.ts'
 import type { Reply } from '../src/core/reply.ts'
 import { systemRuntime } from '../src/runtime/runtime.ts'
-import { fakeCall, fakeEndpoints } from '../src/testing/index.ts'
+import { fakeCall } from '../src/testing/index.ts'
 
 const smoke = process.argv.includes('--smoke')
 const sizes = [10, 1_000, 10_000]
 const rounds = 5
 
-/** The best of several rounds, since anything slower is another process's doing. */
-const nanoseconds = (pick: Picker, call: Call, picks: number): number => {
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < rounds; round++) {
-    const begun = process.hrtime.bigint()
-    for (let turn = 0; turn < picks; turn++) pick(call)
-    best = Math.min(best, Number(process.hrtime.bigint() - begun) / picks)
-  }
-  return Math.round(best * 10) / 10
+/** The options that are measured for each kind; those that hold others hold the cheapest, so the difference is their own. */
+const of = { type: 'random' }
+const variants: Readonly<Record<string, readonly object[]>> = {
+  'weighted': [{}, { bias: 1 }],
+  'ring-hash': [{}, { maxLoad: 1.25 }, { key: { header: 'x-user' } }, { key: { cookie: 'session' } }],
+  'maglev': [{}, { maxLoad: 1.25 }],
+  'aperture': [{ of }, { of, peer: { index: 7, count: 100 } }],
+  'zone-aware': [{ of, zone: 'a' }, { of, zone: 'b' }],
+  'priority': [{ of }],
+  'subset': [{ of, match: { zone: { header: 'x-zone' } } }],
 }
+
+/** The best of several rounds, since anything slower is another process's doing. */
+const best = (measure: () => number): number => Math.min(...Array.from({ length: rounds }, measure))
+
+const since = (begun: bigint): number => Number(process.hrtime.bigint() - begun)
+
+const nanoseconds = (pick: Picker, calls: readonly Call[], picks: number): number => Math.round(10 * best(() => {
+  const begun = process.hrtime.bigint()
+  for (let turn = 0; turn < picks; turn++) pick(calls[turn % calls.length]!)
+  return since(begun) / picks
+})) / 10
+
+const milliseconds = (balancer: Balancer, endpoints: readonly Endpoint[]): number => Math.round(100 * best(() => {
+  const begun = process.hrtime.bigint()
+  balancer(endpoints)(fakeCall())
+  return since(begun) / 1e6
+})) / 100
 
 const runtime = systemRuntime()
 
+/** Endpoints with a history, in two zones of unequal size, all of one level. */
+const endpointsOf = (size: number, isWeighted: boolean): Endpoint[] => Array.from({ length: size }, (_, index) => {
+  const endpoint = new Endpoint({
+    address: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}:80`,
+    weight: isWeighted ? 1 + index % 5 : 1,
+    metadata: { zone: index % 3 === 0 ? 'b' : 'a' },
+  })
+  return endpoint
+})
+
 /** An answer of an endpoint after so many milliseconds, as balancers learn of it. */
-const answered = (endpoint: Endpoint, ms: number, { learn }: Balancer): void => {
+const answer = (endpoint: Endpoint, ms: number, { learn }: Balancer): void => {
   endpoint.latency.observe(ms, runtime.clock.now())
   const attempt = fakeCall([], 'key', runtime.clock).begin(endpoint, { active: 0, pending: 0 })
-  attempt.status = 200
   attempt.headAt = attempt.startedAt + ms
   const report = `TEXT named_metrics.rif=${Math.round(ms)},named_metrics.latency=${ms},application_utilization=${ms / 21},rps_fractional=100`
   learn?.(attempt, { status: 200, headers: { 'endpoint-load-metrics': report }, attempt } as unknown as Reply)
 }
 
+/** Calls with different keys, as first attempts, or as second ones after an attempt at an endpoint. */
+const callsOf = (tried: readonly Endpoint[], keyed: boolean): readonly Call[] => Array.from({ length: 64 }, (_, index) => {
+  const call = fakeCall(tried, `user-${index}`)
+  if (keyed) call.hashKey = undefined
+  call.request = Object.assign(call.request, { headers: ['accept', '*/*', 'x-user', `user-${index}`, 'x-zone', 'a', 'cookie', `theme=dark; session=user-${index}`] })
+  return call
+})
+
 const table: Record<string, Record<string, number>> = {}
 for (const { type } of balancers.kinds) {
-  const balancer = balancers.make(balancers.schema.parse({ type }), runtime)
-  for (const weighted of [false, true]) {
-    const row: Record<string, number> = {}
-    for (const size of sizes) {
-      const endpoints = fakeEndpoints(size, weighted ? Array.from({ length: size }, (_, index) => 1 + index % 5) : [])
-      const pick = balancer(endpoints)
-      for (const endpoint of endpoints) answered(endpoint, 1 + runtime.random() * 20, balancer)
-      row[`${size}, first`] = nanoseconds(pick, fakeCall(), smoke ? 1_000 : 500_000)
-      row[`${size}, second`] = nanoseconds(pick, fakeCall(endpoints.slice(0, 1)), smoke ? 10 : 500_000 / Math.sqrt(size))
+  for (const options of variants[type] ?? [{}]) {
+    const balancer = balancers.make(balancers.schema.parse({ type, ...options } as never), runtime)
+    for (const isWeighted of [false, true]) {
+      const row: Record<string, number> = {}
+      for (const size of sizes) {
+        const endpoints = endpointsOf(size, isWeighted)
+        const pick = balancer(endpoints)
+        // Once picked for: a balancer within another is prepared when it is first asked.
+        pick(fakeCall())
+        for (const endpoint of endpoints) answer(endpoint, 1 + runtime.random() * 20, balancer)
+        row[`${size}, first`] = nanoseconds(pick, callsOf([], 'key' in options), smoke ? 1_000 : 500_000)
+        row[`${size}, second`] = nanoseconds(pick, callsOf(endpoints.slice(0, 1), 'key' in options), smoke ? 10 : 500_000 / Math.sqrt(size))
+      }
+      row['ms to prepare 10000'] = milliseconds(balancer, endpointsOf(10_000, isWeighted))
+      const { of: _, ...shown } = options as { of?: unknown }
+      table[`${type}${Object.keys(shown).length > 0 ? ` ${JSON.stringify(shown).replaceAll('"', '')}` : ''}${isWeighted ? ', weighted' : ''}`] = row
     }
-    table[weighted ? `${type}, weighted` : type] = row
   }
 }
 console.log(`ns per pick, best of ${rounds} rounds; columns: endpoints, first or second attempt of the call`)

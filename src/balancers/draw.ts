@@ -7,23 +7,49 @@ export const equallyWeighted = (endpoints: readonly Endpoint[]): boolean =>
 
 /** Prepares drawing one of a set by weight, which must not be empty. */
 export const draw = (endpoints: readonly Endpoint[], random: Random): () => Endpoint => {
-  if (equallyWeighted(endpoints)) return () => endpoints[Math.floor(random() * endpoints.length)]!
-  const upTo = new Float64Array(endpoints.length)
-  let total = 0
-  for (const [index, { weight }] of endpoints.entries()) upTo[index] = total += weight
-  return () => endpoints[firstAbove(upTo, random() * total)]!
+  const place = drawPlace(endpoints, random)
+  return () => endpoints[place()]!
 }
 
-/** The first place whose value is above another, in values that rise; the last place if none is. */
-const firstAbove = (rising: Float64Array, value: number): number => {
-  let low = 0
-  let high = rising.length - 1
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (rising[middle]! > value) high = middle
-    else low = middle + 1
+/**
+ * Prepares drawing a place of a set by weight. By Walker's aliases (Vose, 1991): every place has the same chance and
+ * hands what its own weight leaves of it to one other, so a draw takes the same time in any size.
+ */
+export const drawPlace = (endpoints: readonly Endpoint[], random: Random): () => number => {
+  const { length } = endpoints
+  if (equallyWeighted(endpoints)) return () => Math.floor(random() * length)
+  const { kept, alias } = aliases(endpoints)
+  return () => {
+    const point = random() * length
+    const place = Math.floor(point)
+    return point - place < kept[place]! ? place : alias[place]!
   }
-  return low
+}
+
+interface Aliases {
+  /** How much of its chance each place keeps, in parts of 1. */
+  readonly kept: Float64Array
+  /** Who gets the rest of it. */
+  readonly alias: Uint32Array
+}
+
+const aliases = (endpoints: readonly Endpoint[]): Aliases => {
+  const mean = endpoints.reduce((sum, { weight }) => sum + weight / endpoints.length, 0)
+  const kept = Float64Array.from(endpoints, ({ weight }) => weight / mean)
+  const alias = Uint32Array.from(endpoints.keys())
+  const places = [...endpoints.keys()]
+  const light = places.filter((place) => kept[place]! < 1)
+  const heavy = places.filter((place) => kept[place]! >= 1)
+  while (light.length > 0 && heavy.length > 0) {
+    const poor = light.pop()!
+    const rich = heavy.at(-1)!
+    alias[poor] = rich
+    kept[rich]! -= 1 - kept[poor]!
+    if (kept[rich]! < 1) light.push(heavy.pop()!)
+  }
+  // Who is left on either side has exactly 1, but for errors of rounding.
+  for (const place of [...light, ...heavy]) kept[place] = 1
+  return { kept, alias }
 }
 
 /**

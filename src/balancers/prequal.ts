@@ -8,11 +8,11 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { failedBy, pushback } from './answers.ts'
 import { learning, type Balancer } from './balancer.ts'
+import { drawPlace } from './draw.ts'
 import { Failing } from './failing.ts'
 import { loadReport } from './load-report.ts'
 import { RifQuantile } from './rif-quantile.ts'
 import { Seats } from './seats.ts'
-import { byWeight } from './two-places.ts'
 import { preferUntried } from './untried.ts'
 
 /** Options of the balancer; the age in milliseconds. */
@@ -71,7 +71,7 @@ class Reports {
     if (endpoints.length <= this.#config.choices) return this.#choosingOfAll(endpoints, seats)
     const placeOf = new Int32Array(seats.reduce((most, seat) => Math.max(most, seat), 0) + 1).fill(-1)
     for (const [place, seat] of seats.entries()) placeOf[seat] = place
-    const draw = byWeight(endpoints, this.#random)
+    const draw = drawPlace(endpoints, this.#random)
     const { choices } = this.#config
     return () => {
       const now = this.#clock.now()

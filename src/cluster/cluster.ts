@@ -55,6 +55,8 @@ export class Cluster {
   #parts: ClusterParts | undefined
   #endpoints: readonly Endpoint[] = []
   #pick: Picker = () => undefined
+  /** How many endpoints the picker has to choose from. */
+  #offered = 0
   #panic = false
   #following: Following | undefined
   #known = false
@@ -206,7 +208,8 @@ export class Cluster {
   changed(): void {
     const { balancer, config } = this.parts
     const { endpoints, panic } = available(this.#endpoints, config.panic)
-    this.#pick = balancer(endpoints)
+    this.#pick = balancer(endpoints, this.#endpoints)
+    this.#offered = endpoints.length
     if (panic !== this.#panic) {
       this.#panic = panic
       const ready = this.#endpoints.filter(({ state }) => state === 'available').length
@@ -253,6 +256,10 @@ export class Cluster {
   }
 
   #empty(call: Call): Error {
+    if (this.#offered > 0) {
+      return call.error('ENMESH_NO_ENDPOINT', `${call}: none of the ${this.#offered} endpoints of cluster '${this.name}' that may be picked is for this request, ` +
+        `says its balancer (${this.parts.config.balancer.type}). Check what it goes by, and its fallback.`)
+    }
     const last = this.#following?.status().lastError
     return call.error('ENMESH_NO_ENDPOINT', `${call}: cluster '${this.name}' has no endpoint; its registry ` +
       `(${String((this.parts.config.registry as { readonly type: string }).type)}) lists ${this.#endpoints.length}${last ? `, and last failed with: ${last}` : ''}. ` +
@@ -261,6 +268,11 @@ export class Cluster {
 
   /** In words: whether and why an endpoint may be picked. */
   explain(endpoint: Endpoint): string {
+    const part = this.#pick.explain?.(endpoint)
+    return part === undefined ? this.#explainState(endpoint) : `${this.#explainState(endpoint)}; ${part}`
+  }
+
+  #explainState(endpoint: Endpoint): string {
     const state = this.#parts?.detection?.explain(endpoint) ?? 'available'
     if (this.#panic && endpoint.state !== 'available') return `${state}; used all the same, since too few are available (panic)`
     if (endpoint.warmingSince === undefined) return state

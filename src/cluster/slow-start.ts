@@ -38,11 +38,11 @@ const tries = 8
  * is asked for. Warmth is relative to the warmest endpoint, so a cluster that starts as a whole starts at once.
  * A picker made when nothing is warming is the balancer's own.
  */
-export const slowStart = (window: number, runtime: Runtime) => (balancer: Balancer): Balancer => learningFrom([balancer], (endpoints) => {
-  const pick = balancer(endpoints)
+export const slowStart = (window: number, runtime: Runtime) => (balancer: Balancer): Balancer => learningFrom(balancer, (endpoints, all) => {
+  const pick = balancer(endpoints, all)
   const firstWarming = firstSince(endpoints, window, runtime.clock.now())
   if (firstWarming === undefined) return pick
-  return (call) => pickWarm(pick, call, window, firstWarming, runtime)
+  return Object.assign((call: Call) => pickWarm(pick, call, window, firstWarming, runtime), { explain: pick.explain })
 })
 
 /**

@@ -65,6 +65,8 @@ export interface Abortable {
  * Fixed shape: with the attempt, the only object of ours that every request makes.
  */
 export class Call {
+  /** What sticky splits and hashing balancers go by in place of what they are configured with; a layer of the user's own may set it. */
+  hashKey: string | undefined
   /** What is sent; a route that rewrites puts a changed head in its place before the first attempt. */
   request: RequestHead
   readonly policy: CallPolicy | undefined
@@ -114,6 +116,7 @@ export class Call {
   constructor(request: RequestHead, clock: Clock, policy?: CallPolicy, passport?: Passport) {
     this.request = request
     this.policy = policy
+    this.hashKey = policy?.hashKey
     this.passport = passport
     this.clock = clock
     this.startedAt = clock.now()

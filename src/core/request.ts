@@ -89,6 +89,15 @@ export class RequestHead {
     return found
   }
 
+  /** Value of a cookie that the request carries; the first if there are several of the name. */
+  cookie(name: string): string | undefined {
+    for (const pair of this.header('cookie')?.split(';') ?? []) {
+      const equals = pair.indexOf('=')
+      if (equals >= 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
+    }
+    return undefined
+  }
+
   /** Whether sending it twice means the same as sending it once: by its method, or because it carries `Idempotency-Key`. */
   get idempotent(): boolean {
     return idempotentMethods.has(this.method) || this.header('idempotency-key') !== undefined

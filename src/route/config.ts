@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
+import { requestPart } from '../core/request-part.ts'
 import { matchedPrefix, rewriteConfig } from './rewrite.ts'
-import { stickyConfig } from './split.ts'
 
 const cluster = z.string().min(1, { error: 'is empty: name a cluster' })
 
@@ -51,6 +51,6 @@ export const routeConfig = <Match extends z.ZodType, Retry extends z.ZodType>({ 
     attemptTimeout: duration.default(0).describe('Longest time one attempt may take to bring the head of its answer. 0 is off.'),
     idleTimeout: duration.default(300_000).describe('Longest silence on the wire while an answer is awaited or its body comes. 0 is off.'),
     retry: retry.optional().describe('When and how often a failed attempt is made again on another endpoint.'),
-    sticky: stickyConfig.optional().describe('Keeps requests of one user with one cluster of a weighted route.'),
+    sticky: requestPart.optional().describe('Keeps requests of one user with one cluster of a weighted route: those with the same value of this part.'),
     rewrite: rewriteConfig.optional().describe('What is changed of a request before it is sent.'),
   }).superRefine(prefixToReplace)

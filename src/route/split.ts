@@ -1,24 +1,11 @@
-import { z } from 'zod'
 import type { Call, ClusterHandle } from '../core/call.ts'
 import { MeshError, type MeshErrorCode } from '../core/errors.ts'
-import type { RequestHead } from '../core/request.ts'
+import { hashOf } from '../core/hash.ts'
+import { readPart, type RequestPart } from '../core/request-part.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Layer, Send } from '../core/send.ts'
 import type { Random } from '../runtime/random.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-
-/** The shape of a route's `sticky`. */
-export const stickyConfig = z.strictObject({
-  header: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'is not a header name' }).toLowerCase().optional()
-    .describe('Requests with the same value of this header go to the same cluster.'),
-  cookie: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'is not a cookie name' }).optional()
-    .describe('Requests with the same value of this cookie go to the same cluster.'),
-}).refine(({ header, cookie }) => (header === undefined) !== (cookie === undefined), {
-  error: 'needs exactly one of header, cookie',
-})
-
-/** What keeps a user with a cluster, parsed: exactly one of its keys is there. */
-export type StickyConfig = z.output<typeof stickyConfig>
 
 /** One side of a split. */
 export interface Target {
@@ -27,33 +14,11 @@ export interface Target {
   readonly weight: number
 }
 
-const cookie = (request: RequestHead, name: string): string | undefined => {
-  for (const pair of request.header('cookie')?.split(';') ?? []) {
-    const equals = pair.indexOf('=')
-    if (equals >= 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
-  }
-  return undefined
-}
+// A seed of its own, so that the users of one side are spread evenly again by a balancer that hashes the same key.
+const seed = 0x73706C74
 
-// An empty value names nobody; hashed, it would put all unknown users on one side.
-const stickyKey = (sticky: StickyConfig, call: Call): string | undefined => {
-  const key = call.policy?.hashKey
-    ?? (sticky.header === undefined ? cookie(call.request, sticky.cookie!) : call.request.header(sticky.header))
-  return key === '' ? undefined : key
-}
-
-/**
- * The place of a key in [0, 1): the same in every process and release. FNV-1a over UTF-16 code units, then the 32-bit
- * finaliser of MurmurHash3, since FNV alone hardly moves the upper bits of short keys. It starts from a basis of its own,
- * so that users of one side of a split are spread evenly again by a balancer that hashes the same key.
- */
-export const stickyPoint = (key: string): number => {
-  let hash = 0x811C9DC5 ^ 0x73706C74
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85EBCA6B)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xC2B2AE35)
-  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32
-}
+/** The place of a key in [0, 1): the same in every process and release. */
+export const stickyPoint = (key: string): number => hashOf(key, seed) / 2 ** 32
 
 /** The first target whose cumulative share exceeds the point in [0, 1). */
 const targetAt = (targets: readonly Target[], total: number, point: number): Target => {
@@ -108,7 +73,7 @@ const redraw = async (
  */
 export const split = (
   targets: readonly Target[],
-  sticky: StickyConfig | undefined,
+  sticky: RequestPart | undefined,
   { random }: Pick<Runtime, 'random'>,
 ): Layer<Call> => (next) => {
   const live = targets.filter(({ weight }) => weight > 0)
@@ -121,8 +86,9 @@ export const split = (
       return next(call)
     }
   }
+  const read = sticky && readPart(sticky)
   return (call) => {
-    const key = sticky && stickyKey(sticky, call)
+    const key = read && (call.hashKey ?? read(call.request))
     call.cluster = targetAt(live, total, key === undefined ? random() : stickyPoint(key)).cluster
     const reply = next(call)
     return key === undefined ? reply.catch((error: unknown) => redraw(call, error, live, random, next)) : reply

@@ -1,9 +1,9 @@
-import type { z } from 'zod'
 import assert from 'node:assert/strict'
 import type { Balancer, Picker } from '../balancers/balancer.ts'
+import { balancers } from '../balancers/index.ts'
 import { Call } from '../core/call.ts'
 import { Endpoint } from '../core/endpoint.ts'
-import type { AnyKind } from '../core/family.ts'
+import type { AnyKind, Family } from '../core/family.ts'
 import { RequestHead } from '../core/request.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -30,11 +30,14 @@ const sizes = [1, 2, 3, 1_000]
 
 /**
  * What every balancer must do, as tests.
- * `options` is what a user would write beside `type`.
+ * `options` is what a user would write beside `type`; kinds that hold others may hold those that come with the mesh, and themselves.
  * The runner is `node:test` by default; under Vitest pass `{ describe, test }` of `vitest`.
  */
 export const aBalancer = (kind: AnyKind<Balancer>, options: object = {}, { describe, test }: Runner = nodeRunner()): void => {
-  const make = (seed = 1): Balancer => kind.make((kind.config as z.ZodObject).parse(options), fakeRuntime(seededRandom(seed)))
+  // By a table, since a kind that holds others is made by the one that knows them.
+  const table = balancers.with(kind) as unknown as Family<Balancer, AnyKind<Balancer>>
+  const config = table.schema.parse({ ...options, type: kind.type } as never)
+  const make = (seed = 1): Balancer => table.make(config, fakeRuntime(seededRandom(seed)))
   describe(`${kind.type} ${JSON.stringify(options)} is a balancer:`, () => {
     test('it finds nothing in an empty set', limit, () => {
       const pick = make()([])

@@ -17,10 +17,22 @@ describe('random', () => {
 
   test('spreads by weight', () => near(shares(balancer, fakeEndpoints(4, [1, 2, 3, 4]), 10_000), [1_000, 2_000, 3_000, 4_000], 200))
 
-  test('draws by weight at the edges', () => {
+  for (const weights of [[1, 1, 2], [5, 1, 1, 1], [1, 2, 3, 4, 5, 6], [0.001, 1, 1], [1e6, 1], [0.1, 0.2, 0.3]]) {
+    test(`draws by weight exactly: ${String(weights)}`, () => {
+      const endpoints = fakeEndpoints(weights.length, weights)
+      const points = 200_000
+      let turn = 0
+      const counts = shares(random.make({}, fakeRuntime(() => (turn++ % points) / points)), endpoints, points)
+      const total = weights.reduce((sum, weight) => sum + weight)
+      near(counts, weights.map((weight) => points * weight / total), weights.length + 1)
+    })
+  }
+
+  test('draws by weight at the edges of chance', () => {
     const endpoints = fakeEndpoints(3, [1, 1, 2])
-    const at = (number: number) => endpoints.indexOf(random.make({}, fakeRuntime(scriptedRandom(number)))(endpoints)(fakeCall())!)
-    assert.deepEqual([0, 0.249_999, 0.25, 0.499_999, 0.5, 0.999_999].map(at), [0, 0, 1, 1, 2, 2])
+    for (const number of [0, 0.999_999_999, 1 - 2 ** -53]) {
+      assert.ok(endpoints.includes(random.make({}, fakeRuntime(scriptedRandom(number)))(endpoints)(fakeCall())!))
+    }
   })
 
   test('a second attempt spreads evenly over the others', () => {

@@ -5,7 +5,8 @@ import { Call, type CallPolicy, type ClusterHandle } from '../../src/core/call.t
 import { Endpoint } from '../../src/core/endpoint.ts'
 import { MeshError, type MeshErrorCode } from '../../src/core/errors.ts'
 import type { Reply } from '../../src/core/reply.ts'
-import { split, stickyPoint, type StickyConfig, type Target } from '../../src/route/split.ts'
+import type { RequestPart } from '../../src/core/request-part.ts'
+import { split, stickyPoint, type Target } from '../../src/route/split.ts'
 import { aRequest } from '../../src/testing/a-matcher.ts'
 import { FakeClock, scriptedRandom, seededRandom } from '../../src/testing/index.ts'
 
@@ -28,7 +29,7 @@ interface Drawn { readonly draw: (call?: Call) => Promise<Reply>, readonly sent:
 const drawing = (
   weights: Record<string, number>,
   random: () => number,
-  { sticky, failing = {} }: { sticky?: StickyConfig, failing?: Record<string, unknown> } = {},
+  { sticky, failing = {} }: { sticky?: RequestPart, failing?: Record<string, unknown> } = {},
 ): Drawn => {
   const sent: string[] = []
   const send = split(targets(weights), sticky, { random })((call) => {
@@ -90,7 +91,7 @@ describe('sticking to a cluster', () => {
   const users = Array.from({ length: 2_000 }, (_, i) => `user-${i}`)
   const sides = async (
     weights: Record<string, number>,
-    sticky: StickyConfig,
+    sticky: RequestPart,
     headersOf: (user: string) => string[],
   ): Promise<string[]> => {
     const { draw, sent } = drawing(weights, noChance, { sticky })
