@@ -41,6 +41,6 @@ export class Sample {
   percentile(share: number): number {
     if (!this.#sorted) this.#values.subarray(0, this.#count).sort()
     this.#sorted = true
-    return this.#count === 0 ? 0 : this.#values[Math.min(this.#count - 1, Math.ceil(share * this.#count) - 1)]!
+    return this.#count === 0 ? 0 : this.#values[Math.max(0, Math.ceil(share * this.#count) - 1)]!
   }
 }

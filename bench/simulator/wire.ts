@@ -16,9 +16,11 @@ export class Wire {
   sockets = 0
   readonly #servers: ReadonlyMap<string, ModelServer>
   readonly #clock: Clock
+  readonly #reports: boolean
   readonly #open = new Map<Endpoint, number>()
 
-  constructor(servers: ReadonlyMap<string, ModelServer>, clock: Clock) {
+  constructor(servers: ReadonlyMap<string, ModelServer>, clock: Clock, reports: boolean) {
+    this.#reports = reports
     this.#servers = servers
     this.#clock = clock
   }
@@ -30,7 +32,7 @@ export class Wire {
     attempt.sentAt = this.#clock.now()
     const exchange = new Exchange(attempt, resolve, reject)
     exchange.cancel = server.take((outcome) => {
-      const report = server.meter.report()
+      const report = this.#reports ? server.meter.report() : undefined
       exchange.cancel = this.#clock.after(wayBack, () => exchange.arrive(outcome, report))
     })
     attempt.stop = (reason) => exchange.stop(reason)
@@ -63,7 +65,7 @@ class Exchange implements Reply {
     this.#reject = reject
   }
 
-  arrive(outcome: Outcome, report: string): void {
+  arrive(outcome: Outcome, report: string | undefined): void {
     const { attempt } = this
     if (attempt.ending !== undefined) return
     attempt.call.untrack(attempt)
@@ -74,8 +76,7 @@ class Exchange implements Reply {
       return this.#reject(error)
     }
     this.status = attempt.status = outcome.status
-    this.headers = outcome.retryAfter === undefined ? { [loadHeader]: report }
-      : { [loadHeader]: report, 'retry-after': String(outcome.retryAfter) }
+    this.headers = { [loadHeader]: report, ...(outcome.retryAfter !== undefined && { 'retry-after': String(outcome.retryAfter) }) }
     attempt.headAt = attempt.call.clock.now()
     attempt.end('complete')
     this.#resolve(this)

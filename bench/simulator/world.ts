@@ -5,15 +5,12 @@ import type { EndpointSpec } from '../../src/core/endpoint.ts'
 import { createMesh, type Mesh } from '../../src/mesh/mesh.ts'
 import { registries } from '../../src/registries/index.ts'
 import type { Registry } from '../../src/registries/registry.ts'
-import { Channels } from '../../src/runtime/channels.ts'
 import { seededRandom } from '../../src/testing/random.ts'
+import type { Algorithm, Client } from './algorithms.ts'
 import { VirtualClock } from './clock.ts'
 import { Sample, type Figures } from './measure.ts'
 import { ModelServer, type ServerOptions } from './server.ts'
 import { Wire } from './wire.ts'
-
-/** A balancer as the scenarios are run with it. */
-export type Algorithm = { readonly type: string } & Readonly<Record<string, unknown>>
 
 /** A part of a scenario that is measured on its own: the calls that begin in it. Seconds from the start. */
 export interface Phase {
@@ -37,8 +34,10 @@ const look = 100
 /** Servers, clients with a mesh of their own each, and the calls between, on virtual time. */
 export class World {
   readonly clock = new VirtualClock()
-  /** Chance of the world: arrivals, work and faults. The same for every algorithm. */
+  /** Chance of the servers: their work and what befalls them. */
   readonly random
+  /** Chance of the callers, of its own: so every algorithm gets the same calls at the same times. */
+  readonly #arrivals
   readonly servers: ModelServer[] = []
   readonly #byAddress = new Map<string, ModelServer>()
   readonly #zones = new Map<string, string>()
@@ -50,15 +49,14 @@ export class World {
   readonly #listed: EndpointSpec[] = []
   #changed: () => void = () => {}
   #news = Promise.resolve()
-  /** Events told by the meshes, by name. */
-  readonly told = new Map<string, number>()
 
   constructor(algorithm: Algorithm, policies: Policies, seed: number) {
     this.#algorithm = algorithm
     this.#policies = policies
     this.#seed = seed
     this.random = seededRandom(seed)
-    this.#wire = new Wire(this.#byAddress, this.clock)
+    this.#arrivals = seededRandom(seed + 1_000_003)
+    this.#wire = new Wire(this.#byAddress, this.clock, algorithm.reports ?? true)
     this.#renew()
   }
 
@@ -107,29 +105,26 @@ export class World {
     this.#news = new Promise((resolve) => { this.#changed = resolve })
   }
 
-  /** Adds clients, each with a mesh of its own; all in the zone, where one is given. */
-  async addClients(count: number, zone?: string): Promise<void> {
+  /** Adds clients, each with a mesh of its own, in zones by turns. */
+  async addClients(count: number, zones: readonly string[] = ['a']): Promise<void> {
     const registry = kind('listed', z.strictObject({}), () => this.#registry)
-    for (let number = 0; number < count; number++) {
+    for (let index = 0; index < count; index++) {
       const random = seededRandom(this.#seed * 7_919 + this.#clients.length)
-      const channels = new Channels()
-      for (const event of ['endpoint-ejected', 'breaker-opened', 'panic-entered']) {
-        channels.on(event, () => { this.told.set(event, (this.told.get(event) ?? 0) + 1) })
-      }
       this.#clients.push(createMesh({
         services: { 'service.local': { cluster: 'service', ...this.#policies.route } },
-        clusters: { service: { registry: { type: 'listed' }, balancer: this.#balancer(zone) as never, ...this.#policies.cluster } },
+        clusters: { service: { registry: { type: 'listed' }, balancer: this.#balancerOf({ index, count, zone: zones[index % zones.length]! }), ...this.#policies.cluster } },
         telemetry: { tracing: false, metrics: false, requestId: false, deadline: false },
         egress: 'deny',
       }, {
-        registries: registries.with(registry), balancers, runtime: { clock: this.clock, random, ids: random, channels }, transport: this.#wire.send,
+        registries: registries.with(registry), balancers, runtime: { clock: this.clock, random, ids: random }, transport: this.#wire.send,
       }) as unknown as Mesh)
     }
     await Promise.all(this.#clients.slice(-count).map((client) => client.ready()))
   }
 
-  #balancer(zone: string | undefined): Algorithm {
-    return zone !== undefined && this.#algorithm.type === 'zone-aware' ? { ...this.#algorithm, zone } : this.#algorithm
+  /** The options of another kind would be refused when the mesh is made. */
+  #balancerOf(client: Client): { readonly type: 'random' } {
+    return this.#algorithm.balancer(client) as { readonly type: 'random' }
   }
 
   readonly #registry: Registry = async function* (this: World, { signal }: { signal: AbortSignal }) {
@@ -150,7 +145,7 @@ export class World {
       next()
     }
     const next = (): void => {
-      const wait = -Math.log(1 - this.random()) * 1_000 / rate(this.time / 1_000)
+      const wait = -Math.log(1 - this.#arrivals()) * 1_000 / rate(this.time / 1_000)
       if (this.time + wait < end) this.clock.after(wait, arrive)
     }
     next()
@@ -166,7 +161,7 @@ export class World {
   }
 
   #call(book: Book | undefined): void {
-    const client = this.#clients[Math.floor(this.random() * this.#clients.length)]!
+    const client = this.#clients[Math.floor(this.#arrivals() * this.#clients.length)]!
     const begun = this.clock.now()
     let status = 0
     const end = (failed: boolean): void => book?.note(this.clock.now() - begun, failed)

@@ -63,7 +63,7 @@ const smallest = (endpoints: readonly Endpoint[], seed: number): readonly Endpoi
  * or goes changes one of them at most, and the clients of each endpoint are as many as chance gives it.
  */
 export const aperture = combinator('aperture', (member) => z.strictObject({
-  of: member.prefault({ type: 'peak-ewma' } as never).describe('The balancer that chooses within the part.'),
+  of: member.prefault({ type: 'prequal' } as never).describe('The balancer that chooses within the part.'),
   size: z.int().min(1).default(12).describe('How many endpoints the part has at least; a set of no more is used whole.'),
   peer: z.strictObject({
     index: z.int().min(0).describe('The place of this process among them, 0 for the first.'),

@@ -34,6 +34,10 @@ const decay = 10_000
 const mostlyFailing = 0.5
 /** How many times more a request in flight counts at most because the endpoint is slower than usual. */
 const mostSlowness = 3
+/** Milliseconds; what is less cannot be told apart. */
+const leastLatency = 0.001
+/** For how many times the usual latency the requests in flight are averaged: what comes and goes with single requests is over when the news of it arrives. */
+const steadiness = 10
 /** How fast what is usual in the cluster follows. */
 const usualShare = 1 / 64
 
@@ -114,6 +118,7 @@ class Reports {
   #cost(seat: number, { active }: Endpoint, now: number): number {
     const reportedAt = this.#at.values[seat]!
     const failing = this.#failing.at(seat, now)
+    // Never heard of: worth a try.
     if (reportedAt === Number.NEGATIVE_INFINITY && active === 0 && failing === 0) return 0
     const fresh = 1 / (1 + (now - reportedAt) / this.#config.age)
     const rif = active + this.#usualOthers + fresh * (this.#others.values[seat]! - this.#usualOthers)
@@ -138,11 +143,12 @@ class Reports {
   #answered(seat: number, { endpoint: { active }, startedAt, headAt }: Attempt, reply: Reply, now: number): void {
     const report = loadReport(reply)
     const others = report && report.rif > active ? report.rif - active : 0
-    const latency = report && report.latency >= 0 ? report.latency : headAt - startedAt
+    const latency = Math.max(leastLatency, report && report.latency >= 0 ? report.latency : headAt - startedAt)
     const first = this.#usualLatency === 0
     this.#usualOthers += (first ? 1 : usualShare) * (others - this.#usualOthers)
     this.#usualLatency += (first ? 1 : usualShare) * (latency - this.#usualLatency)
-    this.#others.values[seat] = others
+    const old = Math.exp((this.#at.values[seat]! - now) / (steadiness * this.#usualLatency))
+    this.#others.values[seat] = others * (1 - old) + this.#others.values[seat]! * old
     this.#latency.values[seat] = latency
     this.#at.values[seat] = now
     this.#until.values[seat] = 0
@@ -168,7 +174,7 @@ class Reports {
  */
 export const prequal = kind('prequal', z.strictObject({
   choices: z.int().min(2).max(16).default(2).describe('How many endpoints are drawn and compared with those in the pool.'),
-  pool: z.int().min(0).max(32).default(6).describe('How many of the endpoints that reported last are compared; 0 goes by those drawn alone.'),
+  pool: z.int().min(0).max(32).default(4).describe('How many of the endpoints that reported last are compared; 0 goes by those drawn alone.'),
   quantile: z.number().min(0).max(1).default(0.6)
     .describe('Where hot begins: the quantile of the requests in flight that were reported last; 0 goes by requests in flight alone.'),
   age: duration.refine((ms) => ms > 0, { error: 'must be longer than 0' }).default(5_000)

@@ -38,7 +38,7 @@ const numbered = (value: string | undefined): number =>
  * and passes on what it cannot bear. Within each level another balancer chooses.
  */
 export const priority = combinator('priority', (member) => z.strictObject({
-  of: member.prefault({ type: 'peak-ewma' } as never).describe('The balancer that chooses within a level.'),
+  of: member.prefault({ type: 'prequal' } as never).describe('The balancer that chooses within a level.'),
   by: z.string().min(1).default('priority').describe('The name in the metadata of endpoints under which their level stands: a whole number, 0 first; an endpoint without it is of level 0.'),
   order: z.array(z.string()).min(1).optional()
     .describe('The values from first to last, where levels are names and not numbers; what it does not name comes last.'),

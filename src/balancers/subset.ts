@@ -18,7 +18,7 @@ const metadataSet = z.record(z.string(), z.string()).refine((metadata) => Object
  * A retry stays among them: what a request asked for holds for each of its attempts.
  */
 export const subset = combinator('subset', (member) => z.strictObject({
-  of: member.prefault({ type: 'peak-ewma' } as never).describe('The balancer that chooses among the endpoints that fit.'),
+  of: member.prefault({ type: 'prequal' } as never).describe('The balancer that chooses among the endpoints that fit.'),
   match: z.record(z.string(), z.union([z.string(), requestPart])).refine((match) => Object.keys(match).length > 0, 'names nothing to choose by')
     .describe('What an endpoint must have in its metadata, all of it: by name a value, or the part of the request that has it.'),
   fallback: z.union([z.literal(['any', 'none']), metadataSet], { error: "must be 'any', 'none', or metadata such as { stage: 'live' }" }).default('any')

@@ -31,7 +31,7 @@ export const zoneShares = (zone: string, callers: ByZone, capacities: ByZone): B
  * than those of other zones. Within each zone another balancer chooses.
  */
 export const zoneAware = combinator('zone-aware', (member) => z.strictObject({
-  of: member.prefault({ type: 'peak-ewma' } as never).describe('The balancer that chooses within a zone.'),
+  of: member.prefault({ type: 'prequal' } as never).describe('The balancer that chooses within a zone.'),
   zone: z.string().min(1).describe('The zone in which this process runs.'),
   by: z.string().min(1).default('zone').describe('The name in the metadata of endpoints under which their zone stands.'),
   callers: z.record(z.string(), z.number().min(0)).optional()

@@ -227,7 +227,7 @@ const mistakes: Readonly<Record<string, readonly [config: unknown, path: string,
     'clusters.order.registry.family', /must be 4 or 6 or "any" or "prefer-4" or "prefer-6", not 5/,
   ],
   'a balancer that is text':
-    [cluster({ balancer: 'random' }), 'clusters.order.balancer', /an object with a type: one of round-robin, random/],
+    [cluster({ balancer: 'random' }), 'clusters.order.balancer', /an object with a type: one of round-robin/],
   'an unknown balancer':
     [cluster({ balancer: { type: 'least-requests' } }), 'clusters.order.balancer.type', /did you mean 'least-request'\?/],
   'an option that a balancer does not have':
@@ -380,7 +380,7 @@ const policyDefaults = {
 }
 
 const clusterDefaults = {
-  balancer: { type: 'peak-ewma', decay: 10_000 },
+  balancer: { type: 'prequal', choices: 2, pool: 4, quantile: 0.6, age: 5_000 },
   discovery: { grace: 30_000, maxLoss: 50 },
   connections: 128,
   connectTimeout: 5_000,
