@@ -67,12 +67,15 @@ interface Replacing {
   readonly cpu: number
 }
 
+/** What kinds need beside their type. */
+const needed: Readonly<Record<string, object>> = { 'zone-aware': { zone: 'a' }, 'subset': { metadata: { version: '1' } } }
+
 /** Ten sets, each of which takes the place of the one before, none of its endpoints staying. */
 const replacing = async (balancer: string): Promise<Replacing> => {
   const fake = new FakeRegistry()
   const mesh = createMesh({
     services: { 'large.local': { cluster: 'large' } },
-    clusters: { large: { registry: { type: 'fake' }, balancer: { type: balancer as 'random' } } },
+    clusters: { large: { registry: { type: 'fake' }, balancer: { type: balancer as 'random', ...needed[balancer] } } },
   }, { registries: registries.with(fake.kind) })
   fake.push(...addresses(largest, 0))
   await mesh.ready()

@@ -20,7 +20,7 @@ const variants: Readonly<Record<string, readonly object[]>> = {
   'aperture': [{ of }, { of, peer: { index: 7, count: 100 } }],
   'zone-aware': [{ of, zone: 'a' }, { of, zone: 'b' }],
   'priority': [{ of }],
-  'subset': [{ of, match: { zone: { header: 'x-zone' } } }],
+  'subset': [{ of, metadata: { zone: { header: 'x-zone' } } }],
 }
 
 /** The best of several rounds, since anything slower is another process's doing. */

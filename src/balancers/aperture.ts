@@ -73,17 +73,18 @@ export const aperture = combinator('aperture', (member) => z.strictObject({
 }), ({ of, size, peer }, { random }, make): Balancer => {
   const inner = make(of)
   const seed = Math.floor(random() * 2 ** 32)
-  const within = (endpoints: readonly Endpoint[]): ReadonlyMap<Endpoint, number> =>
-    peer ? sliced(endpoints, size, peer) : new Map(smallest(endpoints, seed).slice(0, size).map((endpoint) => [endpoint, 1]))
+  // Of all that are listed, since what one client has ejected must not move its slice against those of the others. A part of its own
+  // is drawn from what is left, so that it stays as large.
+  const within = (endpoints: readonly Endpoint[], all: readonly Endpoint[]): ReadonlyMap<Endpoint, number> =>
+    peer ? sliced(all, size, peer) : new Map(smallest(endpoints, seed).slice(0, size).map((endpoint) => [endpoint, 1]))
   return learningFrom(inner, (endpoints, all = endpoints) => {
     if (endpoints.length <= size) return inner(endpoints, all)
-    const shares = within(endpoints)
+    const shares = within(endpoints, all)
     const isInside = (endpoint: Endpoint): boolean => shares.has(endpoint)
     const thinned: Balancer = (part, whole) => thin(inner(part, whole), shares, random)
     const parts = [true, false].map((inside) => {
-      const members = endpoints.filter((endpoint) => isInside(endpoint) === inside)
-      // Of what is out of use nobody knows where it would lie.
-      return { key: inside, share: inside ? 1 : 0, endpoints: members, all: members, means: `${inside ? 'inside' : 'outside'} the aperture of ${shares.size}` }
+      const members = (of: readonly Endpoint[]): Endpoint[] => of.filter((endpoint) => isInside(endpoint) === inside)
+      return { key: inside, share: inside ? 1 : 0, endpoints: members(endpoints), all: members(all), means: `${inside ? 'inside' : 'outside'} the aperture of ${shares.size}` }
     })
     return drawPart(parts, isInside, thinned, random)
   })

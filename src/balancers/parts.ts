@@ -36,7 +36,8 @@ export const andThen = (first: string, second: string | undefined): string => se
 export const drawPart = <Key>(
   parts: readonly Part<Key>[], keyOf: (endpoint: Endpoint) => Key, balancer: Balancer, random: Random,
 ): Picker => {
-  const pickers = parts.map(({ endpoints, all }) => lazily(balancer, endpoints, all))
+  // What gets traffic is prepared now, and not when a request waits for it.
+  const pickers = parts.map(({ share, endpoints, all }) => share > 0 ? balancer(endpoints, all) : lazily(balancer, endpoints, all))
   const places = new Map(parts.map(({ key }, place) => [key, place]))
   const draw = drawPlace(parts, random)
   const pick = (call: Call): Endpoint | undefined => {

@@ -63,11 +63,11 @@ export const priority = combinator('priority', (member) => z.strictObject({
       share: loads[place]!,
       endpoints: usable.get(level) ?? [],
       all: members,
-      means: `${levelName(level, order)}, which gets ${loads[place]} % of the traffic`,
+      means: `${levelName(level, order)}, which gets ${loads[place]!} % of the traffic`,
     }))
     return drawPart(parts, levelOf, inner, random)
   })
 })
 
 const levelName = (level: number, order: readonly string[] | undefined): string =>
-  level === last ? 'of the last level' : `of level ${order === undefined ? level : `'${order[level]}'`}`
+  level === last ? 'of the last level' : `of level ${order === undefined ? level : `'${order[level]!}'`}`

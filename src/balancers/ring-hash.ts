@@ -5,8 +5,8 @@ import { hashAgain, hashOf } from '../core/hash.ts'
 import type { Balancer } from './balancer.ts'
 import { byId, hashing, hashingConfig, type Lookup } from './hashing.ts'
 
-/** As many points as a ring has at most, to bound memory and time: for more endpoints each has fewer. */
-const mostPoints = 1 << 20
+/** As many points as a ring has at most: what can be prepared without holding up the process for long. */
+const mostPoints = 1 << 18
 
 /**
  * The same endpoint for the same key, by a ring of points (Karger et al.; ketama): a key belongs to the next point on the ring.
@@ -15,7 +15,8 @@ const mostPoints = 1 << 20
 export const ringHash = kind('ring-hash', z.strictObject({
   ...hashingConfig.shape,
   points: z.int().min(1).max(4096).default(128)
-    .describe('Points on the ring of an endpoint of mean weight: with n points, shares differ by about 100 / √n percent.'),
+    .describe('Points on the ring of an endpoint of mean weight: with n points, shares differ by about 100 / √n percent. '
+      + 'A ring has 262144 at most, so with more than 2048 endpoints each has fewer.'),
 }), ({ points, ...config }, runtime): Balancer => hashing(config, runtime, (endpoints) => ring(endpoints, points)))
 
 /** How many points each endpoint gets: by weight, one at least. */

@@ -19,19 +19,19 @@ const metadataSet = z.record(z.string(), z.string()).refine((metadata) => Object
  */
 export const subset = combinator('subset', (member) => z.strictObject({
   of: member.prefault({ type: 'prequal' } as never).describe('The balancer that chooses among the endpoints that fit.'),
-  match: z.record(z.string(), z.union([z.string(), requestPart])).refine((match) => Object.keys(match).length > 0, 'names nothing to choose by')
+  metadata: z.record(z.string(), z.union([z.string(), requestPart])).refine((metadata) => Object.keys(metadata).length > 0, 'names nothing to choose by')
     .describe('What an endpoint must have in its metadata, all of it: by name a value, or the part of the request that has it.'),
   fallback: z.union([z.literal(['any', 'none']), metadataSet], { error: "must be 'any', 'none', or metadata such as { stage: 'live' }" }).default('any')
     .describe('Who gets a call that no available endpoint fits, or that asks for nothing: any endpoint, none, or those with this metadata.'),
-}), ({ of, match, fallback }, _, make): Balancer => {
+}), ({ of, metadata: wanted, fallback }, _, make): Balancer => {
   const inner = make(of)
-  const names = Object.keys(match)
-  const readers = Object.values(match).map((wanted) => typeof wanted === 'string' ? () => wanted : readPart(wanted))
+  const names = Object.keys(wanted)
+  const readers = Object.values(wanted).map((value) => typeof value === 'string' ? () => value : readPart(value))
   const wantedBy = (request: RequestHead): string | undefined => {
     const values = readers.map((read) => read(request))
     return values.includes(undefined) ? undefined : nameOf(values)
   }
-  const described = ({ metadata }: Endpoint): string => names.map((name) => `${name} '${metadata[name]}'`).join(' and ')
+  const described = ({ metadata }: Endpoint): string => names.map((name) => `${name} '${metadata[name]!}'`).join(' and ')
   const subsetOf = ({ metadata }: Endpoint): string | undefined => {
     const values = names.map((name) => metadata[name])
     return values.includes(undefined) ? undefined : nameOf(values)

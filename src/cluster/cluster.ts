@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { Balancer, Picker } from '../balancers/balancer.ts'
 import type { Attempt, Call } from '../core/call.ts'
-import type { Endpoint, Load } from '../core/endpoint.ts'
+import type { Endpoint, EndpointSpec, Load } from '../core/endpoint.ts'
 import { publish } from '../core/events.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
@@ -163,7 +163,7 @@ export class Cluster {
   }
 
   #replace(specs: Parameters<typeof membership>[1]): void {
-    for (const { ip } of specs) if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
+    for (const spec of specs) refuseOddities(spec)
     const { endpoints, added, removed } = membership(this.#endpoints, specs)
     // Whatever a registry says is dialled, so it must be an address and nothing else; refusing it counts as the registry's failure.
     for (const { address } of added) parseEndpointAddress(address)
@@ -349,6 +349,14 @@ export interface ClusterStatus {
   readonly endpoints: readonly EndpointStatus[]
   /** The effective configuration, every default written out; keys and passphrases are left out. */
   readonly config: ClusterConfig
+}
+
+/** A balancer divides by weights and adds them up: one of nothing, or beyond counting, would leave it without an answer. */
+const refuseOddities = ({ address, ip, weight }: EndpointSpec): void => {
+  if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
+  if (weight !== undefined && !(weight > 0 && weight <= 1_000_000)) {
+    throw new TypeError(`endpoint '${address}' has the weight ${weight}: a weight is above 0 and at most 1000000`)
+  }
 }
 
 const sameDialling = (a: ClusterConfig, b: ClusterConfig): boolean =>

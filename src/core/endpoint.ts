@@ -9,7 +9,7 @@ export interface EndpointSpec {
   readonly ip?: string
   /** The registry's own name for the instance; the address where there is none. */
   readonly id?: string
-  /** Relative share of the traffic, above 0; 1 by default. */
+  /** Relative share of the traffic, above 0 and at most 1 000 000; 1 by default. */
   readonly weight?: number
   /** Whether it is dialled with TLS. */
   readonly tls?: boolean

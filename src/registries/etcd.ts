@@ -39,7 +39,7 @@ const message = z.object({
 /** What an instance's value may be in full; a bare address is the short form. */
 const details = z.object({
   address: endpointAddress,
-  weight: z.number().positive().optional(),
+  weight: z.number().positive().max(1_000_000).optional(),
   tls: z.boolean().optional(),
   metadata: z.record(z.string(), z.string()).optional(),
 })

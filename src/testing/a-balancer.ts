@@ -36,7 +36,7 @@ const sizes = [1, 2, 3, 1_000]
 export const aBalancer = (kind: AnyKind<Balancer>, options: object = {}, { describe, test }: Runner = nodeRunner()): void => {
   // By a table, since a kind that holds others is made by the one that knows them.
   const table = balancers.with(kind) as unknown as Family<Balancer, AnyKind<Balancer>>
-  const config = table.schema.parse({ ...options, type: kind.type } as never)
+  const config = table.schema.parse({ ...options, type: kind.type })
   const make = (seed = 1): Balancer => table.make(config, fakeRuntime(seededRandom(seed)))
   describe(`${kind.type} ${JSON.stringify(options)} is a balancer:`, () => {
     test('it finds nothing in an empty set', limit, () => {

@@ -89,6 +89,25 @@ describe('aperture', () => {
     for (const peer of peers(100).slice(0, 5)) assert.ok(used(make({ peer }), endpoints).size <= 21)
   })
 
+  test('what a peer has ejected moves its slice not at all', () => {
+    const endpoints = fakeEndpoints(100)
+    const balancer = make({ peer: { index: 7, count: 20 } })
+    const before = used(balancer, endpoints)
+    const [ejected] = before
+    const left = endpoints.filter((endpoint) => endpoint !== ejected)
+    const pick = balancer(left, endpoints)
+    const after = new Set(Array.from({ length: 400 }, () => pick(fakeCall())!))
+    assert.deepEqual(after, new Set([...before].filter((endpoint) => endpoint !== ejected)))
+  })
+
+  test('a peer whose slice is ejected as a whole goes outside', () => {
+    const endpoints = fakeEndpoints(100)
+    const balancer = make({ peer: { index: 7, count: 20 } })
+    const before = used(balancer, endpoints)
+    const pick = balancer(endpoints.filter((endpoint) => !before.has(endpoint)), endpoints)
+    assert.ok(!before.has(pick(fakeCall())!))
+  })
+
   test('a heavy endpoint takes a heavy part of the ring', () => {
     const endpoints = fakeEndpoints(30, Array.from({ length: 30 }, (_, index) => index === 0 ? 10 : 1))
     let heavy = 0

@@ -7,7 +7,7 @@ import { maglev } from '../../src/balancers/maglev.ts'
 import { ringHash } from '../../src/balancers/ring-hash.ts'
 import { Call } from '../../src/core/call.ts'
 import { Endpoint } from '../../src/core/endpoint.ts'
-import { hashOf } from '../../src/core/hash.ts'
+import { hashAgain, hashOf } from '../../src/core/hash.ts'
 import { aBalancer, aRequest, fakeCall, FakeClock, fakeEndpoints, fakeRuntime, seededRandom } from '../../src/testing/index.ts'
 
 const types = ['ring-hash', 'maglev'] as const
@@ -36,7 +36,7 @@ const tally = (picked: readonly Endpoint[], endpoints: readonly Endpoint[]): num
 }
 
 /** Part of the keys that moved. */
-const moved = (before: readonly Endpoint[], after: readonly Endpoint[], counts = (_was: Endpoint) => true): number =>
+const moved = (before: readonly Endpoint[], after: readonly Endpoint[], counts: (was: Endpoint) => boolean = () => true): number =>
   before.filter((was, index) => counts(was) && was !== after[index]).length / before.length
 
 for (const type of types) {
@@ -200,6 +200,14 @@ describe('the ring', () => {
     assert.ok(toOthers / keys.length < 0.1, `${toOthers} keys moved between others`)
   })
 
+  test('gives a key to the next point, and beyond the last to the first', () => {
+    const endpoints = fakeEndpoints(5)
+    const points = endpoints.map((endpoint) => ({ endpoint, at: hashAgain(hashOf(endpoint.id), 0) })).sort((one, other) => one.at - other.at)
+    const expected = keys.map((key) => (points.find(({ at }) => at >= hashOf(key)) ?? points[0]!).endpoint)
+    assert.equal(places(make('ring-hash', { points: 1 }), endpoints).findIndex((endpoint, index) => endpoint !== expected[index]), -1)
+    assert.ok(keys.some((key) => hashOf(key) > points.at(-1)!.at))
+  })
+
   test('differs for two endpoints whose ids have the same hash', () => {
     // Known to collide under FNV-1a in 32 bits.
     assert.equal(hashOf('costarring'), hashOf('liquid'))
@@ -227,6 +235,17 @@ describe('the table of Maglev', () => {
 })
 
 describe('the bound', () => {
+  test('is the factor times the mean with the attempt to come, rounded up', () => {
+    const endpoints = fakeEndpoints(8)
+    for (const endpoint of endpoints) endpoint.active = 8
+    // 65 attempts on 8 endpoints, times 1.25: 10.2, so 11 may be there.
+    const bound = loadBound(endpoints, 1.25)
+    endpoints[0]!.active = 10
+    assert.ok(!bound.isFull(endpoints[0]!))
+    endpoints[0]!.active = 11
+    assert.ok(bound.isFull(endpoints[0]!))
+  })
+
   test('follows load in sets of any size as it changes', () => {
     const endpoints = fakeEndpoints(100)
     const bound = loadBound(endpoints, 1.25)

@@ -87,6 +87,13 @@ describe('priority', () => {
     assert.deepEqual(spread(make(), all, all), { 1: 100 })
   })
 
+  test('leaves ejected endpoints alone in a panic in which the levels together can bear everything', () => {
+    const all = leveled(['0', 10, 4], ['1', 3, 2])
+    const pick = make()(all, all)
+    const picked = new Set(Array.from({ length: 2_000 }, () => pick(fakeCall())!))
+    assert.deepEqual(new Set(available(all)), picked)
+  })
+
   test('in a panic in which the levels cannot bear everything, uses all endpoints of each', () => {
     const all = leveled(['0', 10, 1], ['1', 10, 1])
     const pick = make()(all, all)

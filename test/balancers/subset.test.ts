@@ -7,8 +7,8 @@ import { Call } from '../../src/core/call.ts'
 import { Endpoint } from '../../src/core/endpoint.ts'
 import { aBalancer, aRequest, fakeCall, FakeClock, fakeRuntime, seededRandom } from '../../src/testing/index.ts'
 
-aBalancer(subset, { match: { version: { header: 'x-version' } } })
-aBalancer(subset, { match: { version: '1' }, of: { type: 'round-robin' } })
+aBalancer(subset, { metadata: { version: { header: 'x-version' } } })
+aBalancer(subset, { metadata: { version: '1' }, of: { type: 'round-robin' } })
 
 const make = (options: object): Balancer =>
   balancers.make(balancers.schema.parse({ type: 'subset', of: { type: 'random' }, ...options } as never), fakeRuntime(seededRandom(1)))
@@ -36,7 +36,7 @@ const who = (balancer: Balancer, headers: readonly string[] = []): number[] => {
   return [...seen].filter((one) => one !== undefined).map((one) => endpoints.indexOf(one) + 1).sort()
 }
 
-const byVersion = { match: { version: { header: 'x-version' } } }
+const byVersion = { metadata: { version: { header: 'x-version' } } }
 
 describe('subset', () => {
   test('goes by what the request asks for', () => {
@@ -45,8 +45,8 @@ describe('subset', () => {
   })
 
   test('goes by values that are fixed, and by several together', () => {
-    assert.deepEqual(who(make({ match: { stage: 'live' } })), [1, 2, 3])
-    assert.deepEqual(who(make({ match: { version: { header: 'x-version' }, stage: 'live' } }), ['x-version', '2']), [3])
+    assert.deepEqual(who(make({ metadata: { stage: 'live' } })), [1, 2, 3])
+    assert.deepEqual(who(make({ metadata: { version: { header: 'x-version' }, stage: 'live' } }), ['x-version', '2']), [3])
   })
 
   test('falls back to any, to none, or to those with some metadata', () => {
@@ -54,6 +54,7 @@ describe('subset', () => {
       assert.deepEqual(who(make(byVersion), headers), [1, 2, 3, 4, 5])
       assert.deepEqual(who(make({ ...byVersion, fallback: 'none' }), headers), [])
       assert.deepEqual(who(make({ ...byVersion, fallback: { stage: 'live' } }), headers), [1, 2, 3])
+      assert.deepEqual(who(make({ ...byVersion, fallback: { stage: 'live', version: '2' } }), headers), [3])
       assert.deepEqual(who(make({ ...byVersion, fallback: { stage: 'gone' } }), headers), [])
     }
   })
@@ -67,7 +68,7 @@ describe('subset', () => {
 
   test('one request cannot be taken for another', () => {
     const odd = [endpoint(1, { a: '1","2', b: '3' }), endpoint(2, { a: '1', b: '2","3' })]
-    const pick = make({ match: { a: { header: 'x-a' }, b: { header: 'x-b' } }, fallback: 'none' })(odd)
+    const pick = make({ metadata: { a: { header: 'x-a' }, b: { header: 'x-b' } }, fallback: 'none' })(odd)
     assert.equal(pick(call(['x-a', '1","2', 'x-b', '3'])), odd[0])
     assert.equal(pick(call(['x-a', '1', 'x-b', '2","3'])), odd[1])
     assert.equal(pick(call(['x-a', '__proto__', 'x-b', 'constructor'])), undefined)
@@ -82,7 +83,7 @@ describe('subset', () => {
 
   test('finds nothing in nothing, and refuses to choose by nothing', () => {
     assert.equal(make(byVersion)([])(fakeCall()), undefined)
-    for (const options of [{ match: {} }, {}, { ...byVersion, fallback: {} }, { ...byVersion, fallback: 'all' }, { match: { version: {} } }]) {
+    for (const options of [{ metadata: {} }, {}, { ...byVersion, fallback: {} }, { ...byVersion, fallback: 'all' }, { metadata: { version: {} } }]) {
       assert.ok(!balancers.schema.safeParse({ type: 'subset', ...options }).success, JSON.stringify(options))
     }
   })

@@ -100,6 +100,15 @@ describe('zone-aware', () => {
     assert.ok(endpoints.slice(3).includes(pick(fakeCall(endpoints.slice(0, 3)))!))
   })
 
+  test('where the zone drawn has nothing untried, the own zone is next', () => {
+    const endpoints = zoned({ c: 5, b: 5, a: 2 })
+    const pick = make()(endpoints)
+    const tried = endpoints.filter(({ metadata }) => metadata['zone'] === 'b')
+    const near = Array.from({ length: 4_000 }, () => pick(fakeCall(tried))!).filter(({ metadata }) => metadata['zone'] === 'a').length
+    // Its own half, and what would have gone to b.
+    assert.ok(Math.abs(near - 3_000) < 150, `${near} of 4 000`)
+  })
+
   test('says what each zone gets', () => {
     const endpoints = zoned({ a: 2, b: 5, c: 5 })
     const { explain } = make()(endpoints)

@@ -92,6 +92,28 @@ describe('failover between levels', () => {
   })
 })
 
+describe('failover of a part', () => {
+  for (const slowStart of [0, '30s'] as const) {
+    test(`a level of which half is ejected keeps what the other half can bear, with a slow start of ${slowStart}`, async (t) => {
+      const endpoints = [...hosts(4, { priority: '0' }), ...hosts(4, { priority: '1' }, 1)]
+      const { mesh, went, why, clock, upstream } = over(t, { type: 'priority', of: { type: 'round-robin' } }, endpoints, {
+        script: ({ endpoint }) => ({ status: ['10.0.0.1:80', '10.0.0.2:80'].includes(endpoint.address) && !recovered ? 503 : 200 }),
+        cluster: { outlier: { failures: 1 }, slowStart },
+      })
+      let recovered = false
+      await went(6)
+      assert.match(why('10.0.0.3:80'), /of level 0, which gets 70 % of the traffic$/)
+      assert.match(why('10.0.1.3:80'), /of level 1, which gets 30 % of the traffic$/)
+      recovered = true
+      await clock.advance(10_000)
+      // One probe brings back the first, so three of four can bear everything.
+      await went(1)
+      assert.match(why('10.0.0.3:80'), /of level 0, which gets 100 % of the traffic$/)
+      assert.ok(upstream.attempts.length > 0 && !mesh.status().clusters['s']!.panic)
+    })
+  }
+})
+
 describe('zones', () => {
   test('status and explain say what each zone gets', async (t) => {
     const { mesh, went, why } = over(t, { type: 'zone-aware', zone: 'a', of: { type: 'random' } },
@@ -122,7 +144,7 @@ describe('zones', () => {
 
 describe('subsets', () => {
   test('a request that no endpoint is for is refused, and the error says by whom', async (t) => {
-    const { mesh } = over(t, { type: 'subset', match: { version: { header: 'x-version' } }, fallback: 'none' }, hosts(3, { version: '1' }))
+    const { mesh } = over(t, { type: 'subset', metadata: { version: { header: 'x-version' } }, fallback: 'none' }, hosts(3, { version: '1' }))
     await mesh.ready()
     const error = await mesh.fetch('http://s.local/', { headers: { 'x-version': '2' } }).then(() => undefined, (one: unknown) => one)
     assert.ok(error instanceof MeshError)
@@ -153,7 +175,7 @@ describe('balancers that hold others', () => {
       [{ type: 'ring-hash', key: [{ heder: 'b' }] }, 'clusters.s.balancer.key[0].heder', /did you mean 'header'/],
       [{ type: 'zone-aware' }, 'clusters.s.balancer.zone', /is missing/],
       [{ type: 'zone-aware', zone: 'a', callers: { b: 1 } }, 'clusters.s.balancer.callers', /must count the callers of the own zone/],
-      [{ type: 'subset', match: { v: '1' }, fallback: 'al' }, 'clusters.s.balancer.fallback', /must be 'any', 'none', or metadata/],
+      [{ type: 'subset', metadata: { v: '1' }, fallback: 'al' }, 'clusters.s.balancer.fallback', /must be 'any', 'none', or metadata/],
     ] as const) {
       assert.throws(() => createMesh(holding(balancer)), (error) => {
         assert.ok(error instanceof MeshConfigError)

@@ -227,7 +227,7 @@ const mistakes: Readonly<Record<string, readonly [config: unknown, path: string,
     'clusters.order.registry.family', /must be 4 or 6 or "any" or "prefer-4" or "prefer-6", not 5/,
   ],
   'a balancer that is text':
-    [cluster({ balancer: 'random' }), 'clusters.order.balancer', /an object with a type: one of round-robin/],
+    [cluster({ balancer: 'random' }), 'clusters.order.balancer', /an object with a type: one of round-robin, weighted, random/],
   'an unknown balancer':
     [cluster({ balancer: { type: 'least-requests' } }), 'clusters.order.balancer.type', /did you mean 'least-request'\?/],
   'an option that a balancer does not have':

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { registries, type MeshEvents } from '../../src/index.ts'
+import { registries, type EndpointSpec, type MeshEvents } from '../../src/index.ts'
 import { FakeRegistry, settle } from '../../src/testing/index.ts'
 import { virtual } from './support.ts'
 
-for (const bad of ['bad address', 'a:99999', '', 'x/y', 'a:80@b:80', 'no-port']) {
-  test(`the address '${bad}' is the failure of the registry that lists it, and its last set stays`, async () => {
+const oddities: readonly (string | EndpointSpec)[] = [
+  'bad address', 'a:99999', '', 'x/y', 'a:80@b:80', 'no-port',
+  ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e9].map((weight) => ({ address: '10.0.0.3:80', weight })),
+]
+
+for (const bad of oddities) {
+  test(`${typeof bad === 'string' ? `the address '${bad}'` : `the weight ${bad.weight}`} is the failure of the registry that lists it, and its last set stays`, async () => {
     const fake = new FakeRegistry()
     const { mesh } = virtual({
       services: { 'svc.test': { cluster: 'c' } },
