@@ -5,7 +5,7 @@ const first = 64
 /**
  * Gives each endpoint a number for as long as it lives, so that a balancer keeps what it learns in plain arrays: a pick that compares
  * two of ten thousand endpoints then reads two numbers that lie close together, in place of objects all over the memory
- * (965 ns to 95 ns where memory is slow). Seats of retired endpoints are given away when there is no other.
+ * (201 ns to 35 ns). Seats of retired endpoints are given away when there is no other.
  */
 export class Seats {
   readonly #numbers = new Map<Endpoint, number>()
