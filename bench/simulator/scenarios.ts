@@ -101,11 +101,11 @@ const stepLength = 6
 
 /**
  * A testbed like that of the Prequal paper (section 5): a hundred servers, each allotted a tenth of a machine, on machines whose other
- * tenants take more or less of the rest and change their minds. While there is a rest, a server may use it; on a full machine it has what it was allotted.
+ * tenants take more or less of the rest and change their minds. While they leave some, a server may use it; on a full machine it has what it was allotted.
  */
 const antagonists: Scenario = {
   name: 'antagonists',
-  text: 'After the testbed of the Prequal paper: 100 servers, each allotted 2 cores of a machine of 20, whose other tenants leave between nothing and as much again, and change that every few seconds. '
+  text: 'After the testbed of the Prequal paper: 100 servers, each allotted 2 cores of a machine of 20, whose other tenants leave it nothing more (a fifth of them) or up to 4 cores more, and change that every few seconds. '
     + '50 clients, normally distributed work of 80 ms (deviation as large as the mean, cut off at 0), deadline 5 s. The load rises in steps from 0.75 to 1.74 of what is allotted.',
   policies: { route: { timeout: '5s' } },
   phases: steps.map((step, index) => ({ name: `${step} ×`, from: 2 + index * stepLength + 1, to: 2 + (index + 1) * stepLength })),

@@ -52,7 +52,7 @@ export class ModelServer {
   readonly #limit: number
   #work: Draw
   #cores: number
-  #allotted: number
+  readonly #allotted: number
   #speed = 1
   /** Multiplies the work: above 1 while caches are cold. */
   coldness: () => number = () => 1
