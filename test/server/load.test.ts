@@ -149,10 +149,11 @@ describe('reportLoad', () => {
     assert.throws(() => withPassport(() => {}, { reportLoad: 'yes' as never }), /'reportLoad' of enmesh\/server must be true or false, not "yes"/)
   })
 
-  test('reaches the balancer of a mesh, through balancers that hold it', async () => {
+  test('reaches the balancer of a mesh, through balancers that hold it', async (t) => {
     const listener = (work: string): RequestListener => (_, response) => { response.setHeader(header, work).end() }
-    const light = await listening(listener('TEXT named_metrics.rif=1,named_metrics.latency=1'))
-    const heavy = await listening(listener('TEXT named_metrics.rif=90,named_metrics.latency=1'))
+    const light = await listening(listener('TEXT named_metrics.rif=1,named_metrics.latency=2000'))
+    const heavy = await listening(listener('TEXT named_metrics.rif=90,named_metrics.latency=4000'))
+    t.after(() => Promise.all([light.close(), heavy.close()]))
     const endpoints = [light, heavy].map(({ url }) => new URL(url).host)
     for (const balancer of [{ type: 'prequal' }, { type: 'aperture', size: 1, of: { type: 'prequal' } }, { type: 'priority', of: { type: 'prequal' } }] as const) {
       const mesh = createMesh({
@@ -164,7 +165,5 @@ describe('reportLoad', () => {
       assert.ok(toHeavy! <= 20 && toLight! >= 40, `${balancer.type}: ${toLight} and ${toHeavy}`)
       await mesh.close()
     }
-    await light.close()
-    await heavy.close()
   })
 })
