@@ -57,25 +57,22 @@ const aliases = (endpoints: readonly Endpoint[]): Aliases => {
  * As good as looking at all of them for the load it leads to, at a fixed price, and without everyone running to the same one.
  * Endpoints of equal weight are drawn without repetition. Otherwise each is drawn by weight, one perhaps twice,
  * so that among equals everybody gets their share.
- * `cost` gets the `now` that `begin` returned for this choice.
  */
 export const cheapestOf = (
   choices: number,
   endpoints: readonly Endpoint[],
   random: Random,
-  cost: (endpoint: Endpoint, now: number) => number,
-  begin: () => number,
+  cost: (endpoint: Endpoint) => number,
 ): () => Endpoint | undefined => {
   if (endpoints.length < 2) return () => endpoints[0]
   const next = equallyWeighted(endpoints) ? drawDistinct(endpoints, random) : draw(endpoints, random)
   const draws = Math.min(choices, endpoints.length)
   return () => {
-    const now = begin()
     let cheapest = next(0)
-    let lowest = cost(cheapest, now)
+    let lowest = cost(cheapest)
     for (let turn = 1; turn < draws; turn++) {
       const candidate = next(turn)
-      const price = cost(candidate, now)
+      const price = cost(candidate)
       if (price < lowest) {
         cheapest = candidate
         lowest = price
