@@ -1,3 +1,4 @@
+import { observeReplies } from '../balancers/balancer.ts'
 import type { Cluster, ClusterParts } from '../cluster/cluster.ts'
 import type { Attempt, Call } from '../core/call.ts'
 import { stack, type Layer, type Send } from '../core/send.ts'
@@ -56,7 +57,7 @@ export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts
 
 /** Around an attempt: what we do at one endpoint. */
 export const attemptStack = (
-  { name, reach }: Cluster, { breaker, detection, checks }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
+  { name, reach }: Cluster, { balancer, breaker, detection, checks }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
   transport: Send<Attempt>,
 ): Send<Attempt> => stack<Attempt>([
   telemetry.tracing ? attemptSpan : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
@@ -66,6 +67,7 @@ export const attemptStack = (
   observeReach(reach),                           // outside the timeout, where the end of an attempt has its final reason
   detection && observeOutliers(detection),       // outside the timeout: sees it as a failure of this endpoint
   checks && observeHealth(checks),               // outside the timeout too: of an answer that comes too late, nothing is believed
+  balancer.learn && observeReplies(balancer.learn),   // outside the timeout: a balancer that learns hears of it as of no answer
   attemptTimeout,                                // of the call's route: bounds what is below
   ...own.attempt ?? [],                          // once for each try; what they write in headers is sent
   propagate(telemetry),                          // innermost: each attempt carries its own span id and the time that is left now
