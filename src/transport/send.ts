@@ -14,6 +14,7 @@ export const httpTransport = (config: ConnectionConfig, context: SecureContext |
 
 const sendOver = (ready: Connecting, attempt: Attempt): Promise<Reply> => {
   const { call, endpoint } = attempt
+  if (attempt.ending !== undefined) return Promise.reject(tooLate(attempt))
   const { request } = call
   const way = dialling(ready.config, endpoint, request.scheme === 'https', request.host)
   const pool = poolOf(ready, endpoint, way)
@@ -24,10 +25,14 @@ const sendOver = (ready: Connecting, attempt: Attempt): Promise<Reply> => {
     connection.dispatch(dispatchOptions(attempt, way.servername), again)
     void connection.close().catch(() => {})
   })
-  // The call may have been given up while a layer of the user's held the attempt.
+  // It has failed already where the call had been aborted.
   if (attempt.ending === undefined) pool.dispatch(options, exchange)
   return exchange.head
 }
+
+/** For a layer of the user's that held an attempt until it was given up, or that sends one twice. */
+const tooLate = ({ call }: Attempt): unknown =>
+  call.aborted ? call.reason : new TypeError('this attempt is over: a layer sends each attempt once, and another try is what `retry` makes')
 
 const dispatchOptions = ({ call, headers }: Attempt, servername: string | undefined): Dispatcher.DispatchOptions & { servername: string | null } => {
   const { request } = call
