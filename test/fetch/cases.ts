@@ -213,30 +213,17 @@ const bodies: readonly Case[] = [
   }),
 ]
 
-class OwnUrl extends URL {
-  override get href(): string {
-    return `${this.origin}/own`
-  }
-}
-
-class OwnRequest extends Request {
-  override get url(): string {
-    return super.url.replace('/real', '/own')
-  }
-
-  override get method(): string {
-    return 'DELETE'
-  }
-
-  override get headers(): Headers {
-    return new Headers({ 'x-own': '1' })
-  }
+/** An object of a class that says something else than what it inherits. */
+const saying = <T extends object>(real: T, own: Readonly<Record<string, unknown>>): T => {
+  const prototype = Object.create(Object.getPrototypeOf(real) as object) as object
+  for (const [name, value] of Object.entries(own)) Object.defineProperty(prototype, name, { get: () => value })
+  return Object.setPrototypeOf(real, prototype) as T
 }
 
 const urls: readonly Case[] = [
   dials('a URL object', (origin) => new URL('/a?b=c', origin)),
   dials('a URL that is written otherwise', (origin) => Object.assign(new URL('/real', origin), { toString: () => `${origin}/own` })),
-  dials('a URL of one\'s own class', (origin) => new OwnUrl('/real', origin)),
+  dials('a URL of one\'s own class', (origin) => saying(new URL('/real', origin), { href: `${origin}/own` })),
   dials('an object with toString', (origin) => ({ toString: () => `${origin}/a` })),
   dials('without a path', (origin) => origin),
   dials('with a query and no path', (origin) => `${origin}?a=b`),
@@ -275,7 +262,8 @@ const urls: readonly Case[] = [
 const requests: readonly Case[] = [
   dials('a Request', (origin) => new Request(`${origin}/a#b`)),
   dials('a Request with headers', (origin) => new Request(`${origin}/a`, { headers: { 'X-One': '1', 'accept': 'a/b' } })),
-  dials('a Request of one\'s own class', (origin) => new OwnRequest(`${origin}/real`)),
+  dials('a Request of one\'s own class', (origin) =>
+    saying(new Request(`${origin}/real`), { url: `${origin}/own`, method: 'DELETE', headers: new Headers({ 'x-own': '1' }) })),
   dials('a Request with a property of its own', (origin) => Object.defineProperty(new Request(`${origin}/real`), 'url', { value: `${origin}/own` })),
   dials('a Request with a method', (origin) => new Request(`${origin}/a`, { method: 'delete' })),
   dials('a Request with a string', (origin) => new Request(`${origin}/a`, { method: 'POST', body: 'abc' })),
