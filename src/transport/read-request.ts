@@ -101,5 +101,6 @@ const headerValue = (name: string, value: unknown): string => {
   if (typeof value === 'string') return lengthOnce(name, value)
   if (value === null) return ''
   if (typeof value === 'object' || typeof value === 'symbol') throw new TypeError(`the header '${name}' is text, not ${shown(value)}`)
-  return String(value as number)
+  const primitive = value as number | boolean
+  return String(primitive)
 }
