@@ -1,10 +1,5 @@
 import { normaliseHost } from '../core/host.ts'
-
-/** What a caller gave, for messages, without showing what it holds. */
-export const shown = (value: unknown): string => {
-  if (value === null || value === undefined || typeof value === 'boolean' || typeof value === 'number') return String(value)
-  return Array.isArray(value) ? 'a list' : value === '' ? "''" : typeof value === 'object' ? 'an object' : `a ${typeof value}`
-}
+import { shownPlace } from './shown.ts'
 
 /** Where a request of a dispatcher's goes. */
 export interface Origin {
@@ -14,9 +9,12 @@ export interface Origin {
   readonly port: number
 }
 
+const isHttp = ({ protocol }: URL): boolean => protocol === 'http:' || protocol === 'https:'
+
 /** What a URL says of where it leads. Throws a `TypeError` for one that is not spoken to in HTTP. */
-export const originOf = ({ protocol, hostname, port }: URL): Origin => {
-  if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`requests go to 'http:' or 'https:', not to '${protocol}'`)
+export const originOf = (url: URL): Origin => {
+  const { protocol, hostname, port } = url
+  if (!isHttp(url)) throw new TypeError(`requests go to 'http:' or 'https:', not to '${protocol}'`)
   return {
     scheme: protocol === 'https:' ? 'https' : 'http',
     host: normaliseHost(hostname) ?? hostname,
@@ -43,7 +41,7 @@ export const readOrigin = (origin: unknown): Origin => {
 
 const asOrigin = (origin: unknown): URL => {
   const url = origin instanceof URL ? origin : typeof origin === 'string' ? URL.parse(origin) : null
-  if (!url) throw new TypeError(`a request needs an origin such as 'http://svc.local', not ${shown(origin)}`)
+  if (!url || !isHttp(url)) throw new TypeError(`a request needs an origin such as 'http://svc.local', not ${shownPlace(origin)}`)
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
     throw new TypeError(`the origin of a request ends with its host or port: write what follows in ${url.origin} as its path`)
   }

@@ -2,7 +2,8 @@ import { stringify } from 'node:querystring'
 import type { Dispatcher } from 'undici'
 import { RequestHead } from '../core/request.ts'
 import { requestBody, type BodyInput } from './body.ts'
-import { shown, type Origin } from './origin.ts'
+import type { Origin } from './origin.ts'
+import { kindOf, shownPlace } from './shown.ts'
 
 type Options = Dispatcher.DispatchOptions & { readonly query?: Parameters<typeof stringify>[0], readonly maxRedirections?: number }
 
@@ -44,7 +45,7 @@ export const placeBeyond = ({ path, method }: Options): URL | undefined => {
     return place
   }
   const url = typeof path === 'string' ? URL.parse(path) : null
-  if (!url) throw new TypeError(`a request needs a path that begins with '/' or is a whole URL, not ${typeof path === 'string' ? `'${path}'` : shown(path)}`)
+  if (!url) throw new TypeError(`a request needs a path that begins with '/' or is a whole URL, not ${shownPlace(path)}`)
   return url
 }
 
@@ -75,13 +76,13 @@ export const withLengthOnce = (headers: Dispatcher.DispatchOptions['headers']): 
 const readHeaders = (headers: unknown): string[] => {
   const list: string[] = []
   if (headers === undefined || headers === null) return list
-  if (typeof headers !== 'object') throw new TypeError(`headers are an object or a list, not ${shown(headers)}`)
+  if (typeof headers !== 'object') throw new TypeError(`headers are an object or a list, not ${kindOf(headers)}`)
   if (Array.isArray(headers)) {
     if (headers.length % 2 > 0) throw new TypeError('a list of headers holds a name and a value in turns, and this one ends with a name')
     for (let i = 0; i < headers.length; i += 2) addHeader(list, headers[i], headers[i + 1])
   } else if (Symbol.iterator in headers) {
     for (const pair of headers as Iterable<unknown>) {
-      if (!Array.isArray(pair) || pair.length !== 2) throw new TypeError(`headers that are gone through give a name and a value each time, not ${shown(pair)}`)
+      if (!Array.isArray(pair) || pair.length !== 2) throw new TypeError(`headers that are gone through give a name and a value each time, not ${kindOf(pair)}`)
       addHeader(list, pair[0], pair[1])
     }
   } else {
@@ -91,7 +92,7 @@ const readHeaders = (headers: unknown): string[] => {
 }
 
 const addHeader = (list: string[], name: unknown, value: unknown): void => {
-  if (typeof name !== 'string') throw new TypeError(`a header's name is text, not ${shown(name)}`)
+  if (typeof name !== 'string') throw new TypeError(`a header's name is text, not ${kindOf(name)}`)
   if (value === undefined || dropped.has(name.toLowerCase())) return
   if (!Array.isArray(value)) list.push(name, headerValue(name, value))
   else for (const one of value as unknown[]) list.push(name, headerValue(name, one))
@@ -100,7 +101,7 @@ const addHeader = (list: string[], name: unknown, value: unknown): void => {
 const headerValue = (name: string, value: unknown): string => {
   if (typeof value === 'string') return lengthOnce(name, value)
   if (value === null) return ''
-  if (typeof value === 'object' || typeof value === 'symbol') throw new TypeError(`the header '${name}' is text, not ${shown(value)}`)
+  if (typeof value === 'object' || typeof value === 'symbol') throw new TypeError(`the header '${name}' is text, not ${kindOf(value)}`)
   const primitive = value as number | boolean
   return String(primitive)
 }

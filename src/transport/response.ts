@@ -3,6 +3,7 @@ import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import { bodyStream, Collector, readThrough, taken } from './reply-body.ts'
 import { replyHeaders } from './reply-headers.ts'
+import { kindOf } from './shown.ts'
 import { reasonOf, type AnySignal } from './signal.ts'
 
 // Statuses whose answers have no body (Fetch standard, "null body status").
@@ -219,7 +220,7 @@ export const callOf = (outcome: object, owner: object): Call | undefined => Mesh
  * `TypeError` for what is no object.
  */
 export const toResponse = (response: Response): Response => {
-  if (typeof response !== 'object' || (response as unknown) === null) throw new TypeError(`toResponse takes a Response, not ${String(response)}`)
+  if (typeof response !== 'object' || (response as unknown) === null) throw new TypeError(`toResponse takes a Response, not ${kindOf(response)}`)
   if (!MeshResponse.is(response)) return response
   const { status, url, type } = response
   if (status > 599) throw new RangeError(`the platform makes no Response with status ${status}`)

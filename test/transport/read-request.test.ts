@@ -27,9 +27,9 @@ test('headers that undici would refuse are refused, with what is wrong', () => {
     [{ a: Buffer.from('1') }, /'a' is text, not an object/],
     [{ a: ['1', {}] }, /'a' is text, not an object/],
     [{ a: Symbol('1') }, /'a' is text, not a symbol/],
-    [new Set(['ab']), /a name and a value each time, not a string/],
+    [new Set(['ab']), /a name and a value each time, not text/],
     [new Set([['a', '1', '2']]), /a name and a value each time, not a list/],
-    ['a: 1', /an object or a list, not a string/],
+    ['a: 1', /an object or a list, not text/],
     [7, /an object or a list, not 7/],
   ]
   for (const [headers, message] of wrong) assert.throws(() => headersOf(headers), { name: 'TypeError', message }, String(message))
@@ -53,13 +53,18 @@ test('an origin is a scheme, a host and a port, and nothing else', () => {
     assert.deepEqual(readOrigin(good), { scheme: 'http', host: 'svc.test', port: 80 })
   }
   assert.deepEqual(readOrigin('https://svc.test'), { scheme: 'https', host: 'svc.test', port: 443 })
-  for (const none of ['', 'svc.test', 'http://[', undefined, null, 7, {}]) {
+  for (const none of ['', 'svc.test', 'svc.test:80', 'ftp://svc.test', 'http://[', undefined, null, 7, {}]) {
     assert.throws(() => readOrigin(none), { name: 'TypeError', message: /needs an origin such as/ }, JSON.stringify(none))
   }
   for (const more of ['http://svc.test/base', 'http://svc.test?a', 'http://svc.test#a', new URL('http://svc.test/base')]) {
     assert.throws(() => readOrigin(more), /as its path/, String(more))
   }
   for (const other of ['ftp://svc.test/', 'ws://svc.test/', 'mailto:a']) assert.throws(() => originOf(new URL(other)), /'http:' or 'https:', not to/, other)
+})
+
+test('what is shown of a wrong place holds no secret', () => {
+  assert.throws(() => readOrigin('name:word@svc.test'), { message: "a request needs an origin such as 'http://svc.local', not '…@svc.test'" })
+  assert.throws(() => placeBeyond({ path: 'a?token=word', method: 'GET' }), { message: /, not 'a\?…'$/ })
 })
 
 test('a body of no kind that can be sent is refused', () => {

@@ -53,7 +53,8 @@ test('a trail belongs to the mesh that made the call', async (t) => {
 })
 
 test('toResponse is told what is no response at all', () => {
-  for (const none of [null, undefined, 7, 'response']) assert.throws(() => toResponse(none as never), { name: 'TypeError', message: `toResponse takes a Response, not ${none}` })
+  for (const none of [null, undefined, 7]) assert.throws(() => toResponse(none as never), { name: 'TypeError', message: `toResponse takes a Response, not ${none}` })
+  assert.throws(() => toResponse('a' as never), { name: 'TypeError', message: 'toResponse takes a Response, not text' })
 })
 
 test('a signal that outlives its calls keeps no listener of theirs', async (t) => {
