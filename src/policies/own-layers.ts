@@ -21,7 +21,7 @@ export const ownCallLayers = (layers: readonly Layer<Call>[] | undefined): Layer
 
 /** The same around an attempt, whose own timeout is heard too. One that they refuse, before or after it was sent, is over. */
 export const ownAttemptLayers = (layers: readonly Layer<Attempt>[] | undefined): Layer<Attempt> | undefined => layers && layers.length > 0 ? (next) => {
-  const send = stack(layers, next)
+  const send = stack(layers, (attempt) => isHeaderList(attempt.headers) ? next(attempt) : Promise.reject(new TypeError(noHeaderList)))
   return (attempt) => {
     const held = new Held()
     attempt.held = held
@@ -37,6 +37,11 @@ export const ownAttemptLayers = (layers: readonly Layer<Attempt>[] | undefined):
     })
   }
 } : undefined
+
+const noHeaderList = 'a layer of your own left in `attempt.headers` what is no list of texts: a name and a value in turns'
+
+const isHeaderList = (headers: unknown): boolean =>
+  Array.isArray(headers) && headers.length % 2 === 0 && headers.every((text) => typeof text === 'string')
 
 class Held implements Abortable {
   #over = false

@@ -125,3 +125,16 @@ test('an attempt that a layer refuses after it was sent holds no socket', async 
   assert.equal((seen.error as Error).message, 'not this one')
   assert.deepEqual([upstream.attempts[0]!.ending, cluster.load.active], ['cancelled', 0])
 })
+
+test('headers that a layer leaves have to be a list of names and values', async () => {
+  for (const headers of [['x-one'], ['x-one', 1], [['x-one', '1']], { 'x-one': '1' }, 'x-one: 1', undefined, null]) {
+    const { send, upstream } = sending({ attempt: (next) => (attempt) => {
+      attempt.headers = headers as never
+      return next(attempt)
+    } })
+    const seen = watch(send())
+    await settle()
+    assert.match(seen.error.message, /left in `attempt.headers` what is no list of texts/, JSON.stringify(headers))
+    assert.equal(upstream.attempts.length, 0)
+  }
+})
