@@ -260,6 +260,8 @@ export class Attempt implements Abortable {
   generation = 0
   /** What carries it; set by the transport. */
   wire: Abortable | undefined = undefined
+  /** What waits for layers of the user's; set while they have it. */
+  held: Abortable | undefined = undefined
   readonly #listeners: AttemptListener[] = []
 
   constructor(call: Call, endpoint: Endpoint, load: Load) {
@@ -272,9 +274,10 @@ export class Attempt implements Abortable {
     this.startedAt = call.clock.now()
   }
 
-  /** Stops the attempt on the wire; without effect once it has ended. */
+  /** Stops the attempt on the wire, without effect once it has ended, and whoever waits for layers that have it. */
   abort(reason: unknown): void {
     if (this.ending === undefined) this.wire?.abort(reason)
+    this.held?.abort(reason)
   }
 
   /** Hears, once, how the attempt ended: failed, or its body over; at once if it has. */

@@ -7,6 +7,7 @@ import { circuitBreaker, observeBreaker } from '../policies/circuit-breaker.ts'
 import { clusterTimeout } from '../policies/cluster-timeout.ts'
 import { concurrencyLimit } from '../policies/concurrency-limit.ts'
 import { deadline } from '../policies/deadline.ts'
+import { ownAttemptLayers, ownCallLayers } from '../policies/own-layers.ts'
 import { retry } from '../policies/retry.ts'
 import { trackLoad } from '../policies/track-load.ts'
 import { observeHealth } from '../cluster/health-checks.ts'
@@ -42,7 +43,7 @@ export const callStack = (
   telemetry.requestId ? requestId(runtime.ids) : undefined,   // outermost: whatever fails below has a name already
   telemetry.tracing ? callSpan : undefined,      // outside the deadline: times everything that the caller waits for
   deadline(route.timeout),                       // bounds waiting, all attempts and the body together
-  ...own.call ?? [],                             // once per call, and never beyond the deadline
+  ownCallLayers(own.call),                       // once per call, and never beyond the deadline
   route.rewrite && rewrite(route.rewrite, matchedPrefix(route.match)),   // before anything is sent: every attempt sends the same
   split(targets, route.sticky, runtime),         // drawn once per call; again only if nothing was sent, never for a sticky call
   retry(route.retry, runtime),                   // stays in the drawn cluster, on another endpoint
@@ -69,6 +70,6 @@ export const attemptStack = (
   checks && observeHealth(checks),               // outside the timeout too: of an answer that comes too late, nothing is believed
   balancer.learn && observeReplies(balancer.learn),   // outside the timeout: a balancer that learns hears of it as of no answer
   attemptTimeout,                                // of the call's route: bounds what is below
-  ...own.attempt ?? [],                          // once for each try; what they write in headers is sent
+  ownAttemptLayers(own.attempt),                 // once for each try; what they write in headers is sent
   propagate(telemetry),                          // innermost: each attempt carries its own span id and the time that is left now
 ], transport)

@@ -17,15 +17,20 @@ export const httpTransport = (config: ConnectionConfig, context: SecureContext |
     void connection.close().catch(() => {})
   }
   return (attempt) => {
+    if (attempt.ending !== undefined) return Promise.reject(tooLate(attempt))
     const servername = servernameFor(ready.config, attempt)
     const pool = poolOf(ready, attempt.endpoint, servername)
     const options = dispatchOptions(attempt, servername)
     const exchange = new Exchange(attempt, resend)
-    // The call may have been given up while a layer of the user's held the attempt.
+    // It has failed already where the call had been aborted.
     if (attempt.ending === undefined) pool.dispatch(options, exchange)
     return exchange.head
   }
 }
+
+/** For a layer of the user's that held an attempt until it was given up, or that sends one twice. */
+const tooLate = ({ call }: Attempt): unknown =>
+  call.aborted ? call.reason : new TypeError('this attempt is over: a layer sends each attempt once, and another try is what `retry` makes')
 
 const dispatchOptions = ({ call, headers }: Attempt, servername: string | undefined): Dispatcher.DispatchOptions & { servername: string | null } => {
   const { request } = call
