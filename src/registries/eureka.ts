@@ -156,5 +156,5 @@ export const eureka = kind('eureka', eurekaConfig, (config, { clock }): Registry
     const instances = await (app === undefined ? ofVip(signal) : ofApp(signal))
     const up = instances.filter(({ status }) => status === 'UP')
     return { endpoints: endpointsAmong(up.map((one) => listed(one, config)), `Eureka for '${app ?? vip!}'`), again: interval }
-  })(watch)
+  }, interval)(watch)
 })
