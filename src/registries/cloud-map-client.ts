@@ -54,7 +54,8 @@ const answeredRevision = z.object({ InstancesRevision: z.string().optional() })
 const answeredList = answeredRevision.extend({
   Instances: z.array(z.object({
     InstanceId: z.string(),
-    HealthStatus: z.enum(['HEALTHY', 'UNHEALTHY', 'UNKNOWN']).default('UNKNOWN'),
+    // One that came into being later is not known to be unwell, and hides no other.
+    HealthStatus: z.enum(['HEALTHY', 'UNHEALTHY', 'UNKNOWN']).catch('UNKNOWN'),
     Attributes: z.record(z.string(), z.string()).default({}),
   })).default([]),
 })

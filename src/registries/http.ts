@@ -269,9 +269,7 @@ class Exchange {
   async #quote(): Promise<string> {
     const text = await this.body(64 * 1024).catch(() => '')
     const words = text.replace(/[^\x21-\x7e]+/g, ' ').trim().slice(0, longestQuote)
-    const { headers, body } = this.#question
-    const sent = Object.values({ ...headers, ...body }).flatMap((value) => typeof value === 'string' ? value.split(' ') : []).filter((word) => word.length > 3)
-    return words === '' || sent.some((word) => text.includes(word)) ? '' : `: ${words}`
+    return words === '' || repeats(text, this.#question) ? '' : `: ${words}`
   }
 
   #tooMuch(limit: number): Error {
@@ -297,6 +295,14 @@ class Exchange {
     this.#question.signal.removeEventListener('abort', this.#stop)
     this.#request.destroy()
   }
+}
+
+/** Whether a text has a word of what was sent, as it was sent, or as base64 (of a name and a password) or percent-encoding had it. */
+const repeats = (text: string, { headers, body }: Pick<Question, 'headers' | 'body'>): boolean => {
+  const sent = Object.values({ ...headers, ...body }).flatMap((value) => typeof value === 'string' ? value.split(' ') : [])
+  const hidden = sent.flatMap((word) => Buffer.from(word, 'base64').toString('utf8').split(':'))
+  const plain = text.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+  return [...sent, ...hidden].some((word) => word.length > 3 && (text.includes(word) || plain.includes(word)))
 }
 
 /** A server's answer with a status that nobody expected. */

@@ -124,6 +124,14 @@ describe('cloud-map', () => {
     assert.deepEqual(await watching.addresses(), ['10.0.0.1:8080'])
   })
 
+  test('takes an instance whose health has a name that is not known yet for well', async (t) => {
+    const { server, service } = await served(t)
+    server.setHealth(service, 'a', 'DRAINING' as 'UNKNOWN')
+    const watching = new Watching(asking(server, { health: 'all' }))
+    t.after(() => watching.close())
+    assert.deepEqual(await watching.addresses(), both)
+  })
+
   test('asks for the list again only when the revision has moved', async (t) => {
     const { server, service, watching, look } = await started(t)
     assert.deepEqual(await watching.addresses(), both)

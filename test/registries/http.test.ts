@@ -61,6 +61,14 @@ describe('asking a server of a registry', () => {
     await assert.rejects(ask(question({ headers: { authorization: 'Bearer s3cret' } })), { message: /answered 401$/ })
   })
 
+  test('so it does where the refusal has decoded or encoded it', async (t) => {
+    const basic = `Basic ${Buffer.from('user:pass-word').toString('base64')}`
+    for (const [authorization, said] of [[basic, 'unknown: user:pass-word'], [basic, 'the password of user is not pass-word'], ['Bearer s3+cret/', 'token=s3%2Bcret%2F']] as const) {
+      const { question } = await serving(t, (asked) => status(asked, 401, said))
+      await assert.rejects(ask(question({ headers: { authorization } })), { message: /answered 401$/ })
+    }
+  })
+
   test('gives up when its time is over, when its signal is aborted, and before it began', async (t) => {
     const { server, clock, question } = await serving(t, ({ response }) => response.writeHead(200).write('['))
     const late = assert.rejects(ask(question()), { message: /did not answer within 5000 ms$/ })
