@@ -4,7 +4,7 @@ const rows = [
   ['config/'],
   ['core/'],
   ['registries/', 'balancers/', 'policies/', 'matchers/', 'tracing/', 'transport/'],
-  ['cluster/', 'route/'],
+  ['cluster/', 'route/', 'registrars/'],
   ['mesh/'],
   ['config-file/'],
   ['index.ts', 'cli/', 'app-mesh/', 'testing/', 'server/'],

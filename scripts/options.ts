@@ -1,4 +1,6 @@
-import { inputSchema, type JsonSchema } from '../src/config-file/schema.ts'
+import { inputSchema, writtenSchema, type JsonSchema } from '../src/config-file/schema.ts'
+import { registrars } from '../src/registrars/index.ts'
+import { announcementConfig } from '../src/server/announce-options.ts'
 
 /** One option as the page lists it. */
 export interface Option {
@@ -113,6 +115,8 @@ export const optionsPage = (): string => {
   const route = service.find(({ properties }) => properties?.['routes'])?.properties?.['routes']?.items ?? {}
   const cluster = objectOf(clusters?.additionalProperties)
   const { registry = {}, balancer = {} } = cluster.properties ?? {}
+  const announcement = writtenSchema(announcementConfig(registrars))
+  const { registry: place = {}, ...announced } = announcement.properties ?? {}
   return `# Options
 
 Every option of a configuration, made of the schemas in the source by \`npm run docs:options\`. A duration is a number of milliseconds,
@@ -159,5 +163,18 @@ ${kindTables(registry)}
 \`clusters.NAME.balancer\`: ${balancer.description ?? ''}
 
 ${kindTables(balancer)}
+
+## An announcement
+
+What \`announce(server, options)\` of \`enmesh/server\` takes: [Registration](guides/registration.md).
+
+${table([
+    { name: 'registry', type: 'object with a `type`', default: 'needed', meaning: place.description ?? '' },
+    ...optionsOf({ ...announcement, properties: announced }),
+  ])}
+
+### \`registry\` of an announcement
+
+${kindTables(place).replaceAll('### `type:', '#### `type:')}
 `
 }

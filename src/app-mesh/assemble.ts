@@ -64,8 +64,8 @@ const withMesh = (read: readonly Read[], wanted: string | undefined, faults: Fau
   return read.map((one) => ({
     ...one,
     found: one.found.map((found) => {
-      const { body, unread } = found
-      const nameless = typeof body === 'object' && body !== null && !Object.hasOwn(body, 'meshName') && unread?.some(([first]) => first === 'meshName') !== true
+      const { kind, body, unread } = found
+      const nameless = kind !== 'mesh' && typeof body === 'object' && body !== null && !Object.hasOwn(body, 'meshName') && unread?.some(([first]) => first === 'meshName') !== true
       if (!nameless) return found
       faults.push(faultAt('warning', found, [], `names no mesh: it is taken to belong to '${meshName}'`))
       return { ...found, body: { meshName, ...body } }

@@ -31,21 +31,21 @@ export interface JsonSchema {
   readonly oneOf?: readonly JsonSchema[]
 }
 
-/**
- * The JSON Schema of what a configuration may be, as `createMesh` takes it: with every description, and with every default,
- * durations in milliseconds.
- */
+/** The JSON Schema of what may be written where a schema parses it: with every description, and with every default, durations in milliseconds. */
+export const writtenSchema = (schema: z.ZodType): JsonSchema => z.toJSONSchema(schema, {
+  io: 'input',
+  // What a kind of the user's own takes beside data, a client for instance, cannot be in a file.
+  unrepresentable: 'any',
+  override: ({ zodSchema, jsonSchema }) => {
+    // Left out by zod where the value is changed in parsing; ours may be written as they come out.
+    const { def } = zodSchema._zod
+    if (def.type === 'default') jsonSchema.default ??= def.defaultValue as never
+  },
+}) as JsonSchema
+
+/** The JSON Schema of what a configuration may be, as `createMesh` takes it. */
 export const inputSchema = (families: Partial<Families<AnyKind<Registry>, AnyKind<Balancer>, AnyMatcherKind>> = {}): JsonSchema =>
-  z.toJSONSchema(meshConfig({ ...builtIn, ...families }), {
-    io: 'input',
-    // What a kind of the user's own takes beside data, a client for instance, cannot be in a file.
-    unrepresentable: 'any',
-    override: ({ zodSchema, jsonSchema }) => {
-      // Left out by zod where the value is changed in parsing; ours may be written as they come out.
-      const { def } = zodSchema._zod
-      if (def.type === 'default') jsonSchema.default ??= def.defaultValue as never
-    },
-  }) as JsonSchema
+  writtenSchema(meshConfig({ ...builtIn, ...families }))
 
 const variable = { description: 'An environment variable.', type: 'string', pattern: '^\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}$' }
 const text = { description: 'Text with environment variables.', type: 'string', pattern: '\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}' }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Clock } from '../runtime/clock.ts'
 import { connect, type AwsAccess, type Connected } from './cloud-map-sdk.ts'
 import { longestAnswer, shapedAt } from './http.ts'
+import { ThrottledError } from './registry.ts'
 
 /** A service of Cloud Map by its names. */
 export interface NamedService {
@@ -53,7 +54,8 @@ const answeredRevision = z.object({ InstancesRevision: z.string().optional() })
 const answeredList = answeredRevision.extend({
   Instances: z.array(z.object({
     InstanceId: z.string(),
-    HealthStatus: z.enum(['HEALTHY', 'UNHEALTHY', 'UNKNOWN']).default('UNKNOWN'),
+    // One that came into being later is not known to be unwell, and hides no other.
+    HealthStatus: z.enum(['HEALTHY', 'UNHEALTHY', 'UNKNOWN']).catch('UNKNOWN'),
     Attributes: z.record(z.string(), z.string()).default({}),
   })).default([]),
 })
@@ -69,6 +71,7 @@ const advice: Readonly<Record<string, string>> = {
 }
 
 const absences = new Set(['NamespaceNotFound', 'ServiceNotFound'])
+const throttles = new Set(['RequestLimitExceeded', 'ThrottlingException'])
 
 /** What passes between the layers of the SDK: an answer as it came. */
 interface RawAnswer {
@@ -143,10 +146,10 @@ export class SdkClient implements CloudMapClient {
       return await until(limit.signal, send(connected, limit.signal))
     } catch (error) {
       if (limit.signal.aborted) throw error
-      const words = explained(service, error as Error)
+      const words = explained(placeOf(service), error as Error, advice)
       if (absences.has((error as Error).name)) return words
       // Without its cause: what AWS says of a wrong signature repeats the request, session token included.
-      throw new Error(words)
+      throw throttles.has((error as Error).name) ? new ThrottledError(words) : new Error(words)
     } finally {
       cancel()
       signal.removeEventListener('abort', stop)
@@ -182,13 +185,13 @@ const placeOf = ({ namespace, service }: NamedService): string => `Cloud Map, as
 /** What the SDK rejects with; errors of Node's have a code, and answers a status. */
 type Failure = Error & { readonly code?: string, readonly $metadata?: { readonly httpStatusCode?: number } }
 
-/** An error of the SDK in words: its name, the first line of what it says, cut short, and what to do. */
-const explained = (service: NamedService, error: Failure): string => {
+/** An error of the SDK in words: what was asked, its name, the first line of what it says, cut short, and what to do. */
+export const explained = (place: string, error: Failure, advice: Readonly<Record<string, string>>): string => {
   const { name, message, code, $metadata } = error
   const said = message.split('\n')[0]!.replace(/[^\x20-\x7e]+/g, ' ').trim().slice(0, longestQuote)
   const what = [name === 'Error' ? undefined : `with ${name}`, wrapped($metadata?.httpStatusCode ?? code)].filter((part) => part !== undefined)
   const hint = advice[name] ?? (/region is missing/i.test(said) ? 'write `region`, or set AWS_REGION' : undefined)
-  return `${placeOf(service)} ${['failed', ...what].join(' ')}: ${[said, hint].filter((part) => part !== undefined).join('; ')}`
+  return `${place} ${['failed', ...what].join(' ')}: ${[said, hint].filter((part) => part !== undefined).join('; ')}`
 }
 
 const wrapped = (what: number | string | undefined): string | undefined => what === undefined ? undefined : `(${what})`

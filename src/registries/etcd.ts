@@ -4,10 +4,11 @@ import { readSecret } from '../config/secret.ts'
 import { kind } from '../core/family.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { endpointAddress } from './address.ts'
-import { ask, askLines, placeOf, readServerTls, serverTls, serverUrl, Servers, serverUser, shaped, type Question } from './http.ts'
+import { ask, askLines, placeOf, serverUrl, Servers, serverUser, shaped, type Question } from './http.ts'
 import { endpointsAmong, type Listed } from './instances.ts'
 import { Looks } from './looks.ts'
 import type { Registry } from './registry.ts'
+import { readServerTls, serverTls } from './server-tls.ts'
 
 const etcdConfig = z.strictObject({
   servers: z.array(serverUrl).min(1).default(['http://127.0.0.1:2379']).describe('URLs of members, any of which can answer; the next one is asked when one fails.'),
@@ -44,7 +45,8 @@ const details = z.object({
   metadata: z.record(z.string(), z.string()).optional(),
 })
 
-const base64 = (text: string | Buffer): string => Buffer.from(text).toString('base64')
+/** As the gateway writes keys and values. */
+export const base64 = (text: string | Buffer): string => Buffer.from(text).toString('base64')
 const textOf = (encoded: string): string => Buffer.from(encoded, 'base64').toString('utf8')
 
 /** The first key after all that begin with a prefix: its last byte that can be is one higher. */
@@ -85,7 +87,8 @@ interface Reading {
 
 const keysOf = ({ prefix }: EtcdConfig): object => ({ key: base64(prefix), range_end: base64(endOf(prefix)) })
 
-const signedIn = async ({ user, password }: EtcdConfig, question: Omit<Question, 'url'>, server: string): Promise<Record<string, string>> => {
+/** The header that a member wants of a user; none where nobody has to sign in. */
+export const signedIn = async ({ user, password }: Pick<EtcdConfig, 'user' | 'password'>, question: Omit<Question, 'url'>, server: string): Promise<Record<string, string>> => {
   if (user === undefined) return {}
   const asked = { ...question, url: `${server}/v3/auth/authenticate`, body: { name: user, password: await readSecret(password!) } }
   const { token } = shaped(z.object({ token: z.string() }), (await ask(asked)).value, asked)

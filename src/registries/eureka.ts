@@ -3,10 +3,11 @@ import { duration } from '../config/duration.ts'
 import { readSecret } from '../config/secret.ts'
 import { kind } from '../core/family.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { ask, readServerTls, serverTls, serverUrl, Servers, serverUser, shaped, type Question } from './http.ts'
+import { ask, serverUrl, Servers, serverUser, shaped, type Question } from './http.ts'
 import { addressOf, endpointsAmong, metadataOf, type Listed } from './instances.ts'
 import { polling } from './polling.ts'
 import type { Registry } from './registry.ts'
+import { readServerTls, serverTls } from './server-tls.ts'
 
 const eurekaConfig = z.strictObject({
   servers: z.array(serverUrl).min(1).describe("URLs of Eureka with their path, asked in turn until one answers: 'http://eureka.internal:8761/eureka'."),
@@ -71,7 +72,8 @@ const listed = (one: Instance, { secure, address }: EurekaConfig): Listed => {
   }
 }
 
-const questionOf = async (config: EurekaConfig, server: string, path: string, signal: AbortSignal, clock: Clock): Promise<Question> => {
+/** A question to a server, signed in where it asks for that. */
+export const questionOf = async (config: Pick<EurekaConfig, 'user' | 'password' | 'timeout' | 'serverTls'>, server: string, path: string, signal: AbortSignal, clock: Clock): Promise<Question> => {
   const { user, password, timeout } = config
   const signedIn = user === undefined ? undefined : Buffer.from(`${user}:${await readSecret(password!)}`).toString('base64')
   return {
@@ -155,5 +157,5 @@ export const eureka = kind('eureka', eurekaConfig, (config, { clock }): Registry
     const instances = await (app === undefined ? ofVip(signal) : ofApp(signal))
     const up = instances.filter(({ status }) => status === 'UP')
     return { endpoints: endpointsAmong(up.map((one) => listed(one, config)), `Eureka for '${app ?? vip!}'`), again: interval }
-  })(watch)
+  }, interval)(watch)
 })

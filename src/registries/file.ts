@@ -51,7 +51,11 @@ const formatOf = (path: string): ((text: string) => unknown) | undefined => {
   return Object.hasOwn(formats, ending) ? formats[ending] : undefined
 }
 
-const endpointsIn = async (path: string, text: string): Promise<readonly EndpointSpec[]> => {
+/** Whether a file is read as YAML, by its ending. */
+export const isYaml = (path: string): boolean => formatOf(path) === yaml
+
+/** The endpoints that the text of such a file lists. Throws a `TypeError` with the place of the first fault. */
+export const endpointsIn = async (path: string, text: string): Promise<readonly EndpointSpec[]> => {
   let list: unknown
   try {
     list = await formatOf(path)!(text)
@@ -65,16 +69,19 @@ const endpointsIn = async (path: string, text: string): Promise<readonly Endpoin
   throw new TypeError(`${path}: ${place}${place && ': '}${first!.message}${more.length === 0 ? '' : ` (and ${more.length} more faults)`}`)
 }
 
+/** The path of a file that can be read. */
+export const listPath = z.string().refine((path) => formatOf(path) !== undefined, `must end in ${Object.keys(formats).join(', ')}`)
+
 /**
  * Endpoints in a JSON or YAML file: a list as `static` has it, which may be empty. Every change is taken over once the file stands still.
  * A file that is gone or has faults is a failure; what it listed last stays.
  */
 export const file = kind('file', z.strictObject({
-  path: z.string().refine((path) => formatOf(path) !== undefined, `must end in ${Object.keys(formats).join(', ')}`)
-    .describe('The file, .json, .yaml or .yml: a list of endpoints, as in a registry of type static.'),
+  path: listPath.describe('The file, .json, .yaml or .yml: a list of endpoints, as in a registry of type static.'),
   poll: duration.default(10_000)
     .describe('Time between looks at the file when the system tells of no change, as on many file systems of a network.'),
 }), ({ path, poll }, { clock }): Registry => async function* ({ signal, wake, pace }) {
+  pace?.(poll)
   const watched = new WatchedFile(path, () => textOf(path), clock)
   const stop = (): void => watched.close()
   signal.addEventListener('abort', stop, { once: true })
@@ -85,7 +92,6 @@ export const file = kind('file', z.strictObject({
       const { text, error } = await watched.settled()
       if (signal.aborted) return
       if (text === undefined) throw error
-      pace?.(poll)
       yield await endpointsIn(path, text)
       rest ??= wake.wait(poll).then(() => { rest = undefined })
       await Promise.race([rest, watched.stirred()])

@@ -7,5 +7,13 @@ export { honoPassport, type HonoContext } from './hono.ts'
 export type { PassportOptions } from './options.ts'
 export type { NodeRequest, NodeResponse } from './node-inbound.ts'
 
+// An instance that says where it is, and leaves without dropping a request
+export { announce } from './announce.ts'
+export type { AnnounceOptions, BuiltInRegistrar } from './announce-options.ts'
+export type { Announcement, AnnouncementEvents, AnnouncementState, AnnouncementStatus } from './announcement.ts'
+export { registrars, type Registrars } from '../registrars/index.ts'
+export type { Doing } from '../registrars/keep.ts'
+export type { Instance, Registrar, Registration } from '../registrars/registrar.ts'
+
 // What the present code runs for
 export { currentPassport, withoutPassport, type Passport } from '../core/passport.ts'

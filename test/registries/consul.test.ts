@@ -1,68 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { consul } from '../../src/registries/consul.ts'
-import type { Registry } from '../../src/registries/registry.ts'
-import type { Runtime } from '../../src/runtime/runtime.ts'
 import { aRegistry, fakeRuntime, settle } from '../../src/testing/index.ts'
-import { json, RegistryServer, status, troubles, type Asked } from '../support/registry-server.ts'
-import { Queue } from '../support/queue.ts'
+import { Agent, instance } from '../support/consul-agent.ts'
+import { json, status, troubles } from '../support/registry-server.ts'
 import { Watching } from '../support/watching.ts'
-
-const instance = (id: string, port: number, more: { node?: object, service?: object } = {}): object => ({
-  Node: { Node: 'n1', Address: '10.0.0.1', Datacenter: 'dc1', Meta: { rack: '7' }, ...more.node },
-  Service: { ID: id, Service: 'pricing', Address: '', Port: port, Tags: [], Meta: null, Weights: { Passing: 1, Warning: 1 }, ...more.service },
-  Checks: [{ Status: 'passing' }],
-})
-
-/** An agent with Consul's blocking: a question with the index of now is held until something changes, or the wait is over. */
-class Agent {
-  readonly server: RegistryServer
-  readonly held = new Queue<Asked>()
-  index = 10
-  instances: readonly object[] = [instance('a', 1), instance('b', 2)]
-  readonly #waiting = new Set<Asked>()
-
-  private constructor(server: RegistryServer) {
-    this.server = server
-  }
-
-  static async start(t?: TestContext): Promise<Agent> {
-    const server: RegistryServer = await RegistryServer.start((asked) => agent.#take(asked))
-    const agent = new Agent(server)
-    t?.after(() => server.close())
-    return agent
-  }
-
-  #take(asked: Asked): void {
-    if (asked.query.get('index') !== String(this.index)) return this.#answer(asked)
-    this.#waiting.add(asked)
-    void asked.over.then(() => this.#waiting.delete(asked))
-    this.held.put(asked)
-  }
-
-  #answer(asked: Asked): void {
-    json(asked, this.instances, { 'x-consul-index': String(this.index) })
-  }
-
-  get waiting(): number {
-    return this.#waiting.size
-  }
-
-  change(...instances: readonly object[]): void {
-    this.instances = instances
-    this.index++
-    this.endWait()
-  }
-
-  endWait(): void {
-    for (const asked of this.#waiting) this.#answer(asked)
-    this.#waiting.clear()
-  }
-
-  registry(config: object = {}): (runtime: Runtime) => Registry {
-    return (runtime) => consul.make(consul.config.parse({ service: 'pricing', servers: [this.server.url], ...config }), runtime)
-  }
-}
 
 const started = async (t: TestContext, config: object = {}) => {
   const agent = await Agent.start(t)
