@@ -463,8 +463,7 @@ test('S18: where no route matches nothing is sent', async (t) => {
 
 test('what has no effect in a process is said', async () => {
   const warnings: Fault[] = []
-  const healthCheck = { protocol: 'http', path: '/', intervalMillis: 5_000, timeoutMillis: 2_000, healthyThreshold: 2, unhealthyThreshold: 2 }
-  const document = await documentOf({ routes: [aRoute('all', 'a', all)], nodes: [aNode('a', { listeners: [listening({ healthCheck })] })] })
+  const document = await documentOf({ routes: [aRoute('all', 'a', all)], nodes: [aNode('a', { listeners: [listening({}, 8080, 'http2')] })] })
   fromAppMesh(document, { onWarning: (warning) => warnings.push(warning) })
-  assert.deepEqual(warnings.map(({ resource, path }) => [resource, path]), [['virtualNode a', 'spec.listeners[0].healthCheck']])
+  assert.deepEqual(warnings.map(({ resource, path }) => [resource, path]), [['virtualNode a', 'spec.listeners[0].portMapping.protocol']])
 })

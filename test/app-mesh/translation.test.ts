@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AppMeshError, fromAppMesh, type AppMeshDocument, type Fault, type FromAppMeshOptions } from '../../src/app-mesh/index.ts'
-import type { MeshInput } from '../../src/index.ts'
+import { createMesh, type MeshInput } from '../../src/index.ts'
 import { everything, read } from './support.ts'
 
 type Cluster = NonNullable<MeshInput['clusters']>[string]
@@ -69,6 +69,34 @@ describe('discovery', () => {
     const document = await small({})
     const missing = { ...document, virtualNodes: document.virtualNodes.filter(({ virtualNodeName }) => virtualNodeName !== 'a') }
     assert.deepEqual(fromAppMesh(missing, quiet).clusters, { a: { registry: none } })
+  })
+})
+
+describe('health checks', () => {
+  const thresholds = { healthyThreshold: 3, unhealthyThreshold: 4 }
+  const checked = (healthCheck: Spec) => ({
+    listeners: [{ portMapping: { port: 8080, protocol: 'http' }, healthCheck: { intervalMillis: 5_000, timeoutMillis: 2_500, ...thresholds, ...healthCheck } }],
+  })
+  const pace = { interval: '5s', timeout: '2500ms', ...thresholds }
+  const cases: Readonly<Record<string, readonly [written: Spec, becomes: Spec]>> = {
+    'by http': [{ protocol: 'http', path: '/ping' }, { protocol: 'http', path: '/ping' }],
+    'by http2': [{ protocol: 'http2', path: '/ping?x' }, { protocol: 'http2', path: '/ping?x' }],
+    'by tcp': [{ protocol: 'tcp' }, { protocol: 'tcp' }],
+    'by grpc': [{ protocol: 'grpc' }, { protocol: 'grpc' }],
+    'of the port of the listener, which is that of the endpoints': [{ protocol: 'http', path: '/', port: 8080 }, { protocol: 'http', path: '/' }],
+  }
+  for (const [title, [written, becomes]] of Object.entries(cases)) {
+    test(title, async () => {
+      const { healthCheck } = await clusterOf(checked(written))
+      assert.deepEqual(healthCheck, { ...becomes, ...pace })
+      await createMesh({ clusters: { a: { registry: { type: 'none' }, healthCheck } } }).close()
+    })
+  }
+
+  test('a path that cannot be asked for is refused with its place', async () => {
+    const document = await small(checked({ protocol: 'http', path: 'ping' }))
+    const faults = faultsOf(() => fromAppMesh(document, quiet))
+    assert.deepEqual(faults.map(({ resource, path }) => [resource, path]), [['virtualNode a', 'spec.listeners[0].healthCheck.path']])
   })
 })
 
