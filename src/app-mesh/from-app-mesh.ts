@@ -3,6 +3,7 @@ import { serviceAddress } from '../mesh/config.ts'
 import type { AppMeshDocument, VirtualService } from './document.ts'
 import { AppMeshError, faultInWords } from './error.ts'
 import type { Fault } from './found.ts'
+import { accessLogOf } from './translation/access-log.ts'
 import { callerOf, type Caller } from './translation/caller.ts'
 import type { Certificates } from './translation/client-tls.ts'
 import { Clusters, listenersOf, type Endpoints } from './translation/clusters.ts'
@@ -46,10 +47,16 @@ export const fromAppMesh = (document: AppMeshDocument, options: FromAppMeshOptio
     else remarks.warn(`virtualService ${virtualServiceName}`, ['virtualServiceName'], 'is no host that could be dialled: the service is left out')
   }
   remarkOnCaller(mesh, options.as, remarks)
+  const accessLog = accessLogOf(caller.logging, caller.resource, remarks)
   const errors = remarks.faults.filter(({ severity }) => severity === 'error')
   if (errors.length > 0) throw new AppMeshError(remarks.faults)
   tell(remarks.faults, options.onWarning)
-  return { services, clusters: clusters.all, egress: caller.open ? 'allow' : { allow: ['*.amazonaws.com'] } }
+  return {
+    services,
+    clusters: clusters.all,
+    egress: caller.open ? 'allow' : { allow: ['*.amazonaws.com'] },
+    ...(accessLog && { telemetry: { accessLog } }),
+  }
 }
 
 type ServiceInput = NonNullable<MeshInput['services']>[string]
@@ -103,7 +110,6 @@ const remarkOnCaller = ({ virtualNodes }: AppMeshDocument, as: string | undefine
       remarks.warn(resource, ['spec', 'listeners', index, 'tls'], 'is no business of a caller: have the server of this process speak TLS itself')
     }
   })
-  if (node.spec.logging?.accessLog) remarks.warn(resource, ['spec', 'logging', 'accessLog'], 'writes no lines yet: requests are in spans, metrics and events')
 }
 
 const tell = (warnings: readonly Fault[], onWarning: ((warning: Fault) => void) | undefined): void => {

@@ -247,6 +247,8 @@ export class Attempt implements Abortable {
   headAt = 0
   endedAt = 0
   status = 0
+  /** Bytes of the answer's body that have come; counted by the transport. */
+  received = 0
   ending: Ending | undefined = undefined
   /** Set by the transport when a reused socket died under the request and it was sent once more. */
   resent = false

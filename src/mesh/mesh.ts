@@ -12,6 +12,7 @@ import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
+import { LogFiles } from '../tracing/access-log/file.ts'
 import { MeshMetrics } from '../tracing/metrics.ts'
 import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
@@ -164,6 +165,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   readonly dispatcher: MeshDispatcher
   readonly #runtime: Runtime
   readonly #metrics: MeshMetrics
+  readonly #logs: LogFiles
   readonly #schema: ReturnType<typeof meshConfig<R, B, M>>
   readonly #shorthand: Shorthand
   readonly #surroundings: Surroundings
@@ -179,6 +181,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     const families = { ...builtIn, ...options } as unknown as Families<R, B, M>
     this.#runtime = { ...systemRuntime(), ...options.runtime }
     this.#metrics = new MeshMetrics(this.#runtime.channels)
+    this.#logs = new LogFiles(this.#runtime.clock)
     this.#schema = meshConfig(families)
     const route = routeShape(families.matchers)
     this.#shorthand = {
@@ -195,6 +198,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       },
       matchers: families.matchers,
       metrics: this.#metrics,
+      logs: this.#logs,
       own: options.layers ?? {},
       transport: options.transport ? () => options.transport! : httpTransport,
     }
@@ -312,10 +316,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     if (!service) throw call.error('ENMESH_NO_ROUTE', `${call}: there is no service '${request.host}' any more. Add it to \`services\`.`)
     call.service = service.name
     const route = service.table.find(request)
-    if (!route) {
-      throw call.error('ENMESH_NO_ROUTE', `${call}: none of the ${service.routes.length} routes of service '${service.name}' matches. ` +
-        'Add a route without `match` as a catch-all, or ask mesh.explain() why each one does not match.')
-    }
+    if (!route) return service.unrouted(call)
     call.route = route.name
     call.attemptTimeout = policy?.attemptTimeout ?? route.config.attemptTimeout
     call.idleTimeout = policy?.idleTimeout ?? route.config.idleTimeout
@@ -396,6 +397,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       })
     }
     await Promise.all([...[...clusters.values()].map((cluster) => cluster.close()), ...this.#retiring, this.dispatcher.closeOwn()])
+    await this.#logs.flush()
     this.#metrics.close()
     this.#runtime.channels.clear()
   }

@@ -36,7 +36,9 @@ const callersOf = ({ mesh: { meshName }, virtualNodes, virtualGateways }: AppMes
 /** Calls every service once, with nothing but its name, and counts how that ends. */
 const callAll = async (config: MeshInput, outcomes: Map<string, number>): Promise<void> => {
   const { send } = fakeWire(() => () => new Response('well'))
-  const mesh = createMesh(config, { registries: faked as typeof registries, transport: send })
+  const { accessLog } = config.telemetry ?? {}
+  const quiet = accessLog ? { ...config, telemetry: { accessLog: { ...accessLog, path: '/dev/null' } } } : config
+  const mesh = createMesh(quiet, { registries: faked as typeof registries, transport: send })
   for (const service of Object.keys(config.services ?? {})) {
     const host = /:\d+$/.test(service) ? service : `${service}:80`
     const outcome = await mesh.fetch(`http://${host}/`).then(({ status }) => String(status), (error: { code?: string }) => error.code ?? String(error))

@@ -100,6 +100,36 @@ describe('health checks', () => {
   })
 })
 
+describe('access logs', () => {
+  const of = async (file: Spec): Promise<readonly [unknown, readonly Fault[]]> => {
+    const warnings: Fault[] = []
+    const config = fromAppMesh(await small({}, { logging: { accessLog: { file } } }), { as: 'front', onWarning: (warning) => warnings.push(warning) })
+    await createMesh({ ...config, clusters: {}, services: {} }).close()
+    return [config.telemetry?.accessLog, warnings]
+  }
+
+  test("a path alone is Envoy's own line", async () => assert.deepEqual(await of({ path: '/dev/stdout' }), [{ path: '/dev/stdout' }, []]))
+
+  test('text and JSON keep their operators', async () => {
+    assert.deepEqual((await of({ path: 'x', format: { text: '%RESPONSE_CODE% %REQ(a?b):3%\n' } }))[0], { path: 'x', format: '%RESPONSE_CODE% %REQ(a?b):3%\n' })
+    const json = [{ key: 'status', value: '%RESPONSE_CODE%' }, { key: 'at', value: '%START_TIME(%s)%' }]
+    assert.deepEqual((await of({ path: 'x', format: { json } }))[0], { path: 'x', json: { status: '%RESPONSE_CODE%', at: '%START_TIME(%s)%' } })
+  })
+
+  test('what only a proxy has, and what nobody knows, is said with its place', async () => {
+    const [log, warnings] = await of({ path: 'x', format: { text: '%DOWNSTREAM_REMOTE_ADDRESS% %NOBODY(1)% %PROTOCOL%' } })
+    assert.deepEqual(log, { path: 'x', format: '%DOWNSTREAM_REMOTE_ADDRESS% - %PROTOCOL%' })
+    assert.deepEqual(warnings.map(({ resource, path }) => [resource, path]), Array(2).fill(['virtualNode front', 'spec.logging.accessLog.file.format.text']))
+    assert.match(warnings[0]!.message, /asks for what only a proxy has/)
+    assert.deepEqual((await of({ path: 'x', format: { text: '100 %' } }))[0], { path: 'x' })
+  })
+
+  test('a gateway has its own', async () => {
+    const { document } = await read(everything())
+    assert.deepEqual(fromAppMesh(document, { as: 'gate', ...quiet }).telemetry, { accessLog: { path: '/dev/stdout', format: '%PROTOCOL% %RESPONSE_CODE%\n' } })
+  })
+})
+
 describe('TLS as a client', () => {
   const offered = { listeners: [{ portMapping: { port: 8080, protocol: 'http' }, tls: { mode: 'STRICT', certificate: { sds: { secretName: 'x' } } } }] }
   const trusting = (trust: Spec, more: Spec = {}, validation: Spec = {}) => ({ backendDefaults: { clientPolicy: { tls: { validation: { trust, ...validation }, ...more } } } })
