@@ -210,7 +210,8 @@ export class Call {
 
   /** What was asked, for messages: the method and the service, never the query, which may hold secrets. */
   toString(): string {
-    const { method, authority, path } = this.request
+    const { method, host, port, authority, path, connection } = this.request
+    if (connection) return `connection to ${host}:${port}`
     const query = path.indexOf('?')
     return `${method} ${authority}${method === 'CONNECT' ? ' to ' : ''}${query < 0 ? path : path.slice(0, query)}`
   }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Balancer } from '../balancers/balancer.ts'
 import type { Cluster, ClusterStatus } from '../cluster/cluster.ts'
 import { clusterConfig } from '../cluster/config.ts'
@@ -25,6 +26,7 @@ import {
   type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput,
   type RouteConfig,
 } from './config.ts'
+import { connectTo, type ConnectDoor, type ConnectOptions } from './connect.ts'
 import { explain, type Explanation } from './explain.ts'
 import { didYouMean, isPlain, parse } from './faults.ts'
 import { located } from './sources.ts'
@@ -101,6 +103,13 @@ export interface Mesh<
    * Rejects with a `MeshError` when there is no service's answer to give, and with the signal's reason when aborted.
    */
   readonly fetch: (input: string | URL | Request, init?: FetchInit<CallPolicyInput>) => Promise<Response>
+  /**
+   * A connection (`Socket` of `node:net` or `node:tls`) to an endpoint of a service, with TLS where its cluster has it, to speak any protocol over: routed by host and port,
+   * limited, observed and tried again as calls are until it is made. Counts as an attempt until it closes; `mesh.close()` cuts it after `drain`.
+   * When it breaks it says so by `error`, if somebody listens, and by `close`.
+   * Rejects with a `MeshError`, with the signal's reason when aborted, and with a `TypeError` for what is no service's name.
+   */
+  connect(service: string, options?: ConnectOptions): Promise<Socket>
   /** The mesh as an undici dispatcher. */
   readonly dispatcher: Dispatcher
   /**
@@ -170,6 +179,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   readonly #shorthand: Shorthand
   readonly #surroundings: Surroundings
   readonly #calls = new UnderWay()
+  readonly #connecting: ConnectDoor
   readonly #trails = new WeakMap<object, readonly Call[]>()
   readonly #retiring = new Set<Promise<void>>()
   readonly #closes = new AbortController()
@@ -213,6 +223,13 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       closed: () => this.#closing !== undefined,
       close: () => this.close(),
     })
+    this.#connecting = {
+      locate: (origin, method) => this.#locate(origin, method),
+      policy: readPolicy,
+      call,
+      send: (call) => this.#send(call),
+      remember: (outcome, calls) => this.#trails.set(outcome, calls),
+    }
     this.fetch = meshFetch<CallPolicyInput>({
       dispatcher: this.dispatcher,
       serves: (host, port) => findService(this.#snapshot, host, port) !== undefined,
@@ -262,6 +279,10 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       }
       for (const call of calls) call.onEnd(ended)
     })
+  }
+
+  connect(service: string, options: ConnectOptions = {}): Promise<Socket> {
+    return connectTo(this.#connecting, service, options)
   }
 
   update(input: MeshInput<R, B, M>): Changes {

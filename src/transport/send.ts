@@ -3,13 +3,14 @@ import type { Dispatcher } from 'undici'
 import type { Attempt } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
+import { bareConnection } from './bare-connection.ts'
 import { connecting, dialling, freshConnection, poolOf, type Connecting, type ConnectionConfig } from './connections.ts'
 import { Exchange } from './exchange.ts'
 
-/** Sends attempts over HTTP/1.1 through the endpoint's own pool. `context` holds what `readTls` made of the configuration's `tls`. */
+/** Sends attempts over HTTP/1.1 through the endpoint's own pool, or makes the bare connections that they ask for. `context` holds what `readTls` made of the configuration's `tls`. */
 export const httpTransport = (config: ConnectionConfig, context: SecureContext | undefined): Send<Attempt> => {
   const ready = connecting(config, context)
-  return (attempt) => sendOver(ready, attempt)
+  return (attempt) => attempt.call.request.connection ? bareConnection(ready, attempt) : sendOver(ready, attempt)
 }
 
 const sendOver = (ready: Connecting, attempt: Attempt): Promise<Reply> => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
+import { createServer, type AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, test, type TestContext } from 'node:test'
 import { fromAppMesh, gatewayRoutesOf, type AppMeshDocument, type Fault, type FromAppMeshOptions } from '../../src/app-mesh/index.ts'
 import { createMesh, type Mesh, type MeshError } from '../../src/index.ts'
@@ -432,6 +434,32 @@ test('S16: an instance of Cloud Map needs all attributes', async () => {
   assert.deepEqual(clusters!['a']!.registry, {
     type: 'cloud-map', namespace: 'shop.local', service: 'pricing', port: 8080, attributes: { version: '2', tier: 'gold' }, family: 6,
   })
+})
+
+test('tcp routes: connections go by port and weight to the nodes, and close after the silence that the route allows', async (t) => {
+  const servers = await Promise.all(['primary', 'replica'].map(async (name) => {
+    const server = createServer((socket) => { socket.on('error', () => {}).end(name) })
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    t.after(() => { server.close() })
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`
+  }))
+  const tcp = (routeName: string, port: number, virtualNode: string) => ({
+    meshName, virtualRouterName: 'router', routeName,
+    spec: { tcpRoute: { match: { port }, action: { weightedTargets: [{ virtualNode, weight: 1 }] }, timeout: { idle: { unit: 's', value: 7 } } } },
+  })
+  const { document } = await read({
+    mesh: { meshName },
+    virtualServices: [{ meshName, virtualServiceName: service, spec: { provider: { virtualRouter: { virtualRouterName: 'router' } } } }],
+    virtualRouters: [{ meshName, virtualRouterName: 'router', spec: { listeners: [listening({}, 5432, 'tcp'), listening({}, 5433, 'tcp')] } }],
+    routes: [tcp('write', 5432, 'primary'), tcp('read', 5433, 'replica')],
+    virtualNodes: ['primary', 'replica'].map((name) => aNode(name, { listeners: [listening({}, 5432, 'tcp')] })),
+  })
+  const running = story(t).mesh(fromAppMesh(document, { endpoints: { primary: [servers[0]!], replica: [servers[1]!] } }))
+  const heard = async (port: number): Promise<string> => text(await running.connect(service, { port }))
+  assert.deepEqual([await heard(5432), await heard(5433)], ['primary', 'replica'])
+  assert.equal(await code(running.connect(service, { port: 1 })), 'ENMESH_NO_ROUTE')
+  const { routes } = running.status().services[service]!
+  assert.deepEqual(routes.map(({ config: { timeout, idleTimeout, retry } }) => [timeout, idleTimeout, retry]), Array(2).fill([0, 7_000, false]))
 })
 
 test('S17: of several listeners the port decides, of the router and of the node', async (t) => {

@@ -61,10 +61,10 @@ const fieldOf = (headers: HeaderList, name: string): string | undefined => {
 
 const requestField = (name: string): Reading => {
   switch (name) {
-    case ':method': return ({ call: { request } }) => request.method
+    case ':method': return ({ call: { request } }) => request.connection ? undefined : request.method
     case ':scheme': return ({ call: { request } }) => request.scheme
     case ':authority': case 'host': return ({ call: { request } }) => request.hostHeader ?? request.authority
-    case ':path': return ({ call: { request } }) => redactedPath(request)
+    case ':path': return ({ call: { request } }) => redactedPath(request) || undefined
     // As Envoy has it where a route rewrites the path.
     case 'x-envoy-original-path': return ({ asked, call: { request } }) => asked.path === request.path ? undefined : redactedPath(asked)
     case 'x-request-id': return ({ call }) => call.requestId || call.request.header(name)
