@@ -2,13 +2,14 @@ import type { MeshInput } from '../mesh/config.ts'
 import { serviceAddress } from '../mesh/config.ts'
 import type { AppMeshDocument, VirtualService } from './document.ts'
 import { AppMeshError, faultInWords } from './error.ts'
+import type { NodeListener } from './document/listener.ts'
 import type { Fault } from './found.ts'
 import { accessLogOf } from './translation/access-log.ts'
 import { callerOf, type Caller } from './translation/caller.ts'
 import type { Certificates } from './translation/client-tls.ts'
 import { Clusters, listenersOf, type Endpoints } from './translation/clusters.ts'
 import { Remarks } from './translation/remarks.ts'
-import { defaultPolicy, routesOf, tcpPolicy, type RouteInput } from './translation/routes.ts'
+import { defaultGrpcPolicy, defaultPolicy, routesOf, tcpPolicy, type RouteInput } from './translation/routes.ts'
 
 /** How a document is taken over. */
 export interface FromAppMeshOptions {
@@ -92,13 +93,16 @@ const serviceOf = (
 const nodeService = (name: string, clusters: Clusters, clusterFor: (node: string, port: number | undefined) => string): ServiceInput => {
   const node = clusters.node(name)
   const ports = (node ? listenersOf(node) : []).map(({ portMapping }) => portMapping)
-  if (ports.length < 2) return { cluster: clusterFor(name, undefined), ...(ports[0]?.protocol === 'tcp' ? tcpPolicy : defaultPolicy) }
+  if (ports.length < 2) return { cluster: clusterFor(name, undefined), ...policyOf(ports[0]?.protocol) }
   return {
     routes: ports.map(({ port, protocol }, index): RouteInput => ({
-      name: `port ${port}`, match: { port }, to: clusterFor(name, port), priority: index, ...(protocol === 'tcp' ? tcpPolicy : defaultPolicy),
+      name: `port ${port}`, match: { port }, to: clusterFor(name, port), priority: index, ...policyOf(protocol),
     })),
   }
 }
+
+const policyOf = (protocol: NodeListener['portMapping']['protocol'] | undefined): typeof defaultPolicy =>
+  protocol === 'tcp' ? tcpPolicy : protocol === 'grpc' ? defaultGrpcPolicy : defaultPolicy
 
 /** What a proxy did for the process that it stood before. */
 const remarkOnCaller = ({ virtualNodes }: AppMeshDocument, as: string | undefined, remarks: Remarks): void => {

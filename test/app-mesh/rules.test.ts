@@ -6,7 +6,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { fromAppMesh, gatewayRoutesOf, type AppMeshDocument, type Fault, type FromAppMeshOptions } from '../../src/app-mesh/index.ts'
 import { createMesh, type Mesh, type MeshError } from '../../src/index.ts'
 import { FakeClock } from '../../src/testing/index.ts'
-import { rejection, story, turnsUntil } from '../scenarios/support/story.ts'
+import { rejection, story, turnsUntil, type Story } from '../scenarios/support/story.ts'
 import type { Upstream } from '../scenarios/support/upstream.ts'
 import { read } from './support.ts'
 
@@ -308,6 +308,44 @@ describe('S10: what is retried where nothing is said', () => {
     const running = mesh(fromAppMesh(document, { endpoints: { a: [server.address] } }))
     await (await running.fetch(`http://${service}/`)).text()
     assert.equal(server.requests.length, 3)
+  })
+})
+
+describe('calls of gRPC', () => {
+  const grpc = (match: Spec, more: Spec = {}) => ({
+    meshName, virtualRouterName: 'router', routeName: JSON.stringify(match),
+    spec: { grpcRoute: { match, action: { weightedTargets: [{ virtualNode: 'a', weight: 1 }] }, ...more } },
+  })
+  const ask = async ({ upstream, mesh }: Story, spec: Spec, grpcStatus: string): Promise<number> => {
+    const server = await upstream((_, response) => response.writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': grpcStatus }).end())
+    const { document } = await read({
+      mesh: { meshName },
+      virtualServices: [{ meshName, virtualServiceName: service, spec: { provider: { virtualRouter: { virtualRouterName: 'router' } } } }],
+      virtualRouters: [{ meshName, virtualRouterName: 'router', spec: { listeners: [listening({}, 8080, 'grpc')] } }],
+      routes: [grpc({ serviceName: 'shop.Stock', methodName: 'Reserve', metadata: [{ name: 'x-tenant', match: { exact: 'acme' } }] }, spec)],
+      virtualNodes: [aNode('a', { listeners: [listening({}, 8080, 'grpc')] })],
+    })
+    const running = mesh(fromAppMesh(document, { endpoints: { a: [server.address] }, onWarning: () => {} }))
+    const headers = { 'content-type': 'application/grpc', 'x-tenant': 'acme' }
+    const call = (path: string): Promise<Response> => running.fetch(`http://${service}${path}`, { method: 'POST', body: 'x', headers })
+    assert.equal(await code(call('/shop.Stock/Other')), 'ENMESH_NO_ROUTE')
+    await (await call('/shop.Stock/Reserve')).text()
+    return server.requests.length
+  }
+  const events = { 'cancelled': 1, 'deadline-exceeded': 4, 'resource-exhausted': 8, 'internal': 13, 'unavailable': 14 }
+  for (const [event, grpcStatus] of Object.entries(events)) {
+    test(`${event} is the status ${grpcStatus}`, async (t) => {
+      const retried = policy(undefined, { grpcRetryEvents: [event] })
+      const stage = story(t)
+      assert.equal(await ask(stage, retried, String(grpcStatus)), 2)
+      assert.equal(await ask(stage, retried, '2'), 1)
+    })
+  }
+
+  test('S10: unavailable is tried twice more where nothing is said', async (t) => {
+    const stage = story(t)
+    assert.equal(await ask(stage, {}, '14'), 3)
+    assert.equal(await ask(stage, {}, '13'), 1)
   })
 })
 
