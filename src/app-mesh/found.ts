@@ -34,12 +34,6 @@ export interface Fault {
   readonly message: string
 }
 
-/** What the reader of a format made of one source. */
-export interface Reading {
-  readonly found: readonly Found[]
-  readonly faults: readonly Fault[]
-}
-
 /** One source to read. */
 export interface Source {
   /** As the user named it; stands in faults. */
@@ -57,15 +51,3 @@ export interface ReadOptions {
   /** Values for Terraform variables, over their defaults, and for what is known after an apply only: `aws_lb.main.dns_name`. */
   readonly variables?: Readonly<Record<string, unknown>>
 }
-
-/** Reads one format; `undefined` says that the source is not of this format. */
-export type FormatReader = (source: Source, options: ReadOptions) => Reading | undefined | Promise<Reading | undefined>
-
-/** What a reader made of all sources of its format. */
-export interface GroupReading extends Reading {
-  /** The sources that are of this format; the others are for other readers. */
-  readonly taken: ReadonlySet<Source>
-}
-
-/** Reads all sources of one format at once, because what stands in one file may be named in another. */
-export type GroupReader = (sources: readonly Source[], options: ReadOptions) => GroupReading | Promise<GroupReading>

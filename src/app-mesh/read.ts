@@ -2,11 +2,12 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathOf, textOf } from '../config-file/load.ts'
 import { MeshConfigError } from '../core/errors.ts'
-import { assemble, type Read } from './assemble.ts'
+import { assemble, type Read } from './assembly/assemble.ts'
 import type { AppMeshDocument } from './document.ts'
 import { AppMeshError } from './error.ts'
-import { formats, groupFormats, type Format } from './formats.ts'
-import type { Fault, Reading, ReadOptions, Source } from './found.ts'
+import type { Format, Reading } from './formats/format.ts'
+import { formats, groupFormats } from './formats/index.ts'
+import type { Fault, ReadOptions, Source } from './found.ts'
 
 /** How definitions are read. */
 export interface AppMeshReadOptions extends ReadOptions {

@@ -1,5 +1,5 @@
 import { didYouMean } from '../../mesh/faults.ts'
-import { grpcConditions, httpConditions, type Conditions } from '../conditions.ts'
+import { grpcConditions, httpConditions, type Conditions } from '../assembly/conditions.ts'
 import type { AppMeshDocument, GatewayRoute } from '../document.ts'
 import { AppMeshError } from '../error.ts'
 import { byPrecedence } from './precedence.ts'

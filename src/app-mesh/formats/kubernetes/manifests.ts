@@ -1,6 +1,6 @@
-import type { Fault, ReadOptions, Source } from '../found.ts'
-import { below, fieldOf, naming, textOf, written, type Traced, type TracedObject } from '../traced.ts'
-import { NotYaml, readDocuments } from '../yaml-source.ts'
+import type { Fault, ReadOptions, Source } from '../../found.ts'
+import { below, fieldOf, naming, textOf, written, type Traced, type TracedObject } from '../../body/traced.ts'
+import { NotYaml, readDocuments } from '../../body/yaml-source.ts'
 
 /** One object of a cluster, as a manifest declares it. */
 export interface Manifest {

@@ -1,10 +1,10 @@
-import { readArn } from '../arn.ts'
-import { toFound, type Dialect, type Tell } from '../body.ts'
-import type { Found, ResourceKind } from '../found.ts'
+import { readArn } from '../../body/arn.ts'
+import { toFound, type Dialect, type Tell } from '../../body/body.ts'
+import type { Found, ResourceKind } from '../../found.ts'
 import type { Cluster } from './cluster.ts'
 import { referenceIn, type Manifest } from './manifests.ts'
-import { nameField, parentField, type ObjectShape } from '../shape.ts'
-import { below, fieldOf, naming, objectOf, plain, textOf, type Traced, type TracedObject } from '../traced.ts'
+import { nameField, parentField, type ObjectShape } from '../../body/shape.ts'
+import { below, fieldOf, naming, objectOf, plain, textOf, type Traced, type TracedObject } from '../../body/traced.ts'
 
 /** Kinds of the controller's version `v1beta2` that are resources of App Mesh; routes stand in their VirtualRouter. */
 const kinds: Readonly<Record<string, ResourceKind>> = {

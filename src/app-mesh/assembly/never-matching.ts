@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
-import { normalPath } from '../matchers/path.ts'
+import { normalPath } from '../../matchers/path.ts'
 import { conditionsOf, type Conditions, type PathCondition } from './conditions.ts'
 import { faultAt, type Defined, type Definitions } from './definitions.ts'
-import type { HeaderMatch } from './document/match.ts'
-import type { Route } from './document.ts'
-import type { BodyPath, Fault } from './found.ts'
+import type { HeaderMatch } from '../document/match.ts'
+import type { Route } from '../document.ts'
+import type { BodyPath, Fault } from '../found.ts'
 
 /** The member of a route's spec that says what it does, and the route in it. */
 export const kindOf = ({ spec }: Route) => {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import { check, didYouMean } from '../mesh/faults.ts'
+import { check, didYouMean } from '../../mesh/faults.ts'
 import { references } from './references.ts'
 import { Definitions, faultAt, identityOf, type Bodies, type Defined } from './definitions.ts'
-import { resources, type AppMeshDocument } from './document.ts'
-import type { BodyPath, Fault, Found } from './found.ts'
+import { resources, type AppMeshDocument } from '../document.ts'
+import type { BodyPath, Fault, Found } from '../found.ts'
 import { neverMatching } from './never-matching.ts'
 
 /** What one source brought. */

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { Fault, Source } from '../found.ts'
+import type { Fault, Source } from '../../found.ts'
 import type { Ast } from './expression.ts'
 import { Module, type Block, type Call, type Instance, type ModuleFiles } from './module.ts'
 import { expressionsIn } from './template.ts'

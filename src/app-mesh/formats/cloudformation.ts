@@ -1,10 +1,11 @@
-import { toFound, type Dialect, type Subject } from './body.ts'
+import { toFound, type Dialect, type Subject } from '../body/body.ts'
 import { kindOf, pascal, Template } from './cloudformation/template.ts'
-import { coerced } from './coerced.ts'
-import type { Fault, Found, GroupReader, ResourceKind, Source } from './found.ts'
-import { nameField, type ObjectShape, type Shape } from './shape.ts'
-import { below, fieldOf, naming, objectOf, plain, textOf, type Traced, type TracedObject } from './traced.ts'
-import { NotYaml, readDocuments, type TagReader } from './yaml-source.ts'
+import { coerced } from '../body/coerced.ts'
+import type { Fault, Found, ResourceKind, Source } from '../found.ts'
+import type { GroupReader } from './format.ts'
+import { nameField, type ObjectShape, type Shape } from '../body/shape.ts'
+import { below, fieldOf, naming, objectOf, plain, textOf, type Traced, type TracedObject } from '../body/traced.ts'
+import { NotYaml, readDocuments, type TagReader } from '../body/yaml-source.ts'
 
 /** Fields that CloudFormation spells in capitals; it begins all others with one. */
 const capitals: Readonly<Record<string, string>> = {

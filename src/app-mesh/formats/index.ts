@@ -1,26 +1,8 @@
 import { apiJson } from './api-json.ts'
 import { readCloudFormation } from './cloudformation.ts'
-import type { FormatReader, GroupReader } from './found.ts'
+import type { Format, GroupFormat } from './format.ts'
 import { readKubernetes } from './kubernetes.ts'
 import { readTerraform } from './terraform.ts'
-
-/** A format that definitions are read from. */
-export interface Format {
-  readonly name: string
-  readonly read: FormatReader
-  /**
-   * Whether a resource in a later source takes the place of one read before, as `aws appmesh update-route` and `kubectl apply` have it.
-   * In other formats the same name twice is a fault.
-   */
-  readonly replaces: boolean
-}
-
-/** A format whose files may name one another. */
-export interface GroupFormat {
-  readonly name: string
-  readonly read: GroupReader
-  readonly replaces: boolean
-}
 
 /** The formats that get all their files at once. */
 export const groupFormats: readonly GroupFormat[] = [

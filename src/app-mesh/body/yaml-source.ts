@@ -1,5 +1,5 @@
 import type * as Yaml from 'yaml'
-import type { Source } from './found.ts'
+import type { Source } from '../found.ts'
 import { below, plain, type Traced, type TracedObject } from './traced.ts'
 
 /** Deeper than any definition, and far from what the stack holds. */

@@ -1,7 +1,7 @@
-import type { Fault, Source } from '../found.ts'
+import type { Fault, Source } from '../../found.ts'
 import { types } from './dialect.ts'
 import { dig } from './expression.ts'
-import { below, trace, type Traced } from '../traced.ts'
+import { below, trace, type Traced } from '../../body/traced.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,9 +1,10 @@
-import { toFound, type Subject } from './body.ts'
-import type { Fault, Found, GroupReader, ReadOptions, Source } from './found.ts'
+import { toFound, type Subject } from '../body/body.ts'
+import type { Fault, Found, ReadOptions, Source } from '../found.ts'
+import type { GroupReader } from './format.ts'
 import { TerraformDialect, types } from './terraform/dialect.ts'
 import { instancesOf, isLanguage, type HclParser, type LoadParser } from './terraform/language.ts'
 import { resourcesIn } from './terraform/state.ts'
-import type { Traced } from './traced.ts'
+import type { Traced } from '../body/traced.ts'
 
 type Tell = (fault: Fault) => void
 

@@ -1,7 +1,8 @@
-import { readJson } from '../config-file/json.ts'
-import { placesOf, Unreadable, type Piece } from '../config-file/piece.ts'
-import { placeOf } from '../mesh/faults.ts'
-import type { BodyPath, Fault, FormatReader, Found, ResourceKind, Source } from './found.ts'
+import { readJson } from '../../config-file/json.ts'
+import { placesOf, Unreadable, type Piece } from '../../config-file/piece.ts'
+import { placeOf } from '../../mesh/faults.ts'
+import type { BodyPath, Fault, Found, ResourceKind, Source } from '../found.ts'
+import type { FormatReader } from './format.ts'
 
 interface Naming {
   readonly kind: ResourceKind

@@ -1,9 +1,10 @@
-import type { Fault, Found, GroupReader, Source } from './found.ts'
+import type { Fault, Found, Source } from '../found.ts'
+import type { GroupReader } from './format.ts'
 import { Cluster } from './kubernetes/cluster.ts'
 import { group, manifestsIn, type Manifest } from './kubernetes/manifests.ts'
 import { readV1beta1 } from './kubernetes/v1beta1.ts'
 import { readV1beta2 } from './kubernetes/v1beta2.ts'
-import { below } from './traced.ts'
+import { below } from '../body/traced.ts'
 
 /**
  * Reads Kubernetes manifests of `appmesh.k8s.aws`, in the versions `v1beta2` and `v1beta1`: several documents to a file, and lists.

@@ -2,7 +2,7 @@ import { evaluate, dig, type Ast, type Attributes, type Scope, type Segment } fr
 import { asNumber, asText, kindOf, TerraformSet, Unevaluated } from './functions.ts'
 import { templatePieces, isTemplate } from './template.ts'
 import { types } from './dialect.ts'
-import { below, plain, trace, type Traced } from '../traced.ts'
+import { below, plain, trace, type Traced } from '../../body/traced.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

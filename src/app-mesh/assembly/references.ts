@@ -1,6 +1,6 @@
-import { didYouMean } from '../mesh/faults.ts'
+import { didYouMean } from '../../mesh/faults.ts'
 import { faultAt, type Defined, type Definitions } from './definitions.ts'
-import type { BodyPath, Fault } from './found.ts'
+import type { BodyPath, Fault } from '../found.ts'
 import { kindOf } from './never-matching.ts'
 
 /**

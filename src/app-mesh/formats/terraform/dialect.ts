@@ -1,8 +1,8 @@
-import type { Dialect } from '../body.ts'
-import { coerced } from '../coerced.ts'
-import type { ResourceKind } from '../found.ts'
-import { nameField, type ObjectShape, type Shape } from '../shape.ts'
-import { objectOf, pairs, type Traced } from '../traced.ts'
+import type { Dialect } from '../../body/body.ts'
+import { coerced } from '../../body/coerced.ts'
+import type { ResourceKind } from '../../found.ts'
+import { nameField, type ObjectShape, type Shape } from '../../body/shape.ts'
+import { objectOf, pairs, type Traced } from '../../body/traced.ts'
 
 /** The kinds of App Mesh resources, by the types of Terraform's provider. */
 export const types: Readonly<Record<string, ResourceKind>> = {

@@ -1,4 +1,4 @@
-import { naming, plain, textOf, written, type Traced } from '../traced.ts'
+import { naming, plain, textOf, written, type Traced } from '../../body/traced.ts'
 
 type Evaluated = Traced | undefined
 

@@ -1,5 +1,5 @@
-import type { GrpcMatch, HeaderMatch, HttpMatch } from './document/match.ts'
-import type { Route } from './document.ts'
+import type { GrpcMatch, HeaderMatch, HttpMatch } from '../document/match.ts'
+import type { Route } from '../document.ts'
 
 /** How the path is compared, if it is. */
 export type PathCondition = { readonly prefix: string } | { readonly exact: string } | { readonly regex: string }

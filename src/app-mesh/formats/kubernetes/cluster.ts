@@ -1,6 +1,6 @@
-import type { Fault } from '../found.ts'
+import type { Fault } from '../../found.ts'
 import { group, referenceIn, selects, type Manifest } from './manifests.ts'
-import { fieldOf, plain, textOf, type Traced } from '../traced.ts'
+import { fieldOf, plain, textOf, type Traced } from '../../body/traced.ts'
 
 /** What the controller called a resource that has no `awsName`. */
 const defaultName = (kind: string, name: string, namespace: string): string => {

@@ -1,5 +1,5 @@
 import { readArn } from './arn.ts'
-import type { BodyPath, Fault, Found, ResourceKind } from './found.ts'
+import type { BodyPath, Fault, Found, ResourceKind } from '../found.ts'
 import { bodies, type ObjectShape, type Shape } from './shape.ts'
 import { untrace, type Traced } from './traced.ts'
 

@@ -1,7 +1,7 @@
 import { functions, type FunctionContext } from './functions.ts'
-import type { Fault, ReadOptions, ResourceKind } from '../found.ts'
-import { nameField, parentField } from '../shape.ts'
-import { fieldOf, moved, plain, textOf, written, type Traced } from '../traced.ts'
+import type { Fault, ReadOptions, ResourceKind } from '../../found.ts'
+import { nameField, parentField } from '../../body/shape.ts'
+import { fieldOf, moved, plain, textOf, written, type Traced } from '../../body/traced.ts'
 
 /** The kinds of App Mesh resources, by the last part of CloudFormation's type names: `AWS::AppMesh::VirtualNode`. */
 const kinds: Readonly<Record<string, ResourceKind>> = {

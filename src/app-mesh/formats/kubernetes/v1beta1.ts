@@ -1,8 +1,8 @@
-import { toFound, type Dialect, type Tell } from '../body.ts'
-import type { Found, ResourceKind } from '../found.ts'
+import { toFound, type Dialect, type Tell } from '../../body/body.ts'
+import type { Found, ResourceKind } from '../../found.ts'
 import type { Manifest } from './manifests.ts'
-import type { ObjectShape } from '../shape.ts'
-import { below, fieldOf, naming, objectOf, pairs, plain, textOf, type Traced } from '../traced.ts'
+import type { ObjectShape } from '../../body/shape.ts'
+import { below, fieldOf, naming, objectOf, pairs, plain, textOf, type Traced } from '../../body/traced.ts'
 
 /** Names of `v1beta1` that the API spells in another way. */
 const spellings: Readonly<Record<string, string>> = {
