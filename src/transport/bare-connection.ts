@@ -30,7 +30,7 @@ export const bareConnection = (ready: Connecting, attempt: Attempt): Promise<Rep
       "and the cluster's limit 'connections' is as many. Raise it if the endpoint can take more, close some, or add endpoints."))
   }
   // The call may have been given up while a layer of the user's held the attempt.
-  if (attempt.ending !== undefined) return Promise.reject(call.reason as Error)
+  if (attempt.ending !== undefined) return Promise.reject(call.reason)
   return new BareConnection(ready, attempt).ready
 }
 

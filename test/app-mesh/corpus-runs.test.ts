@@ -41,7 +41,7 @@ const callAll = async (config: MeshInput, outcomes: Map<string, number>): Promis
   const mesh = createMesh(quiet, { registries: faked as typeof registries, transport: send })
   for (const service of Object.keys(config.services ?? {})) {
     const host = /:\d+$/.test(service) ? service : `${service}:80`
-    const outcome = await mesh.fetch(`http://${host}/`).then(({ status }) => String(status), (error: { code?: string }) => error.code ?? String(error))
+    const outcome = await mesh.fetch(`http://${host}/`).then(({ status }) => String(status), (error: { readonly code: string }) => error.code)
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
   }
   await mesh.close()

@@ -8,9 +8,13 @@ import { createMesh, type Mesh, type MeshError } from '../../src/index.ts'
 import { FakeClock } from '../../src/testing/index.ts'
 import { rejection, story, turnsUntil, type Story } from '../scenarios/support/story.ts'
 import type { Upstream } from '../scenarios/support/upstream.ts'
+import { CloudMapServer } from '../support/cloud-map-server.ts'
+import { cloudMapWayTo } from '../support/cloud-map-way.ts'
 import { read } from './support.ts'
 
 // The rules that the walkthroughs of AWS document for App Mesh, S1 to S18, over real servers.
+
+const sdk = await import('@aws-sdk/client-servicediscovery').then(() => false, () => '@aws-sdk/client-servicediscovery is not installed')
 
 type Spec = Record<string, unknown>
 
@@ -472,6 +476,27 @@ test('S16: an instance of Cloud Map needs all attributes', async () => {
   assert.deepEqual(clusters!['a']!.registry, {
     type: 'cloud-map', namespace: 'shop.local', service: 'pricing', port: 8080, attributes: { version: '2', tier: 'gold' }, family: 6,
   })
+})
+
+test('S16: only the instances that have all attributes are called', { skip: sdk }, async (t) => {
+  const cloudMap = await CloudMapServer.start()
+  t.after(() => cloudMap.close())
+  const { upstream, mesh } = story(t)
+  const pricing = cloudMap.addService('shop.local', 'pricing')
+  const versions = { both: { version: '2', tier: 'gold' }, version: { version: '2' }, tier: { version: '1', tier: 'gold' }, none: {} }
+  for (const [name, attributes] of Object.entries(versions)) {
+    const { port } = await upstream((_, response) => response.end(name))
+    cloudMap.put(pricing, name, { AWS_INSTANCE_IPV4: '127.0.0.1', AWS_INSTANCE_PORT: String(port), ...attributes })
+  }
+  const attributes = [{ key: 'version', value: '2' }, { key: 'tier', value: 'gold' }]
+  const serviceDiscovery = { awsCloudMap: { namespaceName: 'shop.local', serviceName: 'pricing', attributes } }
+  const config = fromAppMesh(await documentOf({ routes: [aRoute('all', 'a', all)], nodes: [aNode('a', { serviceDiscovery })] }))
+  // The definition with the way to this server in the place of the one to AWS.
+  const { registry, ...cluster } = config.clusters!['a']!
+  const running = mesh({ ...config, clusters: { a: { ...cluster, registry: { ...registry, ...cloudMapWayTo(cloudMap) } as typeof registry } } })
+  const answers = new Set<string>()
+  for (let i = 0; i < 8; i++) answers.add(await (await running.fetch(`http://${service}/`)).text())
+  assert.deepEqual([...answers], ['both'])
 })
 
 test('tcp routes: connections go by port and weight to the nodes, and close after the silence that the route allows', async (t) => {

@@ -69,7 +69,6 @@ const readingOf = ({ name, argument, longest }: Written): Reading => {
   }
 }
 
-// eslint-disable-next-line no-control-regex -- what is to be kept out
 const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
 /** What came from outside may not begin a line of its own, nor speak to a terminal. */
