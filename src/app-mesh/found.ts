@@ -18,7 +18,10 @@ export interface Found {
   readonly resource: string
   /** Where a value of the body stood in the file, in the file's own words: `Resources.Node.Properties.Spec.Listeners[0]`. */
   at(path: BodyPath): string
-  /** Values that the reader could not tell, and left out of the body. A fault says so already: that they are missing is no second one. */
+  /**
+   * Values that the reader could not tell, and left out of the body. A fault says so already: that they are missing is no
+   * second one.
+   */
   readonly unread?: readonly BodyPath[]
 }
 
@@ -44,8 +47,9 @@ export interface Source {
 /** What a definition leaves open. */
 export interface ReadOptions {
   /**
-   * Values for what the files leave open, by name: parameters of CloudFormation templates (over their defaults), pseudo parameters
-   * (`AWS::Region`), exports of other stacks, `LogicalId` and `LogicalId.Attribute` of other resources, and the `${NAME}` of Kubernetes manifests.
+   * Values for what the files leave open, by name: parameters of CloudFormation templates (over their defaults), pseudo
+   * parameters (`AWS::Region`), exports of other stacks, `LogicalId` and `LogicalId.Attribute` of other resources, and the
+   * `${NAME}` of Kubernetes manifests.
    */
   readonly parameters?: Readonly<Record<string, string>>
   /** Values for Terraform variables, over their defaults, and for what is known after an apply only: `aws_lb.main.dns_name`. */

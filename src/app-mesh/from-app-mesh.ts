@@ -14,27 +14,34 @@ import { defaultGrpcPolicy, defaultPolicy, routesOf, tcpPolicy, type RouteInput 
 /** How a document is taken over. */
 export interface FromAppMeshOptions {
   /**
-   * The virtual node, or the virtual gateway, that this process is: its backends decide what may be called, and its client policies how.
-   * Without it the process is nobody in particular and may call every virtual service.
+   * The virtual node, or the virtual gateway, that this process is: its backends decide what may be called, and its client
+   * policies how. Without it the process is nobody in particular and may call every virtual service.
    */
   readonly as?: string
   /**
-   * Addresses in place of a node's discovery: `{ 'pricing-node': ['127.0.0.1:9001'] }`, or by `node:port` for one of its listeners.
-   * They are dialled as they are written: TLS of the definition is spoken to `https://…` alone.
+   * Addresses in place of a node's discovery: `{ 'pricing-node': ['127.0.0.1:9001'] }`, or by `node:port` for one of its
+   * listeners. They are dialled as they are written: TLS of the definition is spoken to `https://…` alone.
    */
   readonly endpoints?: Endpoints
-  /** PEM files by what the definition names: the ARN of an authority, the name of a secret, or the path of a file on the machines of the proxies. */
+  /**
+   * PEM files by what the definition names: the ARN of an authority, the name of a secret, or the path of a file on the
+   * machines of the proxies.
+   */
   readonly certificates?: Certificates
-  /** Hears what has no effect in a process, or another one than in a proxy. By default the process warns once (`process.emitWarning`). */
+  /**
+   * Hears what has no effect in a process, or another one than in a proxy. By default the process warns once
+   * (`process.emitWarning`).
+   */
   readonly onWarning?: (warning: Fault) => void
 }
 
 /**
- * Makes a configuration of an App Mesh document: plain data for `createMesh`. Services are the virtual services that may be called, and a
- * cluster is a virtual node, one of its listeners, and the client policy under which it is called.
+ * Makes a configuration of an App Mesh document: plain data for `createMesh`. Services are the virtual services that may be
+ * called, and a cluster is a virtual node, one of its listeners, and the client policy under which it is called.
  *
- * Every field has its effect, or `onWarning` hears that it has none. Throws an `AppMeshError` where the mesh could not do what was defined:
- * for a node that is not there, or for certificates that only proxies could read. The file of such faults is empty.
+ * Every field has its effect, or `onWarning` hears that it has none. Throws an `AppMeshError` where the mesh could not do what
+ * was defined: for a node that is not there, or for certificates that only proxies could read. The file of such faults is
+ * empty.
  */
 export const fromAppMesh = (document: AppMeshDocument, options: FromAppMeshOptions = {}): MeshInput => {
   const remarks = new Remarks()
@@ -90,7 +97,9 @@ const serviceOf = (
 }
 
 /** A node with several listeners is a route for each port. */
-const nodeService = (name: string, clusters: Clusters, clusterFor: (node: string, port: number | undefined) => string): ServiceInput => {
+const nodeService = (
+  name: string, clusters: Clusters, clusterFor: (node: string, port: number | undefined) => string,
+): ServiceInput => {
   const node = clusters.node(name)
   const ports = (node ? listenersOf(node) : []).map(({ portMapping }) => portMapping)
   if (ports.length < 2) return { cluster: clusterFor(name, undefined), ...policyOf(ports[0]?.protocol) }

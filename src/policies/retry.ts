@@ -210,7 +210,10 @@ const isRetriableReply = (reply: Reply, rules: Rules, clock: Clock): boolean => 
   return rules.statuses.has(reply.status) || (rules.retryAfter && retryAfterOf(reply, clock) !== undefined)
 }
 
-/** The status of gRPC in the head of an answer; -1 where there is none. In the trailers of an answer with messages it comes too late to be looked at. */
+/**
+ * The status of gRPC in the head of an answer; -1 where there is none. In the trailers of an answer with messages it comes too
+ * late to be looked at.
+ */
 const grpcStatusOf = ({ headers: { 'grpc-status': written } }: Reply): number =>
   typeof written === 'string' && /^\d{1,2}$/.test(written) ? Number(written) : -1
 

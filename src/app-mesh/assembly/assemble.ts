@@ -56,7 +56,10 @@ const defining = (kept: readonly Found[], faults: Fault[]): Definitions => {
   return new Definitions(defined, new Set(known))
 }
 
-/** Gives resources that name no mesh the only one there is: `--mesh-name` stood on a command line, or the Mesh's manifest in another place. */
+/**
+ * Gives resources that name no mesh the only one there is: `--mesh-name` stood on a command line, or the Mesh's manifest in
+ * another place.
+ */
 const withMesh = (read: readonly Read[], wanted: string | undefined, faults: Fault[]): readonly Read[] => {
   const names = new Set(read.flatMap(({ found }) => found.map(meshNameOf)).filter((name) => typeof name === 'string'))
   const meshName = wanted ?? (names.size === 1 ? [...names][0] : undefined)

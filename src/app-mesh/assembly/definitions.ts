@@ -1,4 +1,6 @@
-import type { AppMesh, AppMeshDocument, GatewayRoute, Route, VirtualGateway, VirtualNode, VirtualRouter, VirtualService } from '../document.ts'
+import type {
+  AppMesh, AppMeshDocument, GatewayRoute, Route, VirtualGateway, VirtualNode, VirtualRouter, VirtualService,
+} from '../document.ts'
 import type { BodyPath, Fault, Found, ResourceKind } from '../found.ts'
 
 /** The resources by their kinds. */

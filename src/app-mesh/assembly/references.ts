@@ -4,8 +4,8 @@ import type { BodyPath, Fault } from '../found.ts'
 import { kindOf } from './never-matching.ts'
 
 /**
- * Whether resources that name one another fit together. What is not there at all is a warning, as AWS let people define things in any
- * order and parts may be defined elsewhere; what is there and does not fit is an error.
+ * Whether resources that name one another fit together. What is not there at all is a warning, as AWS let people define things
+ * in any order and parts may be defined elsewhere; what is there and does not fit is an error.
  */
 export const references = (definitions: Definitions): readonly Fault[] => [
   ...definitions.all('virtualService').flatMap((service) => ofService(service, definitions)),
@@ -21,7 +21,9 @@ const inWords: Readonly<Record<Named, string>> = {
   virtualNode: 'virtual node', virtualRouter: 'virtual router', virtualService: 'virtual service', virtualGateway: 'virtual gateway',
 }
 
-const missing = ({ found, body }: Defined, path: BodyPath, kind: Named, name: string, definitions: Definitions, effect: string): readonly Fault[] => {
+const missing = (
+  { found, body }: Defined, path: BodyPath, kind: Named, name: string, definitions: Definitions, effect: string,
+): readonly Fault[] => {
   if (definitions.has(kind, body.meshName, name)) return []
   const hint = didYouMean(name, definitions.names(kind, body.meshName))
   return [faultAt('warning', found, path, `there is no ${inWords[kind]} '${name}' (${hint.replace(/\?$/, '')}): ${effect}`)]
@@ -108,7 +110,9 @@ interface Target {
   readonly port?: number | undefined
 }
 
-const ofTarget = (route: Defined<'route'>, path: BodyPath, { virtualNode, port }: Target, definitions: Definitions): readonly Fault[] => {
+const ofTarget = (
+  route: Defined<'route'>, path: BodyPath, { virtualNode, port }: Target, definitions: Definitions,
+): readonly Fault[] => {
   const node = definitions.one('virtualNode', route.body.meshName, virtualNode)
   if (!node) return missing(route, [...path, 'virtualNode'], 'virtualNode', virtualNode, definitions, 'its share of the requests is refused')
   const ports = portsOf(node.spec.listeners)

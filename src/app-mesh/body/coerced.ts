@@ -4,7 +4,10 @@ import { plain, written, type TracedPlain } from './traced.ts'
 const number = /^\s*-?\d+(?:\.\d+)?\s*$/
 const flag = /^\s*(?:true|yes|on|(false|no|off))\s*$/i
 
-/** What CloudFormation and Terraform make of a plain value where the API wants another kind; what is no such value stays as it is. */
+/**
+ * What CloudFormation and Terraform make of a plain value where the API wants another kind; what is no such value stays as it
+ * is.
+ */
 export const coerced = (traced: TracedPlain, shape: Shape): TracedPlain => {
   const text = written(traced)
   if (shape === 'number' && typeof traced.value === 'string' && number.test(text)) return plain(Number(text), traced.where)

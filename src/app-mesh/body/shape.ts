@@ -4,8 +4,9 @@ import { names } from '../document/scalars.ts'
 import type { ResourceKind } from '../found.ts'
 
 /**
- * What the API has at one place: a plain value, a list, or an object of named fields. `name` is a text that names another resource.
- * Readers need it to translate (a template's `"80"` is a number where the API has one); it says nothing of what is right or required.
+ * What the API has at one place: a plain value, a list, or an object of named fields. `name` is a text that names another
+ * resource. Readers need it to translate (a template's `"80"` is a number where the API has one); it says nothing of what is
+ * right or required.
  */
 export type Shape = 'text' | 'name' | 'number' | 'flag' | ListShape | ObjectShape
 
@@ -39,7 +40,10 @@ export const nameField = (kind: ResourceKind): string => `${kind}Name`
 /** The field of a body that names what the resource belongs to, within its mesh; only routes have one. */
 export const parentField = (kind: ResourceKind): string | undefined => parents[kind]
 
-/** The owner of a mesh is told of it, where others are made in the mesh of an owner: as a computed attribute it is no part of what was written. */
+/**
+ * The owner of a mesh is told of it, where others are made in the mesh of an owner: as a computed attribute it is no part of
+ * what was written.
+ */
 const { meshOwner: _told, ...mesh } = resources.mesh.shape
 
 /** All kinds of resource, each with the shape of its `Create*Input`. */

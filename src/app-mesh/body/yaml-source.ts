@@ -17,8 +17,8 @@ export type TagReader = (tag: string, read: (where: string) => Traced, where: st
 const noTags: TagReader = (tag) => { throw new NotYaml(`the tag ${tag} has no meaning here: write the plain value`) }
 
 /**
- * Reads the documents of a YAML 1.2 file, and JSON, which is YAML too, into traced values. Merge keys (`<<`) and aliases are followed.
- * Throws `NotYaml` for what is not YAML, or is more than a definition can be.
+ * Reads the documents of a YAML 1.2 file, and JSON, which is YAML too, into traced values. Merge keys (`<<`) and aliases are
+ * followed. Throws `NotYaml` for what is not YAML, or is more than a definition can be.
  */
 export const readDocuments = async ({ text }: Source, tag: TagReader = noTags): Promise<readonly Traced[]> => {
   // Loaded when first needed: who configures in code never pays for it.

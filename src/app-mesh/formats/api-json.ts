@@ -100,7 +100,8 @@ const unreadable = ({ file, text }: Source, { message, at }: Unreadable): Fault 
 }
 
 /**
- * Reads JSON of the API and its command line: the input of `create-*` and `update-*` (also as `--cli-input-json` has it), the answer of
+ * Reads JSON of the API and its command line: the input of `create-*` and `update-*` (also as `--cli-input-json` has it), the
+ * answer of
  * `describe-*`, whole documents (`{ mesh, virtualNodes: […], … }`), and lists of these.
  */
 export const apiJson: FormatReader = (source) => {

@@ -62,10 +62,10 @@ const templateIn = async (source: Source): Promise<TracedObject | undefined> => 
 }
 
 /**
- * Reads CloudFormation templates, in YAML and in JSON: their App Mesh resources with all that parameters, conditions, mappings and
- * functions make of them. Resources of other services are left alone; where one of theirs is needed, as the DNS name of a load
- * balancer, its value is given like a parameter, by `LogicalId` or `LogicalId.Attribute`. `Fn::ImportValue` finds the exports of the
- * other templates that are read with it.
+ * Reads CloudFormation templates, in YAML and in JSON: their App Mesh resources with all that parameters, conditions, mappings
+ * and functions make of them. Resources of other services are left alone; where one of theirs is needed, as the DNS name of a
+ * load balancer, its value is given like a parameter, by `LogicalId` or `LogicalId.Attribute`. `Fn::ImportValue` finds the
+ * exports of the other templates that are read with it.
  */
 export const readCloudFormation: GroupReader = async (sources, options) => {
   const faults: Fault[] = []
@@ -130,7 +130,9 @@ const foundAt = (template: Template, id: string, kind: ResourceKind, resource: T
 }
 
 /** Gives a resource its logical id as name where CloudFormation would have made one up. */
-const withName = (id: string, kind: ResourceKind, properties: TracedObject, subject: Subject, tell: (fault: Fault) => void): TracedObject => {
+const withName = (
+  id: string, kind: ResourceKind, properties: TracedObject, subject: Subject, tell: (fault: Fault) => void,
+): TracedObject => {
   const name = spelling(nameField(kind))
   // A virtual service is what callers dial: a name of ours would lead nowhere.
   if (properties.entries.has(name) || kind === 'virtualService') return properties

@@ -23,8 +23,8 @@ export interface Format {
   readonly name: string
   readonly read: FormatReader
   /**
-   * Whether a resource in a later source takes the place of one read before, as `aws appmesh update-route` and `kubectl apply` have it.
-   * In other formats the same name twice is a fault.
+   * Whether a resource in a later source takes the place of one read before, as `aws appmesh update-route` and `kubectl apply`
+   * have it. In other formats the same name twice is a fault.
    */
   readonly replaces: boolean
 }

@@ -7,9 +7,9 @@ import { readV1beta2 } from './kubernetes/v1beta2.ts'
 import { below } from '../body/traced.ts'
 
 /**
- * Reads Kubernetes manifests of `appmesh.k8s.aws`, in the versions `v1beta2` and `v1beta1`: several documents to a file, and lists.
- * Names, references and the mesh that something belongs to follow the controller's rules; manifests of other groups are left alone,
- * but for the labels of namespaces. What the API of Kubernetes would have left out is left out with a warning.
+ * Reads Kubernetes manifests of `appmesh.k8s.aws`, in the versions `v1beta2` and `v1beta1`: several documents to a file, and
+ * lists. Names, references and the mesh that something belongs to follow the controller's rules; manifests of other groups are
+ * left alone, but for the labels of namespaces. What the API of Kubernetes would have left out is left out with a warning.
  */
 export const readKubernetes: GroupReader = async (sources, options) => {
   const faults: Fault[] = []

@@ -43,7 +43,8 @@ export const terraformReader = (load: LoadParser): GroupReader => async (sources
 }
 
 /**
- * Reads Terraform's App Mesh resources: what `terraform show -json` says of a state or a plan, state files, and configurations (`.tf`,
+ * Reads Terraform's App Mesh resources: what `terraform show -json` says of a state or a plan, state files, and configurations
+ * (`.tf`,
  * `.tf.json`, `.tfvars`). A configuration is evaluated as far as its files allow; what only an apply tells, as the DNS name of a load
  * balancer, is given like a variable, by its address. Configurations are parsed by the optional package `@cdktf/hcl2json`.
  */
@@ -62,7 +63,9 @@ const shown = (source: Source, options: ReadOptions, tell: Tell): readonly Found
   }
 }
 
-const foundIn = (type: string, values: Traced, subject: Subject, tell: Tell, dropped: (path: string, value: string) => void): readonly Found[] => {
+const foundIn = (
+  type: string, values: Traced, subject: Subject, tell: Tell, dropped: (path: string, value: string) => void,
+): readonly Found[] => {
   const kind = Object.hasOwn(types, type) ? types[type]! : undefined
   if (kind === undefined) {
     tell({ severity: 'error', ...subject, message: `is of the type "${type}", and App Mesh has ${Object.keys(types).join(', ')}` })

@@ -8,7 +8,9 @@ import type { Remarks } from './remarks.ts'
 type AccessLogInput = NonNullable<NonNullable<MeshInput['telemetry']>['accessLog']>
 
 /** The access log of the node or gateway that the process is. Operators that ask for what only a proxy has are written as `-`. */
-export const accessLogOf = (logging: AccessLogging | undefined, resource: string, remarks: Remarks): AccessLogInput | undefined => {
+export const accessLogOf = (
+  logging: AccessLogging | undefined, resource: string, remarks: Remarks,
+): AccessLogInput | undefined => {
   const file = logging?.accessLog?.file
   if (!file) return undefined
   const { path, format } = file

@@ -29,8 +29,8 @@ export interface Caller {
 }
 
 /**
- * Works out what a process may call. A node reaches its backends alone, and whatever else only under ALLOW_ALL and only while it lists
- * no backend (S15). A gateway reaches what its routes lead to. Whoever is not named reaches every service.
+ * Works out what a process may call. A node reaches its backends alone, and whatever else only under ALLOW_ALL and only while
+ * it lists no backend (S15). A gateway reaches what its routes lead to. Whoever is not named reaches every service.
  */
 export const callerOf = (document: AppMeshDocument, as: string | undefined, remarks: Remarks): Caller => {
   const allowAll = document.mesh.spec?.egressFilter?.type === 'ALLOW_ALL'

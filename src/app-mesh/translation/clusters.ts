@@ -102,7 +102,9 @@ export class Clusters {
     }
   }
 
-  #registryOf(node: VirtualNode, { portMapping: { port } }: NodeListener, replaced: readonly string[] | undefined): RegistryInput {
+  #registryOf(
+    node: VirtualNode, { portMapping: { port } }: NodeListener, replaced: readonly string[] | undefined,
+  ): RegistryInput {
     if (replaced) return { type: 'static', endpoints: replaced }
     const registry = registryOf(node, port, this.#document.mesh.spec?.serviceDiscovery?.ipPreference)
     if (registry) return registry
@@ -158,7 +160,8 @@ type Refuse = (path: readonly string[], message: string) => void
 
 const healthCheckOf = ({ healthCheck }: NodeListener, refuse: Refuse): Pick<ClusterInput, 'healthCheck'> => {
   if (!healthCheck) return {}
-  // Its port is the listener's, if it is written: that of the endpoints, unless an instance or the caller has one of its own, which is then meant.
+  // Its port is the listener's, if it is written: that of the endpoints, unless an instance or the caller has one of its own,
+  // which is then meant.
   const { protocol, path = '/', intervalMillis, timeoutMillis, healthyThreshold, unhealthyThreshold } = healthCheck
   const pace = { interval: inWords(intervalMillis), timeout: inWords(timeoutMillis), healthyThreshold, unhealthyThreshold }
   if (protocol === 'tcp' || protocol === 'grpc') return { healthCheck: { protocol, ...pace } }

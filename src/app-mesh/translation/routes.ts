@@ -112,7 +112,9 @@ const pathOf = (path: PathCondition | undefined): MatchInput['path'] => {
 type Refuse = (path: readonly string[], message: string) => void
 
 /** Conditions as they are written in a route; `undefined` where there are none. */
-export const matchOf = ({ path: asked, method, scheme, port, headers, query }: Conditions, refuse: Refuse): MatchInput | undefined => {
+export const matchOf = (
+  { path: asked, method, scheme, port, headers, query }: Conditions, refuse: Refuse,
+): MatchInput | undefined => {
   const path = pathOf(asked)
   const match = {
     ...(path && { path }),

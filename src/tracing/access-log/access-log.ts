@@ -9,8 +9,8 @@ import type { LogFile } from './file.ts'
 import { jsonFormat, lineFormat, operatorsIn } from './format.ts'
 
 /**
- * Writes a line for each call once it is over, its body included, whatever became of it. Costs the call the line and never a wait.
- * Headers are only in it where the format names them; control characters in what came from outside are written as `\x0a`.
+ * Writes a line for each call once it is over, its body included, whatever became of it. Costs the call the line and never a
+ * wait. Headers are only in it where the format names them; control characters in what came from outside are written as `\x0a`.
  */
 export const accessLog = (config: AccessLogConfig, file: LogFile): Layer<Call> => {
   const write = 'json' in config ? jsonFormat(config.json) : lineFormat(config.format)

@@ -13,14 +13,19 @@ const most = 8 * 1024 * 1024
 
 const streams: Readonly<Record<string, () => NodeJS.WriteStream>> = { '/dev/stdout': () => process.stdout, '/dev/stderr': () => process.stderr }
 
-/** Appends to a file, or a stream of the process. A file is opened for each write: one that was renamed meanwhile is made anew. */
+/**
+ * Appends to a file, or a stream of the process. A file is opened for each write: one that was renamed meanwhile is made anew.
+ */
 const appendTo = (path: string): (text: string) => Promise<void> => {
   const stream = streams[path]
   if (!stream) return (text) => appendFile(path, text)
   return (text) => new Promise((resolve, reject) => { stream().write(text, (error) => error ? reject(error) : resolve()) })
 }
 
-/** Lines on their way to a file. Whoever adds one never waits, and never hears of a fault: the process is warned, once until it goes well again. */
+/**
+ * Lines on their way to a file. Whoever adds one never waits, and never hears of a fault: the process is warned, once until it
+ * goes well again.
+ */
 export class LogFile {
   readonly #path: string
   readonly #clock: Clock

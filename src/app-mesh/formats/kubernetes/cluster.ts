@@ -32,7 +32,10 @@ export class Cluster {
     return plain(defaultName(manifest.kind, manifest.name, manifest.namespace), fieldOf(fieldOf(manifest.top, 'metadata'), 'name')!.where)
   }
 
-  /** The name in App Mesh of what a reference means. What is not among the files has the name that the controller would have given it. */
+  /**
+   * The name in App Mesh of what a reference means. What is not among the files has the name that the controller would have
+   * given it.
+   */
   named(kind: string, name: string, namespace: string): string {
     const manifest = this.find(kind, name, namespace)
     return (manifest && textOf(this.ownName(manifest))) ?? defaultName(kind, name, namespace)
@@ -75,7 +78,9 @@ export class Cluster {
   }
 
   /** What a member belongs to, as the controller's webhook picked it: by the labels of the member's namespace. */
-  #above(kind: string, member: Manifest, picks: (candidate: Manifest, labels: ReadonlyMap<string, string>) => boolean): Traced | undefined {
+  #above(
+    kind: string, member: Manifest, picks: (candidate: Manifest, labels: ReadonlyMap<string, string>) => boolean,
+  ): Traced | undefined {
     const candidates = this.#manifests.filter((one) => one.kind === kind)
     if (candidates.length === 0) return undefined
     const declared = this.#labels.get(member.namespace)

@@ -48,8 +48,8 @@ const fill = (text: string, parameters: Readonly<Record<string, string>>): Fille
 }
 
 /**
- * Reads the manifests of a source, those in lists each by itself. `undefined` where the source holds none.
- * Placeholders, `${NAME}` and `{{ .NAME }}`, get their values from the parameters; only those within App Mesh's own objects need one.
+ * Reads the manifests of a source, those in lists each by itself. `undefined` where the source holds none. Placeholders,
+ * `${NAME}` and `{{ .NAME }}`, get their values from the parameters; only those within App Mesh's own objects need one.
  */
 export const manifestsIn = async (
   source: Source, options: ReadOptions, tell: (fault: Fault) => void,
@@ -123,7 +123,9 @@ const labelsOf = (labels: Traced | undefined): ReadonlyMap<string, string> => {
   return new Map([...labels.entries].flatMap(([name, value]) => value.kind === 'plain' ? [[name, written(value)]] : []))
 }
 
-/** Whether a label selector of Kubernetes selects what has these labels. An empty one selects everything, none selects nothing. */
+/**
+ * Whether a label selector of Kubernetes selects what has these labels. An empty one selects everything, none selects nothing.
+ */
 export const selects = (selector: Traced | undefined, labels: ReadonlyMap<string, string>): boolean => {
   if (selector?.kind !== 'object') return false
   const wanted = labelsOf(fieldOf(selector, 'matchLabels'))
@@ -146,7 +148,9 @@ const holds = (expression: Traced, labels: ReadonlyMap<string, string>): boolean
 }
 
 /** Reads `{ name, namespace? }`; a fault where it is anything else. */
-export const referenceIn = (reference: Traced, fail: (where: string, message: string) => void): { name: string, namespace: string | undefined } | undefined => {
+export const referenceIn = (
+  reference: Traced, fail: (where: string, message: string) => void,
+): { name: string, namespace: string | undefined } | undefined => {
   if (reference.kind === 'unread') return undefined
   const name = fieldOf(reference, 'name')
   if (textOf(name) !== undefined) return { name: textOf(name)!, namespace: textOf(fieldOf(reference, 'namespace')) }

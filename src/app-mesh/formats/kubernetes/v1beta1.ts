@@ -9,7 +9,10 @@ const spellings: Readonly<Record<string, string>> = {
   cloudMap: 'awsCloudMap', hostName: 'hostname', http: 'httpRoute', http2: 'http2Route', grpc: 'grpcRoute', tcp: 'tcpRoute',
 }
 
-/** How the controller of `v1beta1` kept namespaces apart: `pricing` in `shop` is `pricing-shop`, and `pricing.shop` says so itself. */
+/**
+ * How the controller of `v1beta1` kept namespaces apart: `pricing` in `shop` is `pricing-shop`, and `pricing.shop` says so
+ * itself.
+ */
 const namespaced = (name: string, namespace: string): string => name.includes('.') ? name.replaceAll('.', '-') : `${name}-${namespace}`
 
 class V1beta1Dialect implements Dialect {

@@ -25,7 +25,9 @@ export type Segment = string | number
 
 /** What an expression can refer to. */
 export interface Scope {
-  /** What a name means: `['var', 'port']`, `['aws_appmesh_mesh', 'shop', 'id']`. Throws `Unevaluated` where that cannot be told. */
+  /**
+   * What a name means: `['var', 'port']`, `['aws_appmesh_mesh', 'shop', 'id']`. Throws `Unevaluated` where that cannot be told.
+   */
   lookup(path: readonly Segment[]): unknown
   /** The same with names of one's own. */
   with(names: Readonly<Record<string, unknown>>): Scope

@@ -27,8 +27,9 @@ interface Parsed { readonly source: Source, readonly body: Json }
 const saidBy = (error: unknown): string => String(error instanceof Error ? error.message : error).replace(/^parse config: \[(.*)\]$/s, '$1')
 
 /**
- * Evaluates configurations as far as files alone allow: all files of one directory are a module, as for Terraform, and `.tfvars` give
- * values to variables. Modules that are called are read with the values of the call where their directory is among the sources.
+ * Evaluates configurations as far as files alone allow: all files of one directory are a module, as for Terraform, and
+ * `.tfvars` give values to variables. Modules that are called are read with the values of the call where their directory is
+ * among the sources.
  */
 export const instancesOf = async (
   sources: readonly Source[], variables: Json, load: LoadParser, tell: (fault: Fault) => void,
@@ -55,7 +56,9 @@ export const instancesOf = async (
   return new Configuration(modules, { ...values, ...variables }, tell).instances()
 }
 
-const parseAll = async (sources: readonly Source[], parser: HclParser, tell: (fault: Fault) => void): Promise<readonly Parsed[]> => {
+const parseAll = async (
+  sources: readonly Source[], parser: HclParser, tell: (fault: Fault) => void,
+): Promise<readonly Parsed[]> => {
   const parsed: Parsed[] = []
   for (const source of sources) {
     try {

@@ -25,7 +25,10 @@ export interface ModuleFiles {
   readonly expressions: ReadonlyMap<string, Ast | Error>
 }
 
-/** Makes the module that a block of a caller calls, with addresses that begin with `prefix`; `undefined` where its files are not read. */
+/**
+ * Makes the module that a block of a caller calls, with addresses that begin with `prefix`; `undefined` where its files are not
+ * read.
+ */
 export type Call = (caller: Module, block: Block, scope: Scope, prefix: string) => Module | undefined
 
 /** Tells that something could not be evaluated, at a place of the file. */

@@ -19,7 +19,9 @@ const listOf = (value: unknown): readonly Json[] => Array.isArray(value) ? value
  * The App Mesh resources in what `terraform show -json` says of a state or of a plan, or in a state file itself.
  * `undefined` where the source is none of these. Throws a `SyntaxError` for JSON that begins as one of them, and is broken.
  */
-export const resourcesIn = ({ file, text }: Source, variables: Json, tell: (fault: Fault) => void): readonly StateResource[] | undefined => {
+export const resourcesIn = (
+  { file, text }: Source, variables: Json, tell: (fault: Fault) => void,
+): readonly StateResource[] | undefined => {
   if (!/^\s*\{/.test(text) || !/"(?:format_version|terraform_version)"/.test(text)) return undefined
   const top = JSON.parse(text) as Json
   if (isObject(top.planned_values)) return planned(top, variables, file, tell)
