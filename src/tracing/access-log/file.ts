@@ -19,7 +19,15 @@ const streams: Readonly<Record<string, () => NodeJS.WriteStream>> = { '/dev/stdo
 const appendTo = (path: string): (text: string) => Promise<void> => {
   const stream = streams[path]
   if (!stream) return (text) => appendFile(path, text)
-  return (text) => new Promise((resolve, reject) => { stream().write(text, (error) => error ? reject(error) : resolve()) })
+  return (text) => new Promise((resolve, reject) => {
+    const to = stream()
+    to.write(text, (error) => {
+      if (!error) return resolve()
+      // A reader that has gone would end the process by an `error` that nobody hears; `console.log` holds it back too.
+      to.once('error', () => {})
+      reject(error)
+    })
+  })
 }
 
 /**
