@@ -25,9 +25,9 @@ export { MeshConfigError, MeshError, type AttemptRecord, type ConfigFault, type 
 // Kinds of your own
 export { combinator, family, kind, type AnyKind, type Family, type FamilyInput, type FamilyOutput, type Kind, type Member } from './core/family.ts'
 export { registries } from './registries/index.ts'
-export { noSuchService, type Registry, type Wake, type Watch } from './registries/registry.ts'
+export { noSuchService, ThrottledError, type Registry, type Wake, type Watch } from './registries/registry.ts'
 export { balancers } from './balancers/index.ts'
-export type { Balancer, Picker } from './balancers/balancer.ts'
+export { learning, learningFrom, type Balancer, type Learn, type Picker } from './balancers/balancer.ts'
 export { matchers } from './matchers/index.ts'
 export { matcherKind, type AnyMatcherKind, type MatchInput, type MatchOutput, type Matcher, type MatcherKind, type Matchers } from './matchers/matcher.ts'
 

@@ -154,22 +154,35 @@ export const retry = (config: RetryConfig | false | undefined, runtime: Runtime)
   const base = config || retryConfig.parse({})
   const ofRoute = config ? rulesOf(config, runtime.random) : undefined
   return (next) => (call) => {
-    call.cluster!.budget.deposit()
+    call.cluster!.budget.deposit(call.startedAt)
     const override = call.policy?.retry
     const rules = override === undefined ? ofRoute : override && rulesOf(overridden(base, override), runtime.random)
-    return rules ? tryUntilStopped(call, rules, next, runtime) : next(call)
+    if (!rules) return next(call)
+    if (rules.methods !== 'idempotent') call.repeatable = mayRepeat(call, rules.methods)
+    const first = settled(next, call)
+    // Most need no second look, and pay for no loop that awaits (505 bytes of garbage to 277).
+    const goOn = (): Promise<Reply> => tryUntilStopped(call, rules, first, next, runtime)
+    return first.then((reply) => isRetriableReply(reply, rules, call.clock) ? goOn() : reply, goOn)
   }
 }
 
-const tryUntilStopped = async (call: Call, rules: Rules, next: Send<Call>, runtime: Runtime): Promise<Reply> => {
-  if (rules.methods !== 'idempotent') call.repeatable = mayRepeat(call, rules.methods)
+/** A layer of the user's own may throw before there is a promise. */
+const settled = (next: Send<Call>, call: Call): Promise<Reply> => {
+  try {
+    return next(call)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+const tryUntilStopped = async (call: Call, rules: Rules, first: Promise<Reply>, next: Send<Call>, runtime: Runtime): Promise<Reply> => {
   let delay = 0
   for (let sends = 1; ; sends++) {
     let reply: Reply | undefined
     let failure: unknown
     try {
       if (sends > 1) await call.pause(delay)
-      reply = await next(call)
+      reply = await (sends === 1 ? first : next(call))
       if (!isRetriableReply(reply, rules, call.clock)) return reply
     } catch (error) {
       const reserve = call.reserve

@@ -5,7 +5,7 @@ import { MeshError } from '../core/errors.ts'
 import type { BodySink, Ending, Reply, ReplyHeaders } from '../core/reply.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import { classify } from './classify.ts'
-import { dialling, type Connecting, type Line } from './connections.ts'
+import { servernameFor, type Connecting, type Line } from './connections.ts'
 import { dialTls } from './tls.ts'
 
 /** Bare connections that are open to an endpoint, or being made. */
@@ -29,8 +29,6 @@ export const bareConnection = (ready: Connecting, attempt: Attempt): Promise<Rep
     return Promise.reject(call.error('ENMESH_OVERLOADED', `${call} was refused: ${connections} connections are open to ${endpoint.address}, ` +
       "and the cluster's limit 'connections' is as many. Raise it if the endpoint can take more, close some, or add endpoints."))
   }
-  // The call may have been given up while a layer of the user's held the attempt.
-  if (attempt.ending !== undefined) return Promise.reject(call.reason)
   return new BareConnection(ready, attempt).ready
 }
 
@@ -151,15 +149,21 @@ class BareConnection implements Reply {
   }
 }
 
+/** Milliseconds of silence after which the system asks whether the other side is still there. */
+const keepAliveInitialDelay = 60_000
+
 /** Begins a connection to the attempt's endpoint, with TLS where its cluster says so. */
-const dial = ({ config, context }: Connecting, { call, endpoint }: Attempt): Line => {
-  const { origin, servername } = dialling(config, endpoint, call.request.scheme === 'https', call.request.host)
-  const url = new URL(origin)
+const dial = ({ config, context }: Connecting, attempt: Attempt): Line => {
+  const { endpoint } = attempt
+  const servername = servernameFor(config, attempt)
+  const url = new URL(`http://${endpoint.address}`)
   const host = endpoint.ip ?? url.hostname.replace(/^\[(.*)\]$/, '$1')
   // A URL leaves its scheme's own port out.
-  const port = Number(url.port) || (servername === undefined ? 80 : 443)
-  if (servername === undefined) return { socket: connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }), handshake: undefined }
+  const port = Number(url.port) || 80
+  if (servername === undefined) {
+    return { socket: connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay }), handshake: undefined }
+  }
   const { socket, handshake } = dialTls({ config: config.tls, context, servername }, { host, port })
-  socket.setKeepAlive(true, 60_000).setNoDelay(true)
+  socket.setKeepAlive(true, keepAliveInitialDelay).setNoDelay(true)
   return { socket, handshake }
 }
