@@ -1,6 +1,7 @@
 // Making a mesh
 export { createMesh, type Mesh, type MeshOptions, type MeshStatus, type RouteStatus, type Trail } from './mesh/mesh.ts'
 export type { BuiltInBalancer, BuiltInMatcher, BuiltInRegistry, CallPolicyInput, Families, MeshConfig, MeshInput, RouteConfig } from './mesh/config.ts'
+export type { ConnectOptions } from './mesh/connect.ts'
 export type { ClusterExplanation, Explanation } from './mesh/explain.ts'
 export type { Changes } from './mesh/snapshot.ts'
 export type { FetchInit } from './transport/fetch.ts'

@@ -214,7 +214,8 @@ export class Call {
 
   /** What was asked, for messages: the method and the service, never the query, which may hold secrets. */
   toString(): string {
-    const { method, authority, path } = this.request
+    const { method, host, port, authority, path, connection } = this.request
+    if (connection) return `connection to ${host}:${port}`
     const query = path.indexOf('?')
     return `${method} ${authority}${method === 'CONNECT' ? ' to ' : ''}${query < 0 ? path : path.slice(0, query)}`
   }
@@ -251,6 +252,8 @@ export class Attempt implements Abortable {
   headAt = 0
   endedAt = 0
   status = 0
+  /** Bytes of the answer's body that have come; counted by the transport. */
+  received = 0
   ending: Ending | undefined = undefined
   /** Set by the transport when a reused socket died under the request and it was sent once more. */
   resent = false

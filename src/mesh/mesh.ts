@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Balancer } from '../balancers/balancer.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ClusterStatus } from '../cluster/status.ts'
@@ -13,6 +14,7 @@ import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
+import { LogFiles } from '../tracing/access-log/file.ts'
 import { MeshMetrics } from '../tracing/metrics.ts'
 import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
@@ -25,6 +27,7 @@ import {
   type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput,
   type RouteConfig,
 } from './config.ts'
+import { connectTo, type ConnectDoor, type ConnectOptions } from './connect.ts'
 import { explain, type Explanation } from './explain.ts'
 import { didYouMean, isPlain, parse } from './faults.ts'
 import { located } from './sources.ts'
@@ -101,6 +104,13 @@ export interface Mesh<
    * Rejects with a `MeshError` when there is no service's answer to give, and with the signal's reason when aborted.
    */
   readonly fetch: (input: string | URL | Request, init?: FetchInit<CallPolicyInput>) => Promise<Response>
+  /**
+   * A connection (`Socket` of `node:net` or `node:tls`) to an endpoint of a service, with TLS where its cluster has it, to speak any protocol over: routed by host and port,
+   * limited, observed and tried again as calls are until it is made. Counts as an attempt until it closes; `mesh.close()` cuts it after `drain`.
+   * When it breaks it says so by `error`, if somebody listens, and by `close`.
+   * Rejects with a `MeshError`, with the signal's reason when aborted, and with a `TypeError` for what is no service's name.
+   */
+  connect(service: string, options?: ConnectOptions): Promise<Socket>
   /** The mesh as an undici dispatcher. */
   readonly dispatcher: Dispatcher
   /**
@@ -165,10 +175,12 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   readonly dispatcher: MeshDispatcher
   readonly #runtime: Runtime
   readonly #metrics: MeshMetrics
+  readonly #logs: LogFiles
   readonly #schema: ReturnType<typeof meshConfig<R, B, M>>
   readonly #shorthand: Shorthand
   readonly #surroundings: Surroundings
   readonly #calls = new UnderWay()
+  readonly #connecting: ConnectDoor
   readonly #trails = new WeakMap<object, readonly Call[]>()
   readonly #retiring = new Set<Promise<void>>()
   readonly #closes = new AbortController()
@@ -180,6 +192,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     const families = { ...builtIn, ...options } as unknown as Families<R, B, M>
     this.#runtime = { ...systemRuntime(), ...options.runtime }
     this.#metrics = new MeshMetrics(this.#runtime.channels)
+    this.#logs = new LogFiles(this.#runtime.clock)
     this.#schema = meshConfig(families)
     const route = routeShape(families.matchers)
     this.#shorthand = {
@@ -196,6 +209,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       },
       matchers: families.matchers,
       metrics: this.#metrics,
+      logs: this.#logs,
       own: options.layers ?? {},
       transport: options.transport ? () => options.transport! : httpTransport,
     }
@@ -210,6 +224,13 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       closed: () => this.#closing !== undefined,
       close: () => this.close(),
     })
+    this.#connecting = {
+      locate: (origin, method) => this.#locate(origin, method),
+      policy: readPolicy,
+      call,
+      send: (call) => this.#send(call),
+      remember: (outcome, calls) => this.#trails.set(outcome, calls),
+    }
     this.fetch = meshFetch<CallPolicyInput>({
       dispatcher: this.dispatcher,
       serves: (host, port) => findService(this.#snapshot, host, port) !== undefined,
@@ -259,6 +280,10 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       }
       for (const call of calls) call.onEnd(ended)
     })
+  }
+
+  connect(service: string, options: ConnectOptions = {}): Promise<Socket> {
+    return connectTo(this.#connecting, service, options)
   }
 
   update(input: MeshInput<R, B, M>): Changes {
@@ -313,10 +338,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     if (!service) throw call.error('ENMESH_NO_ROUTE', `${call}: there is no service '${request.host}' any more. Add it to \`services\`.`)
     call.service = service.name
     const route = service.table.find(request)
-    if (!route) {
-      throw call.error('ENMESH_NO_ROUTE', `${call}: none of the ${service.routes.length} routes of service '${service.name}' matches. ` +
-        'Add a route without `match` as a catch-all, or ask mesh.explain() why each one does not match.')
-    }
+    if (!route) return service.unrouted(call)
     call.route = route.name
     call.attemptTimeout = policy?.attemptTimeout ?? route.config.attemptTimeout
     call.idleTimeout = policy?.idleTimeout ?? route.config.idleTimeout
@@ -397,6 +419,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       })
     }
     await Promise.all([...[...clusters.values()].map((cluster) => cluster.close()), ...this.#retiring, this.dispatcher.closeOwn()])
+    await this.#logs.flush()
     this.#metrics.close()
     this.#runtime.channels.clear()
   }

@@ -17,6 +17,8 @@ import { observeReach } from '../cluster/reach.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { matchedPrefix, rewrite } from '../route/rewrite.ts'
 import { split, type Target } from '../route/split.ts'
+import { accessLog } from '../tracing/access-log/access-log.ts'
+import type { LogFiles } from '../tracing/access-log/file.ts'
 import type { TelemetryConfig } from '../tracing/config.ts'
 import type { MeshMetrics } from '../tracing/metrics.ts'
 import { propagate } from '../tracing/propagate.ts'
@@ -39,9 +41,10 @@ export interface OwnLayers {
 
 /** Around a call: what the caller asked for. */
 export const callStack = (
-  route: RouteConfig, targets: readonly Target[], telemetry: TelemetryConfig, own: OwnLayers, runtime: Runtime,
+  route: RouteConfig, targets: readonly Target[], telemetry: TelemetryConfig, logs: LogFiles, own: OwnLayers, runtime: Runtime,
 ): Send<Call> => stack<Call>([
   telemetry.requestId ? requestId(runtime.ids) : undefined,   // outermost: whatever fails below has a name already
+  writtenDown(telemetry, logs),                  // outside all that may refuse or end a call: whatever becomes of it is written down
   telemetry.tracing ? callSpan : undefined,      // outside the deadline: times everything that the caller waits for
   deadline(route.timeout),                       // bounds waiting, all attempts and the body together
   ownCallLayers(own.call),                       // once per call, and never beyond the deadline
@@ -49,6 +52,15 @@ export const callStack = (
   split(targets, route.sticky, runtime),         // drawn once per call; again only if nothing was sent, never for a sticky call
   retry(route.retry, runtime),                   // stays in the drawn cluster, on another endpoint
 ], (call) => call.cluster!.send(call))
+
+/** Around a call that no route of its service matches; `refuse` says so. */
+export const unroutedStack = (telemetry: TelemetryConfig, logs: LogFiles, refuse: Send<Call>, runtime: Runtime): Send<Call> => stack<Call>([
+  telemetry.requestId ? requestId(runtime.ids) : undefined,   // as around other calls
+  writtenDown(telemetry, logs),                  // a request that goes nowhere is the one to look for
+], refuse)
+
+const writtenDown = ({ accessLog: config }: TelemetryConfig, logs: LogFiles): Layer<Call> | undefined =>
+  config && accessLog(config, logs.at(config.path))
 
 /** Around each try at a cluster, before an endpoint is chosen. */
 export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts, send: Send<Attempt>): Send<Call> => stack<Call>([

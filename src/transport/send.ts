@@ -2,10 +2,14 @@ import type { SecureContext } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import type { Attempt } from '../core/call.ts'
 import type { Send } from '../core/send.ts'
+import { bareConnection } from './bare-connection.ts'
 import { connecting, freshConnection, poolOf, servernameFor, type ConnectionConfig } from './connections.ts'
 import { Exchange, type Resend } from './exchange.ts'
 
-/** Sends attempts over HTTP/1.1 through the endpoint's own pool. `context` holds what `readTls` made of the configuration's `tls`. */
+/**
+ * Sends attempts over HTTP/1.1 through the endpoint's own pool, or makes the bare connections that they ask for. `context` holds what `readTls`
+ * made of the configuration's `tls`.
+ */
 export const httpTransport = (config: ConnectionConfig, context: SecureContext | undefined): Send<Attempt> => {
   const ready = connecting(config, context)
   // A connection of its own cannot be stale a second time.
@@ -18,6 +22,7 @@ export const httpTransport = (config: ConnectionConfig, context: SecureContext |
   }
   return (attempt) => {
     if (attempt.ending !== undefined) return Promise.reject(tooLate(attempt))
+    if (attempt.call.request.connection) return bareConnection(ready, attempt)
     const servername = servernameFor(ready.config, attempt)
     const pool = poolOf(ready, attempt.endpoint, servername)
     const options = dispatchOptions(attempt, servername)
