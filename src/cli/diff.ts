@@ -49,14 +49,16 @@ const detailOf = (before: unknown, after: unknown, steps: Steps): Detail => {
 
 const towards = (to: unknown): string => destination(to).includes(' % to ') ? destination(to) : `to ${destination(to)}`
 
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => isPlain(value) && !Array.isArray(value)
+
 /** The innermost differences of two values. Lists, and what a route sends to, count as one value. */
 const detailsOf = (before: unknown, after: unknown, steps: Steps = []): readonly Detail[] => {
   if (isDeepStrictEqual(before, after)) return []
-  const apart = isPlain(before) && isPlain(after) && !Array.isArray(before) && !Array.isArray(after) && steps.at(-1) !== 'to'
-  if (!apart) return [detailOf(before, after, steps)]
-  const [old, now] = [before, after] as unknown as Readonly<Record<string, unknown>>[]
-  const names = [...new Set([...Object.keys(old!), ...Object.keys(now!)])]
-  return names.flatMap((name) => detailsOf(old![name], now![name], [...steps, name]))
+  // What is there on one side only is told part by part too.
+  const [old, now] = [before ?? (isObject(after) ? {} : undefined), after ?? (isObject(before) ? {} : undefined)]
+  if (!isObject(old) || !isObject(now) || steps.at(-1) === 'to') return [detailOf(before, after, steps)]
+  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])]
+  return names.flatMap((name) => detailsOf(old[name], now[name], [...steps, name]))
 }
 
 /** Pairs things by name, those before first. */

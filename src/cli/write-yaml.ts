@@ -17,7 +17,7 @@ const commentOf = (text: string): string => text.split('\n').map((line) => ` ${o
 
 /** Texts as a file has them: there, `${` begins a variable unless it is doubled. */
 const literally = (value: unknown): unknown => {
-  if (typeof value === 'string') return value.replaceAll('${', '$${')
+  if (typeof value === 'string') return value.replaceAll('${', () => '$${')
   if (Array.isArray(value)) return value.map(literally)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined).map(([name, inner]) => [name, literally(inner)]))

@@ -44,6 +44,12 @@ describe('the options of the demo', () => {
   })
 })
 
+test('a service of the demo whose App Mesh definition cannot be read ends, and says why', async () => {
+  const { code, output } = await runNode(['--conditions=enmesh:source', '--eval', "process.env.APP_MESH = 'nowhere.tf'; import('./examples/gateway/gateway.ts')"])
+  assert.equal(code, 1)
+  assert.match(output, /nowhere\.tf: there is no such file/)
+})
+
 describe('a directory of the demo', () => {
   const missing: Partial<Record<DirectoryKind, string | false>> = { dns: withoutDnsmasq, etcd: etcdMissing }
   for (const kind of directoryKinds) {
