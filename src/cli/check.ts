@@ -1,4 +1,4 @@
-import { configOf, readDefinitions, type Definition, type DefinitionOptions } from './definitions.ts'
+import { configOf, readDefinitions, refuseIdle, type Definition, type DefinitionOptions } from './definitions.ts'
 import { howMany, stops, tally, type ToldFault } from './faults.ts'
 import { exit, type Result } from './result.ts'
 import type { World } from './world.ts'
@@ -40,6 +40,7 @@ const inWords = ({ files, mesh, counts }: Summary): string => {
 /** Finds every fault in definitions and configurations. */
 export const check = async (paths: readonly string[], options: DefinitionOptions, world: World): Promise<Result> => {
   const { all, faults, withheld } = await readDefinitions(paths, options, world)
+  if (!stops(faults)) refuseIdle(all, options)
   const later: ToldFault[] = []
   for (const definition of all) later.push(...(await configOf(definition, options)).faults)
   const told = [...faults, ...later]

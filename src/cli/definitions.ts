@@ -77,6 +77,17 @@ export const readDefinitions = async (paths: readonly string[], options: Definit
   return { all, faults, withheld }
 }
 
+const options = { as: '--as', mesh: '--mesh', parameters: '--param', variables: '--var', endpoints: '--endpoints', certificates: '--ca or --cert' } as const
+
+const isGiven = (value: unknown): boolean => value !== undefined && (typeof value !== 'object' || Object.keys(value as object).length > 0)
+
+/** Refuses options that would have no effect, since what was read is all of enmesh. */
+export const refuseIdle = (definitions: readonly (Definition | undefined)[], given: DefinitionOptions): void => {
+  if (definitions.some((definition) => definition?.kind !== 'enmesh')) return
+  const idle = (Object.keys(options) as (keyof typeof options)[]).find((name) => isGiven(given[name]))
+  if (idle !== undefined) throw new UsageError(`${options[idle]} says something of App Mesh definitions, and none is given: leave it out`)
+}
+
 /** Reads files that must make one definition. */
 export const readOne = async (paths: readonly string[], options: DefinitionOptions, world: World): Promise<Definitions> => {
   const read = await readDefinitions(paths, options, world)

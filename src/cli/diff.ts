@@ -3,7 +3,7 @@ import { matchers } from '../matchers/index.ts'
 import { isPlain, placeOf } from '../mesh/faults.ts'
 import type { MeshStatus, RouteStatus } from '../mesh/mesh.ts'
 import { inOrder } from '../route/table.ts'
-import { readReady, type DefinitionOptions } from './definitions.ts'
+import { readReady, refuseIdle, type DefinitionOptions } from './definitions.ts'
 import { howMany, stops } from './faults.ts'
 import { meshAtRest } from './mesh-at-rest.ts'
 import { exit, failed, type Result } from './result.ts'
@@ -155,6 +155,7 @@ export const diff = async (oldPath: string, newPath: string, options: DiffOption
   const faults = [...old.faults, ...now.faults]
   const withheld = new Map([...old.withheld, ...now.withheld])
   if (!old.config || !now.config || stops(faults)) return failed(faults, withheld)
+  refuseIdle([old.definition, now.definition], options)
   const meshes = [meshAtRest(old.config), meshAtRest(now.config)]
   const [before, after] = meshes.map((mesh) => mesh.status()) as [MeshStatus, MeshStatus]
   await Promise.all(meshes.map((mesh) => mesh.close()))

@@ -1,7 +1,7 @@
 import { didYouMean } from '../mesh/faults.ts'
 import type { Explanation } from '../mesh/explain.ts'
 import type { Mesh, MeshStatus } from '../mesh/mesh.ts'
-import { readReady, type Definition, type DefinitionOptions } from './definitions.ts'
+import { readReady, refuseIdle, type Definition, type DefinitionOptions } from './definitions.ts'
 import { stops } from './faults.ts'
 import { meshAtRest } from './mesh-at-rest.ts'
 import type { Origin } from './origins.ts'
@@ -128,6 +128,7 @@ const ask = (mesh: Mesh, { method, url, headers }: Asked): Explanation => mesh.e
 export const explain = async (paths: readonly string[], asked: Asked, options: DefinitionOptions, world: World): Promise<Result> => {
   const { definition, config, faults, withheld } = await readReady(paths, options, world)
   if (!definition || !config || stops(faults)) return failed(faults, withheld)
+  refuseIdle([definition], options)
   const mesh = meshAtRest(config)
   const answer = answerOf(asked, ask(mesh, asked), mesh.status(), definition, options.as)
   await mesh.close()

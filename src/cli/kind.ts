@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
-import { meshConfig, builtIn } from '../mesh/config.ts'
 import type { Source } from '../app-mesh/index.ts'
 import { textOf } from '../config-file/load.ts'
 import { MeshConfigError } from '../core/errors.ts'
+import { builtIn, meshConfig } from '../mesh/config.ts'
 
 /** One of the things that a command was given. */
 export interface Given {
@@ -22,6 +22,16 @@ const theirs = /^(?:AWSTemplateFormatVersion|Resources|apiVersion|kind|format_ve
 
 /** Names at the top of a text in JSON or YAML, also of one that is not quite either. */
 const topNames = async (text: string): Promise<readonly string[]> => {
+  try {
+    // A state of many megabytes is read many times faster by this.
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []
+  } catch {
+    return topNamesOfYaml(text)
+  }
+}
+
+const topNamesOfYaml = async (text: string): Promise<readonly string[]> => {
   const { parseDocument, isMap } = await import('yaml')
   const { contents } = parseDocument(text, { logLevel: 'silent', stringKeys: true, uniqueKeys: false })
   return isMap(contents) ? contents.items.map(({ key }) => String(key)) : []

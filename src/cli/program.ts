@@ -71,12 +71,18 @@ const certificatesOf = ({ ca, cert }: Written): NonNullable<DefinitionOptions['c
   return files
 }
 
+const addressesOf = (text: string, node: string): readonly string[] => {
+  const addresses = text.split(',').map((address) => address.trim())
+  if (addresses.includes('')) throw new UsageError(`--endpoints takes ${node}=127.0.0.1:9001, or several with commas between, and not '${node}=${text}'`)
+  return addresses
+}
+
 const optionsOf = (written: Written): DefinitionOptions => ({
   ...(written.as !== undefined && { as: written.as }),
   ...(written.mesh !== undefined && { mesh: written.mesh }),
   parameters: written.param ?? {},
   variables: mapped(written.var, variableOf),
-  endpoints: mapped(written.endpoints, (addresses) => addresses.split(',').map((address) => address.trim()).filter((address) => address !== '')),
+  endpoints: mapped(written.endpoints, addressesOf),
   certificates: certificatesOf(written),
 })
 

@@ -91,12 +91,21 @@ describe('enmesh check', () => {
   for (const [option, said] of [
     [['--param', 'x'], /It is written NAME=VALUE/],
     [['--var', 'x=[1'], /--var takes lists and objects as JSON/],
+    [['--endpoints', 'stock='], /--endpoints takes stock=127\.0\.0\.1:9001/],
     [['--cert', 'x=a.pem'], /--cert takes NAME=certificate\.pem,key\.pem/],
   ] as const) {
     test(`refuses ${option.join(' ')}`, async (t) => {
       const { code, stderr } = await enmesh(['check', folder(t, { 'mesh.json': shop() })('mesh.json'), ...option])
       assert.equal(code, 2)
       assert.match(stderr, said)
+    })
+  }
+
+  for (const [option, value] of [['--as', 'x'], ['--param', 'a=b'], ['--ca', 'a=b']] as const) {
+    test(`refuses ${option} where it would have no effect`, async (t) => {
+      const { code, stderr } = await enmesh(['check', folder(t, { 'mesh.yaml': native })('mesh.yaml'), option, value])
+      assert.equal(code, 2)
+      assert.match(stderr, /^error: --\S+.* says something of App Mesh definitions, and none is given/)
     })
   }
 
