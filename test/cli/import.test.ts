@@ -75,9 +75,10 @@ describe('enmesh import', () => {
   test('lets no name break out of a comment', async (t) => {
     const name = 'mesh\n  evil: 1\r# \u2028.json'
     const at = folder(t, { [name]: shop() })
-    const { code, stdout } = await enmesh(['import', at(name)])
+    const { code } = await enmesh(['import', at(name), '--out', at('enmesh.yaml')])
     assert.equal(code, 0)
-    assert.deepEqual(stdout.split(/[\n\r\u2028]/).filter((line) => line.includes('evil') && !/^ *#/.test(line)), [])
+    const lines = readFileSync(at('enmesh.yaml'), 'utf8').split(/[\n\r\u2028]/)
+    assert.deepEqual(lines.filter((line) => line.includes('evil') && !/^ *#/.test(line)), [])
   })
 
   test('puts given addresses in the place of discovery, and says so', async (t) => {
