@@ -73,7 +73,7 @@ describe('enmesh import', () => {
   })
 
   test('lets no name break out of a comment', async (t) => {
-    const name = 'mesh\n  evil: 1\r# \u2028.json'
+    const name = 'mesh\n  evil: 1\r  evil: 2\u2028  evil: 3.json'
     const at = folder(t, { [name]: shop() })
     const { code } = await enmesh(['import', at(name), '--out', at('enmesh.yaml')])
     assert.equal(code, 0)
