@@ -11,6 +11,7 @@ export interface Comments {
 }
 
 const longestFlow = 100
+/** A text on one line: names of files and resources are written by anybody. */
 const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ')
 
 const commentOf = (text: string): string => text.split('\n').map((line) => ` ${oneLine(line)}`).join('\n')
