@@ -7,7 +7,7 @@ import type { AppMeshDocument } from './document.ts'
 import { AppMeshError } from './error.ts'
 import type { Format, Reading } from './formats/format.ts'
 import { formats, groupFormats } from './formats/index.ts'
-import type { Fault, ReadOptions, Source } from './found.ts'
+import type { Fault, Found, ReadOptions, Source } from './found.ts'
 
 /** How definitions are read. */
 export interface AppMeshReadOptions extends ReadOptions {
@@ -19,6 +19,8 @@ export interface AppMeshReadOptions extends ReadOptions {
 export interface AppMeshReading {
   /** One whole mesh, in the shape of the API. */
   readonly document: AppMeshDocument
+  /** Each of its resources with the place where it is written. */
+  readonly found: readonly Found[]
   /** What is odd about it and no reason to stop: references to what is not there, routes that never match, … */
   readonly warnings: readonly Fault[]
 }
@@ -56,10 +58,10 @@ export const readAppMesh = async (
       read.push({ file: source.file, found: reading.found, replaces: format?.replaces ?? false })
     }
   }
-  const { document, faults: odd } = assemble(read, options.mesh, faults.some(({ severity }) => severity === 'error'))
+  const { document, found, faults: odd } = assemble(read, options.mesh, faults.some(({ severity }) => severity === 'error'))
   const all = [...faults, ...odd]
   if (!document || all.some(({ severity }) => severity === 'error')) throw new AppMeshError(all)
-  return { document, warnings: all }
+  return { document, found, warnings: all }
 }
 
 const readOne = async (
@@ -69,7 +71,7 @@ const readOne = async (
     const reading = await format.read(source, options)
     if (reading) return { reading, format }
   }
-  const message = `is in no format that is known here: give ${formats.map(({ name }) => name).join(', ')}`
+  const message = `is in no format that is known here: give ${[...groupFormats, ...formats].map(({ name }) => name).join(', ')}`
   return { reading: { found: [], faults: [{ severity: 'error', file: source.file, message }] } }
 }
 

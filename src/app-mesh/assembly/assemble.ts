@@ -18,6 +18,8 @@ export interface Read {
 export interface Assembly {
   /** Absent where no mesh could be made out. */
   readonly document?: AppMeshDocument
+  /** The resources that it consists of. */
+  readonly found: readonly Found[]
   readonly faults: readonly Fault[]
 }
 
@@ -36,12 +38,12 @@ export const assemble = (read: readonly Read[], wanted: string | undefined, brok
   const definitions = defining(kept, faults)
   if (!broken) faults.push(...references(definitions))
   faults.push(...neverMatching(definitions))
-  if (meshName === undefined) return { faults }
+  if (meshName === undefined) return { found: kept, faults }
   faults.push(...strangers(kept, meshName))
   if (!kept.some(({ kind }) => kind === 'mesh')) {
     faults.push({ severity: 'warning', file, message: `mesh '${meshName}' itself is not defined in what was read: its defaults are taken (egressFilter DROP_ALL)` })
   }
-  return { document: definitions.document(definitions.one('mesh', meshName) ?? { meshName }), faults }
+  return { document: definitions.document(definitions.one('mesh', meshName) ?? { meshName }), found: kept, faults }
 }
 
 const defining = (kept: readonly Found[], faults: Fault[]): Definitions => {
