@@ -1,5 +1,6 @@
 import { createServer, ServerResponse, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions as TlsOptions } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { MeshConfigError, type ConfigFault } from '../../core/errors.ts'
 import type { AnyMatcherKind } from '../../matchers/matcher.ts'
@@ -84,6 +85,8 @@ class RunningGateway implements Gateway {
   readonly server: Server
   readonly #entrance: Entrance
   readonly #doors: Doors
+  /** The latest response of each connection. */
+  readonly #latest = new WeakMap<Socket, ServerResponse>()
   readonly #manners = new WeakMap<IncomingMessage, Manner>()
   #way: Way
   #closing: Promise<void> | undefined
@@ -152,7 +155,26 @@ class RunningGateway implements Gateway {
     this.#pass(request, response, manner)
   }
 
+  /**
+   * Requests that a client sends without waiting for answers go on one after the other: they could overtake one another else. What stands behind the last
+   * of a connection is none: Node reads it all the same until the connection is closed.
+   */
   #pass(request: IncomingMessage, response: ServerResponse, manner: Manner): void {
+    const { socket } = request
+    const before = this.#latest.get(socket)
+    this.#latest.set(socket, response)
+    if (before === undefined || (response.socket !== null && before.shouldKeepAlive)) return this.#admit(request, response, manner)
+    // Of a response whose turn never comes Node says no end.
+    const given = (): void => { response.emit('close') }
+    request.once('close', given)
+    before.once('close', () => {
+      if (response.socket === null || !before.shouldKeepAlive) return
+      request.off('close', given)
+      this.#admit(request, response, manner)
+    })
+  }
+
+  #admit(request: IncomingMessage, response: ServerResponse, manner: Manner): void {
     const passage = new Passage(this.#way, request, response, manner)
     this.#entrance.admit(request, response, () => { void passage.start() }, passage)
   }
