@@ -59,7 +59,7 @@ export const createGateway = <
   B extends AnyKind<Balancer> = BuiltInBalancer,
   M extends AnyMatcherKind = BuiltInMatcher,
 >(mesh: Mesh<R, B, M>, options: GatewayOptions<M> | GatewayRoutes<M>): Gateway<M> =>
-  new RunningGateway(insideOf(mesh), Array.isArray(options) ? { routes: options } : options as object) as Gateway<never> as Gateway<M>
+  new RunningGateway(insideOf(mesh), Array.isArray(options) ? { routes: options } : options as object) as unknown as Gateway<M>
 
 const plain: Manner = {}
 
