@@ -12,7 +12,7 @@ export const prefixOf = (match: unknown): string | undefined =>
   (match as { readonly path?: unknown } | undefined)?.path === undefined ? '/' : matchedPrefix(match)
 
 const routeConfig = <M extends AnyMatcherKind>(matchers: Matchers<M>) => z.strictObject({
-  name: z.string().min(1).optional().describe("The route's name in what is disclosed of errors."),
+  name: z.string().min(1).optional().describe("The route's name, in problems where `disclose` is set."),
   match: matchers.schema.optional()
     .describe('Conditions on the inbound request, all of which must hold; without any, every request matches. `port` is the one that the gateway listens on.'),
   priority: z.int().min(0).max(1000).optional()

@@ -117,8 +117,9 @@ export class Passage implements BodySink, Framework {
   readonly #gone = (): void => {
     this.#stall?.()
     this.#over = true
-    if (!this.#response.writableFinished) this.#call?.abort(clientGone)
-    if (!this.#response.writableFinished) this.#reply?.abort(clientGone)
+    if (this.#response.writableFinished) return
+    this.#call?.abort(clientGone)
+    this.#reply?.abort(clientGone)
   }
 
   /** 1xx go on as they come, but for those that are about this connection, and to a client whose turn it is. */
@@ -135,7 +136,12 @@ export class Passage implements BodySink, Framework {
     const fields = answerFields(rawHeaders, headers['connection'])
     if (reply.socket) return this.#handOver(reply, reply.socket, fields)
     this.#endConnectionWithThis(false)
-    this.#writeHead(status, statusText, fields)
+    try {
+      this.#writeHead(status, statusText, fields)
+    } catch {
+      reply.discard()
+      throw new Refusal('ENMESH_INTERNAL', 'The service answered with a head that cannot be passed on.', 502)
+    }
     reply.pipe(this)
   }
 
@@ -159,9 +165,11 @@ export class Passage implements BodySink, Framework {
     this.#response.writeHead(reply.status, [...fields, 'connection', 'upgrade', 'upgrade', protocol])
     this.#response.flushHeaders()
     this.#response.detachSocket(socket as never)
-    // Node tells the response no more; who waits for its end still has to hear.
+    // From here on the two ends tell one another when they are over. Node tells the response no more; who waits for its end still has to hear.
+    this.#response.off('close', this.#gone)
     socket.once('close', () => this.#response.emit('close'))
-    join(socket, head, upstream)
+    const { inside: { runtime }, config } = this.#way
+    join(socket, head, upstream, (task) => runtime.clock.background(config.stallTimeout, task))
   }
 
   data(chunk: Uint8Array): void {
@@ -200,17 +208,22 @@ export class Passage implements BodySink, Framework {
   /** Nothing of the service's can be given: the client gets a problem, or if the answer had begun, a connection that breaks off. */
   #fail(error: unknown): void {
     const response = this.#response
-    if (this.#over || error === clientGone || response.destroyed) return
+    if (this.#over || error === clientGone || response.destroyed || this.#brokenOff) return
     this.#over = true
     this.#stall?.()
     if (response.headersSent) return this.#breakOff()
     const { config, onProblem } = this.#way
-    const problem = problemOf(error, response.getHeader('x-request-id') as string | undefined, config.disclose)
+    const problem = problemOf(error, response.getHeader('x-request-id') as string | undefined, config.disclose, this.#route?.name)
     const { fields, body } = written(problem)
     this.#endConnectionWithThis((error instanceof Refusal && error.last) || !this.#runsOut())
     response.writeHead(problem.status, fields)
     response.end(this.#request.method === 'HEAD' ? undefined : body)
     onProblem?.(problem, error)
+  }
+
+  /** Whether the client has gone in the middle of its request: then nobody is there to be told. */
+  get #brokenOff(): boolean {
+    return this.#request.destroyed && !this.#request.complete
   }
 
   /** Whether what is left of the request is soon over. */

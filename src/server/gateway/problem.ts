@@ -29,6 +29,8 @@ export interface Problem {
   readonly code: GatewayErrorCode
   /** The `x-request-id` of the answer; absent where it was not even known to be a request. */
   readonly requestId?: string
+  /** Name of the gateway's route that took the request, where it has one and the gateway discloses it. */
+  readonly route?: string
   /** What was tried, where the gateway discloses it. */
   readonly attempts?: readonly AttemptRecord[]
 }
@@ -76,7 +78,7 @@ export class Refusal extends Error {
 }
 
 /** Puts an error into words for a client: all of them where `disclose` is set, else none that tell of the inside. */
-export const problemOf = (error: unknown, requestId: string | undefined, disclose: boolean): Problem => {
+export const problemOf = (error: unknown, requestId: string | undefined, disclose: boolean, route?: string): Problem => {
   const code = error instanceof MeshError || error instanceof Refusal ? error.code : 'ENMESH_INTERNAL'
   const { title, status, detail } = kinds[code]
   const told = error instanceof Refusal || (disclose && error instanceof Error) ? error.message : detail
@@ -87,6 +89,7 @@ export const problemOf = (error: unknown, requestId: string | undefined, disclos
     detail: told,
     code,
     ...(requestId !== undefined && { requestId }),
+    ...(disclose && route !== undefined && { route }),
     ...(disclose && error instanceof MeshError && { attempts: error.attempts }),
   }
 }

@@ -8,6 +8,7 @@ import type { Inbound } from './inbound.ts'
 
 /** A route of a gateway, compiled. */
 export interface GatewayRoute {
+  readonly name: string | undefined
   readonly match: GatewayRouteConfig['match']
   readonly priority: number | undefined
   /** What it matches paths by, for spans. */
@@ -33,6 +34,7 @@ const compiled = (config: GatewayRouteConfig): GatewayRoute => {
   const from = prefixOf(match)
   const hostOf = rewrite?.host
   return {
+    name: config.name,
     match,
     priority: config.priority,
     pattern: patternOf(config),
