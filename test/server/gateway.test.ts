@@ -11,6 +11,7 @@ import { createGateway, currentPassport, type Gateway, type GatewayOptions, type
 import { read } from '../app-mesh/support.ts'
 import { selfSigned } from '../scenarios/support/certificate.ts'
 import { story, turnsUntil, type Story } from '../scenarios/support/story.ts'
+import { RawUpstream } from '../support/raw-upstream.ts'
 import { bodyOf, hangs, refused, says, type Upstream } from '../scenarios/support/upstream.ts'
 
 const over = (endpoints: Readonly<Record<string, string>>, cluster: object = {}, route: object = {}): MeshInput => ({
@@ -277,6 +278,35 @@ test('a connection changes over where the service grants it, and ends with eithe
   assert.equal((await answerTo(upgradeOf(port, 'h2c').end())).body, 'plain', 'a protocol that nobody offers is as if it had not been asked for')
 })
 
+test('the last words of a connection that has changed over arrive, whoever says them', async (t) => {
+  const stage = scene(t)
+  const { port, upstream } = await stage.before(says('plain'))
+  const heard: Promise<string>[] = []
+  upstream.switches('upgrade', (request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    heard.push(text(socket))
+    if (request.url === '/talks') socket.end('z'.repeat(300_000))
+    else socket.once('end', () => socket.end())
+  })
+  const [, listening, first] = await once(upgradeOf(port, 'websocket', '/talks').end(), 'upgrade') as [IncomingMessage, Socket, Buffer]
+  listening.end()
+  assert.equal(first.length + (await text(listening)).length, 300_000)
+  const [, talking] = await once(upgradeOf(port, 'websocket').end(), 'upgrade') as [IncomingMessage, Socket, Buffer]
+  talking.end('z'.repeat(300_000))
+  assert.equal((await heard[1]!).length, 300_000)
+})
+
+test('an answer whose head no client could read is a problem of the service', async (t) => {
+  const odd = new RawUpstream(() => 'HTTP/1.1 099 Odd\r\ncontent-length: 2\r\n\r\nok')
+  t.after(() => odd.close())
+  const stage = scene(t)
+  await odd.start()
+  const { port } = await stage.open(stage.mesh(over({ svc: odd.address }, {}, { retry: false })))
+  const answer = await get(port, '/')
+  assert.equal(answer.status, 502)
+  assert.match(problemIn(answer).code, /^ENMESH_/)
+})
+
 test('a client that goes away ends what is done for it', async (t) => {
   const stage = scene(t)
   const ended: string[] = []
@@ -355,8 +385,9 @@ test('what the mesh decides is a problem that names it, and tells nothing of the
   assert.match(told.join('\n'), /a secret of ours/)
   const own = await get(port, '/full')
   assert.deepEqual([own.status, own.body, own.headers['enmesh-error']], [503, 'full', undefined])
-  const { port: frank } = await stage.open(mesh, { routes, disclose: true })
-  const { detail, attempts } = problemIn(await get(frank, '/down'))
+  const { port: frank } = await stage.open(mesh, { routes: routes.map((route) => ({ name: route.service, ...route })), disclose: true })
+  const { detail, attempts, route } = problemIn(await get(frank, '/down'))
+  assert.equal(route, 'down.local')
   assert.match(detail, /ECONNREFUSED/)
   assert.equal(attempts?.[0]?.endpoint, refused)
   mesh.update({ ...config, services: { 'down.local': config.services!['down.local']! } })

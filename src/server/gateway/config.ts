@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration } from '../../config/duration.ts'
 import type { AnyMatcherKind, Matchers } from '../../matchers/matcher.ts'
-import { serviceAddress } from '../../mesh/config.ts'
+import { serviceAddress, type Readable } from '../../mesh/config.ts'
 import { matchedPrefix, rewriteConfig } from '../../route/rewrite.ts'
 
 const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: "is not a protocol: write one such as 'websocket'" })
@@ -59,7 +59,7 @@ export const gatewayConfig = <M extends AnyMatcherKind>(matchers: Matchers<M>) =
 type Schema<M extends AnyMatcherKind> = ReturnType<typeof gatewayConfig<M>>
 
 /** The options of a gateway that are data, as the user may write them. */
-export type GatewayInput<M extends AnyMatcherKind> = z.input<Schema<M>>
+export type GatewayInput<M extends AnyMatcherKind> = Readable<z.input<Schema<M>>>
 
 /** The same, parsed: every default written out, durations in milliseconds. */
 export type GatewayConfig<M extends AnyMatcherKind = AnyMatcherKind> = z.output<Schema<M>>

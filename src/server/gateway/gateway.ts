@@ -18,10 +18,8 @@ import { Passage, type Manner, type Way } from './passage.ts'
 import type { Problem } from './problem.ts'
 import { compileRoutes, placeOf } from './routes.ts'
 
-type Deep<T> = T extends (...args: never) => unknown ? T : T extends object ? { readonly [Key in keyof T]: Deep<T[Key]> } : T
-
 /** What `createGateway` takes: data, and what is none. */
-export type GatewayOptions<M extends AnyMatcherKind = BuiltInMatcher> = Deep<GatewayInput<M>> & {
+export type GatewayOptions<M extends AnyMatcherKind = BuiltInMatcher> = GatewayInput<M> & {
   /** Options of TLS as `node:https` takes them, such as `key` and `cert`: the server speaks it then. */
   readonly tls?: TlsOptions
   /** Hears of each problem that was answered with, and the error behind it, for logs. What it throws is an uncaught exception. */
