@@ -135,7 +135,6 @@ export class Passage implements BodySink, Framework {
     const { status, statusText, rawHeaders, headers } = reply
     const fields = answerFields(rawHeaders, headers['connection'])
     if (reply.socket) return this.#handOver(reply, reply.socket, fields)
-    this.#endConnectionWithThis(false)
     try {
       this.#writeHead(status, statusText, fields)
     } catch {
@@ -148,14 +147,6 @@ export class Passage implements BodySink, Framework {
   #writeHead(status: number, reason: string, fields: string[]): void {
     if (reason !== '' && plainReason.test(reason)) this.#response.writeHead(status, reason, fields)
     else this.#response.writeHead(status, fields)
-  }
-
-  /**
-   * After this answer the connection must not be used again if the client may still send a body that it was not asked for: nobody could say whether
-   * what comes next is that body or another request.
-   */
-  #endConnectionWithThis(last: boolean): void {
-    if (last || !this.#continued || this.#manner.upgrade) this.#response.shouldKeepAlive = false
   }
 
   #handOver(reply: Reply, upstream: Duplex, fields: string[]): void {
@@ -215,7 +206,8 @@ export class Passage implements BodySink, Framework {
     const { config, onProblem } = this.#way
     const problem = problemOf(error, response.getHeader('x-request-id') as string | undefined, config.disclose, this.#route?.name)
     const { fields, body } = written(problem)
-    this.#endConnectionWithThis((error instanceof Refusal && error.last) || !this.#runsOut())
+    // Node does the same where the client still waits for a word before it sends the body.
+    if ((error instanceof Refusal && error.last) || !this.#runsOut()) response.shouldKeepAlive = false
     response.writeHead(problem.status, fields)
     response.end(this.#request.method === 'HEAD' ? undefined : body)
     onProblem?.(problem, error)
