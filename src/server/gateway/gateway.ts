@@ -1,5 +1,5 @@
-import { createServer, ServerResponse, type IncomingMessage, type RequestListener, type Server } from 'node:http'
-import { createServer as createTlsServer, type ServerOptions as TlsOptions } from 'node:https'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { ServerOptions as TlsOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { MeshConfigError, type ConfigFault } from '../../core/errors.ts'
@@ -59,6 +59,9 @@ export const createGateway = <
 >(mesh: Mesh<R, B, M>, options: GatewayOptions<M> | GatewayRoutes<M>): Gateway<M> =>
   new RunningGateway(insideOf(mesh), Array.isArray(options) ? { routes: options } : options as object) as unknown as Gateway<M>
 
+/** Not imported: that would read its `WebSocket`, which loads Node's own undici and sets the global dispatcher. */
+const http = () => process.getBuiltinModule('node:http')
+
 const plain: Manner = {}
 
 /** What is not data among the options. */
@@ -113,7 +116,9 @@ class RunningGateway implements Gateway {
       noDelay: true,
       shouldUpgradeCallback: (request: IncomingMessage) => this.#protocolOf(request) !== undefined,
     }
-    const server = tls ? createTlsServer({ ALPNProtocols: ['http/1.1'], ...tls, ...limits }) : createServer(limits)
+    const server = tls
+      ? process.getBuiltinModule('node:https').createServer({ ALPNProtocols: ['http/1.1'], ...tls, ...limits })
+      : http().createServer(limits)
     // One more than may be, so that it is seen; beyond that Node would drop fields without a word.
     server.maxHeadersCount = config.maxHeaders + 1
     if (config.keepAlive === 0) server.maxRequestsPerSocket = 1
@@ -145,7 +150,7 @@ class RunningGateway implements Gateway {
 
   /** Answers over a connection that Node has let go of. */
   #bare(request: IncomingMessage, socket: Duplex, manner: Manner): void {
-    const response = new ServerResponse(request)
+    const response = new (http().ServerResponse)(request)
     response.shouldKeepAlive = false
     socket.on('error', () => socket.destroy())
     response.assignSocket(socket as never)

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import { MeshError, type AttemptRecord, type MeshErrorCode } from '../../core/errors.ts'
 
 /**
@@ -107,7 +106,7 @@ export const written = (problem: Problem): { readonly fields: string[], readonly
 
 /** The head of an answer as it goes over the wire. */
 export const wireHead = (status: number, text: string, fields: readonly string[]): string => {
-  let head = `HTTP/1.1 ${status} ${text || (STATUS_CODES[status] ?? '')}\r\n`
+  let head = `HTTP/1.1 ${status} ${text || (process.getBuiltinModule('node:http').STATUS_CODES[status] ?? '')}\r\n`
   for (let i = 0; i < fields.length; i += 2) head += `${fields[i]!}: ${fields[i + 1]!}\r\n`
   return `${head}\r\n`
 }
