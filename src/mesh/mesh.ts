@@ -151,7 +151,7 @@ export const createMesh = <
 
 const optionNames: readonly string[] = ['errors', 'layers', 'runtime', 'transport', 'probe', 'registries', 'balancers', 'matchers'] satisfies (keyof MeshOptions)[]
 
-/** What stands beside a mesh needs of it: its clock and channels, its plug-ins, and the signal that it closes. */
+/** What stands beside a mesh needs of it: its clock and channels, its plug-ins, its way for calls, and the signal that it closes. */
 export interface Inside {
   readonly runtime: Runtime
   readonly families: Families<AnyKind<Registry>, AnyKind<Balancer>, AnyMatcherKind>
@@ -159,6 +159,15 @@ export interface Inside {
   readonly closing: AbortSignal
   /** The configuration in use as it was parsed, to compare with. It may hold keys and passphrases: never shown. */
   readonly parsed: () => MeshConfig
+  /** The names that may be dialled. */
+  readonly services: () => readonly string[]
+  /** Whether a host and port are a service. */
+  readonly serves: (host: string, port: number) => boolean
+  readonly call: (request: RequestHead) => Call
+  /** Sends a call to the service that its request names, and nowhere else. */
+  readonly send: Send<Call>
+  /** Bytes of a streamed request body that are kept for another attempt. */
+  readonly replayLimit: () => number
 }
 
 const insides = new WeakMap<object, Inside>()
@@ -216,11 +225,14 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     this.#snapshot = this.#build(input, new Map())
     this.#adopt(undefined, this.#snapshot)
     const call = (request: RequestHead, policy?: CallPolicy): Call => new Call(request, this.#runtime.clock, policy, currentPassport())
+    const send: Send<Call> = (call) => this.#send(call)
+    const serves = (host: string, port: number): boolean => findService(this.#snapshot, host, port) !== undefined
+    const replayLimit = (): number => this.#snapshot.config.replayLimit
     this.dispatcher = new MeshDispatcher({
       locate: (origin, method) => this.#locate(origin, method),
       call,
-      send: (call) => this.#send(call),
-      replayLimit: () => this.#snapshot.config.replayLimit,
+      send,
+      replayLimit,
       closed: () => this.#closing !== undefined,
       close: () => this.close(),
     })
@@ -233,15 +245,19 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     }
     this.fetch = meshFetch<CallPolicyInput>({
       dispatcher: this.dispatcher,
-      serves: (host, port) => findService(this.#snapshot, host, port) !== undefined,
+      serves,
       policy: readPolicy,
       call,
-      send: (call) => this.#send(call),
+      send,
       owner: this,
       remember: (outcome, calls) => this.#trails.set(outcome, calls),
       platformErrors: options.errors === 'fetch',
     })
-    insides.set(this, { runtime: this.#runtime, families, closing: this.#closes.signal, parsed: () => this.#snapshot.parsed })
+    insides.set(this, {
+      runtime: this.#runtime, families, closing: this.#closes.signal, parsed: () => this.#snapshot.parsed,
+      services: () => [...this.#snapshot.services.values()].map(({ name }) => name), serves,
+      call, send, replayLimit,
+    })
   }
 
   #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {

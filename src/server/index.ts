@@ -15,5 +15,9 @@ export { registrars, type Registrars } from '../registrars/index.ts'
 export type { Doing } from '../registrars/keep.ts'
 export type { Instance, Registrar, Registration } from '../registrars/registrar.ts'
 
+// A way into the mesh for requests from outside
+export { createGateway, type Gateway, type GatewayOptions, type GatewayRoutes } from './gateway/gateway.ts'
+export type { GatewayErrorCode, Problem } from './gateway/problem.ts'
+
 // What the present code runs for
 export { currentPassport, withoutPassport, type Passport } from '../core/passport.ts'
