@@ -74,7 +74,6 @@ const measure = async (mode: Mode, { case: caseName, warmUp, requests }: Task): 
   const { inFlight } = cases[caseName]
   const get = reader(mode, cases[caseName])
   await drive(get, inFlight, warmUp)
-  globalThis.gc?.()
   const start = performance.now()
   const cpuBefore = process.cpuUsage()
   const took = await drive(get, inFlight, requests)

@@ -69,7 +69,7 @@ const answerOf = <T>(child: ChildProcess): Promise<T> => new Promise((resolve, r
 })
 
 const measure = async (task: Task): Promise<Measurement> => {
-  const child = fork(new URL('client.ts', import.meta.url), [JSON.stringify(task)], { execArgv: ['--expose-gc'] })
+  const child = fork(new URL('client.ts', import.meta.url), [JSON.stringify(task)])
   const exit = once(child, 'exit')
   const measurement = await answerOf<Measurement>(child)
   await exit
