@@ -22,7 +22,7 @@ export interface Arrangement {
 }
 
 /** Milliseconds that one attempt may take to bring the head of its answer, for every arrangement. */
-export const attemptTimeout = 1_000
+export const attemptTimeout = 1_500
 
 const service = 'tails.local'
 

@@ -12,7 +12,7 @@ export interface Arrival {
 }
 
 /** Milliseconds of work in a request, on average. */
-export const meanWork = 15
+export const meanWork = 30
 const work = logNormal(meanWork, 0.5)
 
 /** What is asked of each arrangement in one go: so many requests per second, at random times, for so many seconds. */

@@ -56,8 +56,8 @@ const chosen = <Name extends string>(option: 'fault' | 'arrangement', names: rea
 }
 
 const load = values.smoke
-  ? { rate: 300, settling: 0.05, counting: 0.1, rounds: 1, seed: whole('seed'), lanes: 2 }
-  : { rate: 600, settling: 1, counting: 1.5, rounds: whole('rounds'), seed: whole('seed'), lanes: 2 }
+  ? { rate: 200, settling: 0.1, counting: 0.2, rounds: 1, seed: whole('seed'), lanes: 4 }
+  : { rate: 300, settling: 1, counting: 2, rounds: whole('rounds'), seed: whole('seed'), lanes: 3 }
 
 /** The next message of a child process; rejects when it ends without one. */
 const answerOf = <T>(child: ChildProcess): Promise<T> => new Promise((resolve, reject) => {
@@ -125,6 +125,13 @@ const play = async (upstreams: readonly ChildProcess[], runners: readonly Runner
   }
 }
 
+/** An arrangement that answers nothing when all is well is broken, and nothing it shows says anything. */
+const checkWell = ({ name, goes }: Runner): void => {
+  for (const { findings: { failed, calls, failures } } of goes.none) {
+    if (failed.counted === calls.counted) throw new Error(`${name} failed every call although all servers were well: ${JSON.stringify(failures)}`)
+  }
+}
+
 const rowsOf = (runners: readonly Runner[], fault: Fault): Readonly<Partial<Record<ArrangementName, Figures>>> =>
   Object.fromEntries(runners.map(({ name, goes }) => [name, figuresOf(goes[fault], goes.none)]))
 
@@ -151,6 +158,7 @@ const run = async (): Promise<void> => {
   } finally {
     for (const child of [...upstreams, ...runners.map(({ client }) => client)]) if (child.connected) child.disconnect()
   }
+  runners.forEach(checkWell)
   const results: Results = { ...circumstances, rows: Object.fromEntries(asked.map((fault) => [fault, rowsOf(runners, fault)])) }
   console.log([conditionsOf(results), ...missing(results)].join('\n'))
   for (const fault of asked) console.log(`\n${faults[fault].title}. ${faults[fault].text}\n\n${aligned(tableOf(results, fault))}`)

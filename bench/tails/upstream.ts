@@ -23,6 +23,9 @@ export interface Tally {
   readonly counted: readonly number[]
 }
 
+/** Node's response as the inbound side knows it, which is for frameworks too. */
+type Reported = Parameters<typeof reportLoad>[3]
+
 const slowness = 10
 
 class Server {
@@ -42,7 +45,7 @@ class Server {
     const [, phase, work] = request.url!.split('/')
     if (phase === 'counted') this.counted++
     if (phase === 'settling') this.settling++
-    if (this.#meter) reportLoad(this.#meter, systemClock, request.httpVersion, response)
+    if (this.#meter) reportLoad(this.#meter, systemClock, request.httpVersion, response as Reported)
     switch (this.#fault) {
       case 'instant 503': return void response.writeHead(503).end()
       case 'hanging': return
