@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { BalancedPool, buildConnector, Pool, RoundRobinPool, type Dispatcher } from 'undici'
+import { BalancedPool, Pool, RoundRobinPool, type buildConnector, type Dispatcher } from 'undici'
 import { createMesh, type MeshInput } from '../../src/index.ts'
 import { startHaproxy } from './haproxy.ts'
 

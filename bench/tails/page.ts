@@ -40,7 +40,7 @@ export const tableOf = ({ rows, notRun }: Results, fault: Fault): Table => [
 /** What was asked for, and where. */
 export const conditionsOf = (results: Results): string => {
   const { load: { rate, settling, counting, rounds, seed, lanes }, priority, busy } = results
-  return `${circumstances(results)}. ${rate} calls per second for ${settling + counting} s, of which the last ${counting} s count, × ${rounds} rounds, seed ${seed}; `
+  return `${circumstances(results)}. ${rate} calls per second for ${Number((settling + counting).toFixed(2))} s, of which the last ${counting} s count, × ${rounds} rounds, seed ${seed}; `
     + `${lanes} arrangements at a time, each with servers of its own; nice ${priority}; ${busy.toFixed(1)} processes wanted a core in the minute before.`
 }
 

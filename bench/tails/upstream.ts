@@ -3,7 +3,7 @@
  * Told `Conditions`, they start afresh and answer with their ports; told 'tally', they answer with what they got.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { busyTime } from '../../src/runtime/busy.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { LoadMeter } from '../../src/server/load-meter.ts'
