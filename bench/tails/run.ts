@@ -24,7 +24,7 @@ const help = `node bench/tails/run.ts [options]
   --rounds <n>          rounds, each every arrangement under every fault (3)
   --seed <n>            seed of the load and of the order (1)
   --smoke               a few seconds that show that everything runs
-  --save                write bench/results/tails.json and docs/tails.md
+  --save                write bench/results/tails.json and docs/tails.md; of a whole run only
   --note <text>         kept with what is saved
 All of it takes about four minutes. On a machine that does other things too, prefer it: nice -n -10 (as root).`
 
@@ -105,21 +105,23 @@ const go = async (upstream: ChildProcess, { name, client }: Runner, fault: Fault
   return { findings, tally: await ask<Tally>(upstream, 'tally') }
 }
 
-/** One round: the lanes take the arrangements from one list, and each goes through all faults, so that it is compared with itself a few seconds earlier or later. */
-const playRound = async (upstreams: readonly ChildProcess[], order: readonly Runner[], each: (upstream: ChildProcess, runner: Runner) => Promise<void>): Promise<void> => {
-  const waiting = [...order]
+/** Each set of servers takes the next item as soon as it is free. */
+const shareOut = async <T>(upstreams: readonly ChildProcess[], items: readonly T[], each: (upstream: ChildProcess, item: T) => Promise<void>): Promise<void> => {
+  const waiting = items.values()
   await Promise.all(upstreams.map(async (upstream) => {
-    for (let runner = waiting.shift(); runner; runner = waiting.shift()) await each(upstream, runner)
+    for (const item of waiting) await each(upstream, item)
   }))
 }
 
 const play = async (upstreams: readonly ChildProcess[], runners: readonly Runner[], asked: readonly Fault[]): Promise<void> => {
   const random = seededRandom(load.seed)
   // Code is compiled by the time that counts.
-  await playRound(upstreams, runners, async (upstream, runner) => void await go(upstream, runner, 'none', { ...load, counting: 0 }, load.seed))
+  await shareOut(upstreams, runners, async (upstream, runner) => void await go(upstream, runner, 'none', { ...load, counting: 0 }, load.seed))
   for (let round = 1; round <= load.rounds; round++) {
-    await playRound(upstreams, shuffled(runners, random), async (upstream, runner) => {
-      for (const fault of shuffled(asked, random)) runner.goes[fault].push(await go(upstream, runner, fault, load, load.seed * 1_000 + round))
+    // All faults in a row, so that an arrangement is compared with itself a few seconds earlier or later.
+    const order = shuffled(runners, random).map((runner) => ({ runner, inTurn: shuffled(asked, random) }))
+    await shareOut(upstreams, order, async (upstream, { runner, inTurn }) => {
+      for (const fault of inTurn) runner.goes[fault].push(await go(upstream, runner, fault, load, load.seed * 1_000 + round))
     })
     if (process.stderr.isTTY) process.stderr.write(`round ${round} of ${load.rounds}\n`)
   }
@@ -136,6 +138,7 @@ const rowsOf = (runners: readonly Runner[], fault: Fault): Readonly<Partial<Reco
   Object.fromEntries(runners.map(({ name, goes }) => [name, figuresOf(goes[fault], goes.none)]))
 
 const run = async (): Promise<void> => {
+  if (values.save && (values.smoke || values.fault || values.arrangement)) throw new RangeError('--save keeps a whole run: leave out --smoke, --fault and --arrangement')
   const haproxy = haproxyVersion()
   const names = chosen('arrangement', arrangementNames)
   const lacking = names.filter((name) => arrangementOf(name).needs === 'haproxy' && haproxy === undefined)
