@@ -14,9 +14,10 @@ import type { Registry } from '../registries/registry.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { HealthProbe, ProbedCluster } from '../transport/probe.ts'
-import { readTls, type ReadTls } from '../transport/tls.ts'
+import type { CertificateStatus } from '../transport/expiry.ts'
 import { available } from './availability.ts'
 import type { ClusterConfig } from './config.ts'
+import { Credentials } from './credentials.ts'
 import { HealthChecks, type HealthCheckConfig } from './health-checks.ts'
 import { membership } from './membership.ts'
 import { OutlierDetection } from './outlier.ts'
@@ -36,7 +37,7 @@ export interface ClusterParts {
   /** What is in effect, without keys and passphrases. */
   readonly config: ClusterConfig
   /** Authorities, certificate and key to dial with, where the configuration names any. */
-  readonly secureContext: ReadTls['context']
+  readonly credentials: Credentials
   readonly registry: Registry
   readonly balancer: Balancer
   readonly budget: RetryBudget
@@ -78,7 +79,8 @@ export class Cluster {
    */
   readonly ready = new Promise<void>((resolve) => { this.#resolveReady = resolve })
   #cancelWarming: Cancel = () => {}
-  readonly #draining = new Set<Promise<void>>()
+  /** Connections that end, and how to bound the time they have for it. */
+  readonly #draining = new Map<Promise<void>, () => void>()
   /** Which endpoints can be connected to; when none can, the registry is asked right now whether they are still the right ones. */
   readonly reach: Reach
 
@@ -127,10 +129,12 @@ export class Cluster {
   prepare(config: ClusterConfig, host?: string): ClusterParts {
     const old = this.#parts
     const same = (part: keyof ClusterConfig): boolean => old !== undefined && isDeepStrictEqual(old.config[part], config[part])
-    const { shown, context } = readTls(config.tls)
+    const read = new Credentials(this.name, config.tls, this.#runtime)
+    const { shown } = read.current
+    const credentials = old && isDeepStrictEqual(old.config.tls, shown) ? old.credentials : read
     return {
       config: { ...config, tls: shown },
-      secureContext: context,
+      credentials,
       registry: same('registry') ? old!.registry : this.#families.registry(config.registry),
       balancer: same('balancer') && same('slowStart') ? old!.balancer : this.#balancer(config),
       budget: same('budget') ? old!.budget : retryBudget(config.budget, this.#runtime.clock),
@@ -139,8 +143,12 @@ export class Cluster {
       detection: same('outlier') ? old!.detection : config.outlier === false ? undefined
         : new OutlierDetection(this, config.outlier, this.#runtime),
       host,
-      checks: same('healthCheck') && old!.host === host && isDeepStrictEqual(old!.config.tls, shown) ? old!.checks
-        : this.#checks(config.healthCheck, { tls: shown, context, host }),
+      checks: same('healthCheck') && old!.host === host && old!.credentials === credentials ? old!.checks
+        : this.#checks(config.healthCheck, {
+          get tls() { return credentials.current.shown },
+          get context() { return credentials.current.context },
+          host,
+        }),
     }
   }
 
@@ -166,8 +174,19 @@ export class Cluster {
     if (old && old.detection !== parts.detection) this.#judgeAfresh(old)
     if (old?.checks !== parts.checks) this.#checkAfresh(old)
     if (old && !sameDialling(old.config, parts.config)) for (const endpoint of this.#endpoints) this.#drain(endpoint)
+    if (old?.credentials !== parts.credentials) {
+      old?.credentials.close()
+      parts.credentials.follow(() => this.#renew())
+    }
     if (old?.registry !== parts.registry) this.#follow(parts.registry)
     this.changed()
+  }
+
+  /** From here on every request goes over a connection that was made with the renewed certificates; those under way end where they are, however long they take. */
+  #renew(): void {
+    const { parts } = this
+    this.#parts = { ...parts, config: { ...parts.config, tls: parts.credentials.current.shown } }
+    for (const endpoint of this.#endpoints) this.#drain(endpoint, false)
   }
 
   /** What the old detection had taken out gets another chance under the new one. */
@@ -231,18 +250,20 @@ export class Cluster {
     publish(this.#runtime, 'endpoint-removed', { cluster: this.name, endpoint: endpoint.address })
   }
 
-  /** Lets what is under way on the endpoint's connections end, with a limit, then closes them. */
-  #drain(endpoint: Endpoint): void {
+  /** Lets what is under way on the endpoint's connections end, then closes them: within the limit, or where there is none when the cluster is closed at the latest. */
+  #drain(endpoint: Endpoint, limited = true): void {
     if (!endpoint.dialled) return
     const pools = [...endpoint.pools.values()]
     endpoint.pools.clear()
     for (const pool of pools) {
-      const cancel = this.#runtime.clock.background(drainLimit, () => { void pool.destroy() })
+      let cancel: Cancel = () => {}
+      const limit = (): void => { cancel = this.#runtime.clock.background(drainLimit, () => { void pool.destroy() }) }
+      if (limited) limit()
       const drained = pool.close().catch(() => {}).then(() => {
         cancel()
         this.#draining.delete(drained)
       })
-      this.#draining.add(drained)
+      this.#draining.set(drained, limited ? () => {} : limit)
     }
   }
 
@@ -358,6 +379,7 @@ export class Cluster {
       registry: this.#following?.status() ?? {},
       breaker: breaker?.status() ?? false,
       budget: budget.balance,
+      certificates: this.parts.credentials.status(),
       endpoints: this.#endpoints.map((endpoint) => ({
         id: endpoint.id,
         address: endpoint.address,
@@ -383,10 +405,12 @@ export class Cluster {
     this.#parts?.breaker?.close()
     this.#parts?.detection?.close()
     this.#parts?.checks?.close()
+    this.#parts?.credentials.close()
     for (const endpoint of this.#endpoints) this.#retire(endpoint)
     this.#endpoints = []
     this.#pick = () => undefined
-    await Promise.all(this.#draining)
+    for (const limit of this.#draining.values()) limit()
+    await Promise.all(this.#draining.keys())
   }
 }
 
@@ -416,6 +440,8 @@ export interface ClusterStatus {
   readonly breaker: object | false
   /** Retries that the budget would allow now. */
   readonly budget: number
+  /** Certificates that it dials with, and when they expire: its own, and the last of its authorities that does; none where the configuration names none. */
+  readonly certificates: readonly CertificateStatus[]
   readonly endpoints: readonly EndpointStatus[]
   /** The effective configuration, every default written out; keys and passphrases are left out. */
   readonly config: ClusterConfig

@@ -8,7 +8,7 @@ import connector from 'undici/lib/core/connect.js'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { Endpoint } from '../core/endpoint.ts'
-import { optionsOf, tlsConfig, tlsConnector, type Handshake } from './tls.ts'
+import { enforcesTls, optionsOf, tlsConfig, tlsConnector, type Handshake, type ReadTls, type Sessions, type TlsConfig } from './tls.ts'
 
 /** How the endpoints of a cluster are dialled. */
 export const connectionConfig = z.strictObject({
@@ -41,10 +41,10 @@ interface OnLine {
 class LineClient extends Client {
   readonly #line: Line
 
-  constructor(connecting: Connecting, { origin, servername, endpoint }: Dialling) {
+  constructor(connecting: Connecting, { origin, servername, endpoint }: Dialling, sessions: Sessions) {
     const { keepAlive } = connecting.config
     const line: Line = { socket: undefined, handshake: undefined }
-    super(origin, { connect: connect(connecting, servername, endpoint, line), keepAliveTimeout: keepAlive, pipelining: 1, allowH2: false })
+    super(origin, { connect: connect(connecting, servername, endpoint, line, sessions), keepAliveTimeout: keepAlive, pipelining: 1, allowH2: false })
     this.#line = line
   }
 
@@ -54,10 +54,12 @@ class LineClient extends Client {
   }
 }
 
-const connect = ({ config, context }: Connecting, servername: string | undefined, endpoint: Endpoint, line: Line): buildConnector.connector => {
+const connect = (
+  { config, context, tls }: Connecting, servername: string | undefined, endpoint: Endpoint, line: Line, sessions: Sessions,
+): buildConnector.connector => {
   const timeout = config.connectTimeout
   const dial = servername === undefined ? connector({ timeout, allowH2: false })
-    : tlsConnector({ config: config.tls, context, servername, timeout, onHandshake: (handshake) => { line.handshake = handshake } })
+    : tlsConnector({ config: tls, context, servername, timeout, sessions, onHandshake: (handshake) => { line.handshake = handshake } })
   const withIp = (options: buildConnector.Options): buildConnector.Options => endpoint.ip === undefined ? options : { ...options, hostname: endpoint.ip }
   return (options, callback) => dial(withIp(options), (...result) => {
     if (result[1]) line.socket = result[1]
@@ -68,17 +70,19 @@ const connect = ({ config, context }: Connecting, servername: string | undefined
 /** How connections of one configuration are made. */
 export interface Connecting {
   readonly config: ConnectionConfig
-  /** The authorities, certificate and key that its `tls` names. */
+  /** Its `tls`, as `readTls` shows it. */
+  readonly tls: TlsConfig
+  /** The authorities, certificate and key that it names. */
   readonly context: SecureContext | undefined
   /** Tells pools of this configuration from those of another: a call that began under an old one may still need a pool after an update. */
   readonly kind: string
 }
 
-/** Makes ready to dial; the configuration's `tls` as `readTls` shows it. */
-export const connecting = (config: ConnectionConfig, context: SecureContext | undefined): Connecting => {
-  const { connections, connectTimeout, keepAlive, tls } = config
+/** Makes ready to dial, with TLS as it was read last. */
+export const connecting = (config: ConnectionConfig, { shown: tls, context }: ReadTls): Connecting => {
+  const { connections, connectTimeout, keepAlive } = config
   const kind = createHash('sha256').update(JSON.stringify([connections, connectTimeout, keepAlive, tls])).digest('base64')
-  return { config, context, kind }
+  return { config, tls, context, kind }
 }
 
 /** What decides whether a socket may carry a request: TLS or not, and the name its certificate was checked for. */
@@ -88,9 +92,11 @@ interface Dialling {
   readonly servername: string | undefined
 }
 
+const portOf = ({ address }: Endpoint): number => Number(address.slice(address.lastIndexOf(':') + 1))
+
 /** How an endpoint is dialled for a request to a host. */
 export const dialling = (config: ConnectionConfig, endpoint: Endpoint, secure: boolean, host: string): Dialling => {
-  if (!secure && !endpoint.tls && config.tls === false) return { endpoint, origin: `http://${endpoint.address}`, servername: undefined }
+  if (!secure && !endpoint.tls && (config.tls === false || !enforcesTls(config.tls, portOf(endpoint)))) return { endpoint, origin: `http://${endpoint.address}`, servername: undefined }
   return { endpoint, origin: `https://${endpoint.address}`, servername: optionsOf(config.tls).servername ?? host }
 }
 
@@ -101,7 +107,8 @@ export const poolOf = (connecting: Connecting, endpoint: Endpoint, way: Dialling
   const key = servername === undefined ? kind : `${kind} ${servername}`
   let pool = endpoint.pools.get(key)
   if (!pool) {
-    pool = new Pool(origin, { connections: config.connections, allowH2: false, factory: () => new LineClient(connecting, way) })
+    const sessions: Sessions = { latest: undefined }
+    pool = new Pool(origin, { connections: config.connections, allowH2: false, factory: () => new LineClient(connecting, way, sessions) })
     endpoint.pools.set(key, pool)
   }
   return pool
@@ -130,4 +137,4 @@ export const openConnections = (endpoints: Iterable<Endpoint>): OpenConnections 
 }
 
 /** A connection of its own for one request, closed when that is over. */
-export const freshConnection = (connecting: Connecting, way: Dialling): Dispatcher => new LineClient(connecting, way)
+export const freshConnection = (connecting: Connecting, way: Dialling): Dispatcher => new LineClient(connecting, way, { latest: undefined })

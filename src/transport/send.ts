@@ -1,15 +1,22 @@
-import type { SecureContext } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import type { Attempt } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
 import { connecting, dialling, freshConnection, poolOf, type Connecting, type ConnectionConfig } from './connections.ts'
 import { Exchange } from './exchange.ts'
+import type { ReadTls } from './tls.ts'
 
-/** Sends attempts over HTTP/1.1 through the endpoint's own pool. `context` holds what `readTls` made of the configuration's `tls`. */
-export const httpTransport = (config: ConnectionConfig, context: SecureContext | undefined): Send<Attempt> => {
-  const ready = connecting(config, context)
-  return (attempt) => sendOver(ready, attempt)
+/** Sends attempts over HTTP/1.1 through the endpoint's own pool. `tls.current` is what `readTls` made of the configuration's `tls`, and may be replaced at any time. */
+export const httpTransport = (config: ConnectionConfig, tls: { readonly current: ReadTls }): Send<Attempt> => {
+  let read = tls.current
+  let ready = connecting(config, read)
+  return (attempt) => {
+    if (read !== tls.current) {
+      read = tls.current
+      ready = connecting(config, read)
+    }
+    return sendOver(ready, attempt)
+  }
 }
 
 const sendOver = (ready: Connecting, attempt: Attempt): Promise<Reply> => {
