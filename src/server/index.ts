@@ -15,5 +15,12 @@ export { registrars, type Registrars } from '../registrars/index.ts'
 export type { Doing } from '../registrars/keep.ts'
 export type { Instance, Registrar, Registration } from '../registrars/registrar.ts'
 
+// TLS of the listener, and who may call what
+export { meshTls, type MeshTls, type MeshTlsEvents, type MeshTlsStatus } from './mesh-tls.ts'
+export type { MeshTlsOptions } from './mesh-tls-options.ts'
+export type { RefusalCode } from './client-check.ts'
+export type { HandshakeFailureCode } from './handshake-failure.ts'
+export type { CertificateStatus, CertificateUse, Expiry } from '../transport/expiry.ts'
+
 // What the present code runs for
 export { currentPassport, withoutPassport, type Passport } from '../core/passport.ts'

@@ -1,0 +1,73 @@
+import type { X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import { carries, namesIn } from '../transport/certificate-names.ts'
+import { nameOf } from '../transport/certificates.ts'
+
+/** Why a client is refused, as a stable word. */
+export type RefusalCode = 'plain-text' | 'tls' | 'silent' | 'no-certificate' | 'untrusted' | 'expired' | 'not-yet-valid' | 'wrong-name' | 'revoked'
+
+/** Why a client is refused. */
+export interface Refusal {
+  readonly code: RefusalCode
+  /** What was found, and what to do. */
+  readonly reason: string
+}
+
+/** Which clients are let in. */
+export interface ClientCheck {
+  readonly names?: readonly string[] | undefined
+  readonly required: boolean
+}
+
+const date = (written: string): string => new Date(Date.parse(written)).toISOString()
+
+/** Judges the certificate of a client once the handshake is over; `undefined` for one that may come in. */
+export const judgeClient = (socket: TLSSocket, certificate: X509Certificate | undefined, { names, required }: ClientCheck, now: number): Refusal | undefined => {
+  if (!certificate) {
+    return required ? { code: 'no-certificate', reason: 'the client showed no certificate. Give it one, or let everybody in with `clients.required: false`' } : undefined
+  }
+  // A session that goes on from before may outlive the certificate that it began with.
+  if (Date.parse(certificate.validTo) < now) {
+    return { code: 'expired', reason: `the client's certificate expired at ${date(certificate.validTo)}. Renew it at the client` }
+  }
+  if (Date.parse(certificate.validFrom) > now) {
+    return { code: 'not-yet-valid', reason: `the client's certificate is valid only from ${date(certificate.validFrom)} on. Correct this machine's clock if it is slow` }
+  }
+  if (!socket.authorized) return untrusted(socket, certificate)
+  if (names && !names.some((name) => carries(namesIn(certificate.subjectAltName), name))) {
+    return {
+      code: 'wrong-name',
+      reason: `the client's certificate should be for ${names.map((name) => `'${name}'`).join(' or ')}, and is for ${nameOf(certificate.subjectAltName ?? 'no name at all')}. ` +
+        'If it may come in, put a name that it carries into `clients.names`',
+    }
+  }
+  return undefined
+}
+
+const untrusted = ({ authorizationError }: TLSSocket, { issuer }: X509Certificate): Refusal => {
+  const code = nameOf(String(authorizationError))
+  const chain = `${nameOf((issuer as string | undefined) ?? 'nobody')} (${code})`
+  if (/EXPIRED/.test(code)) return { code: 'expired', reason: `a certificate in the client's chain has expired, issued by ${chain}. Renew it at the client` }
+  if (/NOT_YET/.test(code)) return { code: 'not-yet-valid', reason: `a certificate in the client's chain is not valid yet, issued by ${chain}. Correct this machine's clock if it is slow` }
+  return {
+    code: 'untrusted',
+    reason: `the client's certificate was issued by ${chain}, which does not lead to an authority in \`clients.ca\`. Put its authority there; if it is there, ` +
+      'see that the certificate is meant for clients, and that the client sends its intermediates too',
+  }
+}
+
+/** Whether a certificate leads to one of the authorities, by way of what came with it and of intermediates that are known. */
+export const leadsTo = (authorities: readonly X509Certificate[], leaf: X509Certificate, intermediates: Iterable<X509Certificate>): boolean => {
+  const others = [...intermediates]
+  const isAuthority = (one: X509Certificate): boolean => authorities.some((authority) => one.fingerprint256 === authority.fingerprint256 || isIssuedBy(one, authority))
+  const passed = new Set<string>()
+  for (let one: X509Certificate | undefined = leaf; one && !passed.has(one.fingerprint256);) {
+    if (isAuthority(one)) return true
+    passed.add(one.fingerprint256)
+    const child: X509Certificate = one
+    one = child.issuerCertificate ?? others.find((other) => isIssuedBy(child, other))
+  }
+  return false
+}
+
+const isIssuedBy = (one: X509Certificate, by: X509Certificate): boolean => one.checkIssued(by) && one.verify(by.publicKey)
