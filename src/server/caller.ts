@@ -12,6 +12,10 @@ export interface Caller {
   readonly subject: string | undefined
 }
 
+/** Whether a caller goes by a name: a URI exactly, a host in any case. */
+export const carriesName = ({ names }: Caller, wanted: string): boolean => wanted.includes('://') ? names.includes(wanted)
+  : names.some((name) => name.toLowerCase() === wanted.toLowerCase())
+
 /** A connection, as far as its caller is known by it. */
 export interface CallerSocket {
   readonly authorized?: boolean

@@ -22,5 +22,9 @@ export type { RefusalCode } from './client-check.ts'
 export type { HandshakeFailureCode } from './handshake-failure.ts'
 export type { CertificateStatus, CertificateUse, Expiry } from '../transport/expiry.ts'
 
+export { authorize, type Authorization, type AuthorizationEvents, type AuthorizationStatus, type AuthorizedRequest, type Decided, type Decision } from './authorize.ts'
+export type { AuthorizeOptions } from './authorize-options.ts'
+export type { Problem } from './problem.ts'
+
 // What the present code runs for
 export { currentPassport, withoutPassport, type Passport } from '../core/passport.ts'
