@@ -1,5 +1,5 @@
-import type { X509Certificate } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
+import { X509Certificate } from 'node:crypto'
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import { carries, namesIn } from '../transport/certificate-names.ts'
 import { nameOf } from '../transport/certificates.ts'
 
@@ -56,18 +56,27 @@ const untrusted = ({ authorizationError }: TLSSocket, { issuer }: X509Certificat
   }
 }
 
-/** Whether a certificate leads to one of the authorities, by way of what came with it and of intermediates that are known. */
-export const leadsTo = (authorities: readonly X509Certificate[], leaf: X509Certificate, intermediates: Iterable<X509Certificate>): boolean => {
-  const others = [...intermediates]
-  const isAuthority = (one: X509Certificate): boolean => authorities.some((authority) => one.fingerprint256 === authority.fingerprint256 || isIssuedBy(one, authority))
-  const passed = new Set<string>()
-  for (let one: X509Certificate | undefined = leaf; one && !passed.has(one.fingerprint256);) {
-    if (isAuthority(one)) return true
-    passed.add(one.fingerprint256)
-    const child: X509Certificate = one
-    one = child.issuerCertificate ?? others.find((other) => isIssuedBy(child, other))
+/**
+ * The certificate of a client, and its issuers as far as they are known: of what a client sends, Node shows a server the client's own certificate, and issuers only
+ * if they are among the authorities.
+ */
+export const chainOf = (socket: TLSSocket): readonly X509Certificate[] => {
+  const chain: X509Certificate[] = []
+  // The last one names itself as its issuer.
+  for (let one = socket.getPeerCertificate(true) as DetailedPeerCertificate | undefined; one?.raw; one = one.issuerCertificate as DetailedPeerCertificate | undefined) {
+    const certificate = new X509Certificate(one.raw)
+    if (chain.some(({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256)) break
+    chain.push(certificate)
   }
-  return false
+  return chain
+}
+
+/** Whether a certificate that was good under other authorities leads to one of these; `unknown` where its last issuer is not at hand. */
+export const standing = (authorities: readonly X509Certificate[], chain: readonly X509Certificate[]): 'trusted' | 'stranger' | 'unknown' => {
+  const isTrusted = (one: X509Certificate): boolean => authorities.some((authority) => one.fingerprint256 === authority.fingerprint256 || isIssuedBy(one, authority))
+  if (chain.some(isTrusted)) return 'trusted'
+  const last = chain.at(-1)
+  return last?.checkIssued(last) ? 'stranger' : 'unknown'
 }
 
 const isIssuedBy = (one: X509Certificate, by: X509Certificate): boolean => one.checkIssued(by) && one.verify(by.publicKey)

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server as NetServer, Socket } from 'node:net'
 import type { Server, TlsOptions, TLSSocket } from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
@@ -9,7 +10,7 @@ import { filesOf, readMaterial, type Material, type Sources } from '../transport
 import { certificateStatus, expiriesOf, ExpiryWatch, type CertificateStatus, type Expiry } from '../transport/expiry.ts'
 import { Renewal } from '../transport/renewal.ts'
 import { addressOf, subjectOf, serviceNames } from './caller.ts'
-import { judgeClient, type Refusal, type RefusalCode } from './client-check.ts'
+import { chainOf, judgeClient, type Refusal, type RefusalCode } from './client-check.ts'
 import { handshakeByte, peek } from './first-byte.ts'
 import { handshakeFailure, leftWithoutRequest, type HandshakeFailure, type HandshakeFailureCode } from './handshake-failure.ts'
 import { meshTlsConfig, type MeshTlsConfig, type MeshTlsOptions } from './mesh-tls-options.ts'
@@ -136,6 +137,7 @@ class ListenerTls implements MeshTls {
     this.#servers.add(secure)
     this.#giveContext(secure)
     this.#guard(secure)
+    this.#endDoubtful(secure)
     secure.on('tlsClientError', (error, socket) => this.#failed(addressBelow(socket), handshakeFailure(error, this.#own, this.#runtime.clock.wall())))
     secure.on('close', () => {
       this.#servers.delete(secure)
@@ -178,6 +180,15 @@ class ListenerTls implements MeshTls {
     server.emit = ((event: string, ...told: unknown[]) => event === 'secureConnection' && !this.#admits(told[0] as TLSSocket) ? true : emit(event, ...told)) as Server['emit']
   }
 
+  /** Has connections over which clients came in whom it may not trust any more end with an answer, and not within one. */
+  #endDoubtful(server: Server): void {
+    // A listener of requests on a server of HTTP/2 that has none would have requests made of its streams.
+    if ('updateSettings' in server && server.listenerCount('request') === 0) return
+    server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      if ('shouldKeepAlive' in response && this.#connections.isDoubtful(socket)) response.shouldKeepAlive = false
+    })
+  }
+
   #look(socket: Socket, go: (byte: number) => void): void {
     const client = addressOf(socket)
     peek(socket, {
@@ -210,7 +221,8 @@ class ListenerTls implements MeshTls {
   #admits(socket: TLSSocket): boolean {
     const { clients } = this.#config
     if (!socket.encrypted) return true
-    const certificate = clients ? socket.getPeerX509Certificate() : undefined
+    const chain = clients ? chainOf(socket) : []
+    const [certificate] = chain
     const refusal = clients ? judgeClient(socket, certificate, clients, this.#runtime.clock.wall()) : undefined
     const client = addressOf(socket)
     if (refusal) {
@@ -220,7 +232,7 @@ class ListenerTls implements MeshTls {
       return false
     }
     this.#counts.tls++
-    this.#connections.enter(socket, certificate, () => this.#failed(client, leftWithoutRequest(this.#own, this.#runtime.clock.wall())))
+    this.#connections.enter(socket, chain, () => this.#failed(client, leftWithoutRequest(this.#own, this.#runtime.clock.wall())))
     return true
   }
 

@@ -1,12 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { leadsTo } from './client-check.ts'
+import { standing } from './client-check.ts'
 
 /** Bytes of TLS that say goodbye: an alert, and no more. The shortest request of HTTP, with what TLS adds, is not answered with nothing. */
 const goodbye = 64
-
-/** Certificates of issuers that are kept, those that came last. */
-const mostIssuers = 256
 
 /** A connection of a client that showed a certificate. */
 interface Certified {
@@ -16,9 +13,9 @@ interface Certified {
 
 /** The connections over TLS that were let in, and the certificates behind them. */
 export class OpenConnections {
-  readonly #open = new Map<TLSSocket, X509Certificate | undefined>()
-  /** By fingerprint. A session that goes on from before brings the client's certificate, and none of its issuers. */
-  readonly #issuers = new Map<string, X509Certificate>()
+  readonly #open = new Map<TLSSocket, readonly X509Certificate[]>()
+  /** Those that came in under other authorities than are trusted now, by a certificate of which it cannot be told whether it would still do. */
+  readonly #doubtful = new WeakSet<object>()
 
   /** How many there are. */
   get size(): number {
@@ -26,9 +23,8 @@ export class OpenConnections {
   }
 
   /** Notes one until it closes; `onLeft` hears if its client then had sent nothing and been sent nothing. */
-  enter(socket: TLSSocket, certificate: X509Certificate | undefined, onLeft: () => void): void {
-    this.#open.set(socket, certificate)
-    this.#learn(certificate)
+  enter(socket: TLSSocket, chain: readonly X509Certificate[], onLeft: () => void): void {
+    this.#open.set(socket, chain)
     const { bytesRead } = socket
     socket.once('close', () => {
       this.#open.delete(socket)
@@ -36,24 +32,24 @@ export class OpenConnections {
     })
   }
 
-  #learn(certificate: X509Certificate | undefined): void {
-    for (let one = certificate?.issuerCertificate; one && !this.#issuers.has(one.fingerprint256); one = one.issuerCertificate) {
-      this.#issuers.set(one.fingerprint256, one)
-      if (this.#issuers.size > mostIssuers) this.#issuers.delete(this.#issuers.keys().next().value!)
-    }
+  /** Whether a connection should end with its next answer, so that its client has to show itself again. */
+  isDoubtful(socket: object): boolean {
+    return this.#doubtful.has(socket)
   }
 
-  /** Those whose certificates lead to none of the authorities. */
+  /** Those whose certificates lead to none of the authorities; where that cannot be told, the connection becomes doubtful. */
   strangersTo(authorities: readonly X509Certificate[]): readonly Certified[] {
     // Many connections are of the same client, and signatures take their time.
-    const judged = new Map<string, boolean>()
-    const isStranger = (certificate: X509Certificate): boolean => {
-      const known = judged.get(certificate.fingerprint256)
-      if (known !== undefined) return known
-      const stranger = !leadsTo(authorities, certificate, this.#issuers.values())
-      judged.set(certificate.fingerprint256, stranger)
-      return stranger
+    const judged = new Map<string, ReturnType<typeof standing>>()
+    const strangers: Certified[] = []
+    for (const [socket, chain] of this.#open) {
+      const [certificate] = chain
+      if (!certificate) continue
+      const found = judged.get(certificate.fingerprint256) ?? standing(authorities, chain)
+      judged.set(certificate.fingerprint256, found)
+      if (found === 'stranger') strangers.push({ socket, certificate })
+      else if (found === 'unknown') this.#doubtful.add(socket)
     }
-    return [...this.#open].flatMap(([socket, certificate]) => certificate && isStranger(certificate) ? [{ socket, certificate }] : [])
+    return strangers
   }
 }

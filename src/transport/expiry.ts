@@ -70,7 +70,9 @@ export class ExpiryWatch {
   readonly #clock: Clock
   readonly #before: number
   readonly #warn: (warning: ExpiryWarning) => void
-  #due: readonly { readonly at: number, readonly warning: ExpiryWarning }[] = []
+  #due: readonly { readonly at: number, readonly key: string, readonly warning: ExpiryWarning }[] = []
+  /** What was told of those that are watched: others may be renewed beside one that stays. */
+  #told = new Set<string>()
   #cancel: Cancel = () => {}
 
   constructor(clock: Clock, before: number, warn: (warning: ExpiryWarning) => void) {
@@ -81,11 +83,14 @@ export class ExpiryWatch {
 
   /** Watches these from now on, and none of before. */
   watch(expiries: readonly Expiry[]): void {
-    this.#due = expiries.flatMap((expiry) => {
+    const due = expiries.flatMap((expiry) => {
       const end = Date.parse(expiry.expiresAt)
-      const over = { at: end, warning: { expiry, expired: true } }
-      return end <= this.#clock.wall() ? [over] : [{ at: end - this.#before, warning: { expiry, expired: false } }, over]
+      const key = `${expiry.use} ${expiry.serial} ${end}`
+      const over = { at: end, key: `${key} expired`, warning: { expiry, expired: true } }
+      return end <= this.#clock.wall() ? [over] : [{ at: end - this.#before, key, warning: { expiry, expired: false } }, over]
     })
+    this.#told = new Set(due.map(({ key }) => key).filter((key) => this.#told.has(key)))
+    this.#due = due.filter(({ key }) => !this.#told.has(key))
     this.#wait()
   }
 
@@ -101,7 +106,10 @@ export class ExpiryWatch {
     const ripe = this.#due.filter(({ at }) => at <= now)
     this.#due = this.#due.filter(({ at }) => at > now)
     this.#wait()
-    for (const { warning } of ripe) this.#warn(warning)
+    for (const { key, warning } of ripe) {
+      this.#told.add(key)
+      this.#warn(warning)
+    }
   }
 
   /** Ends it. */

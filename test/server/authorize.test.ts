@@ -97,7 +97,7 @@ for (const [name, serve] of Object.entries(frameworks)) {
       assert.equal((await ask('GET', '/orders/audit/7', clerk)).body, 'served GET /orders/audit/7')
       const refused = await ask('POST', '/orders?token=s3cret', clerk)
       assert.equal(refused.status, 403)
-      assert.equal(refused.type, 'application/problem+json')
+      assert.match(refused.type!, /^application\/problem\+json\b/)
       assert.equal(refused.header, 'ENMESH_NOT_AUTHORIZED')
       assert.deepEqual(JSON.parse(refused.body), {
         type: 'about:blank', title: 'Forbidden', status: 403, code: 'ENMESH_NOT_AUTHORIZED',
