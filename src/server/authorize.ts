@@ -139,10 +139,10 @@ class AccessControl implements Authorization {
   }
 
   guard<Request extends AuthorizedRequest, Response extends Answering>(listener: (request: Request, response: Response) => unknown): (request: Request, response: Response) => void {
-    const control = this
+    const decide = (request: Request): Decision => this.decide(request)
     // Called as Node calls it: listeners written as functions find their server in `this`.
     return function (this: unknown, request, response) {
-      const { problem } = control.decide(request)
+      const { problem } = decide(request)
       if (problem) answer(response, problem)
       else Reflect.apply(listener, this, [request, response])
     }

@@ -55,4 +55,4 @@ const read = (socket: CallerSocket): Caller => {
 
 /** Address of the other end: `10.0.0.7:51324`, `[::1]:51324`. */
 export const addressOf = ({ remoteAddress, remotePort }: CallerSocket): string =>
-  remoteAddress === undefined ? 'unknown' : `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`
+  remoteAddress === undefined ? 'unknown' : `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${String(remotePort)}`

@@ -46,7 +46,7 @@ export const judgeClient = (socket: TLSSocket, certificate: X509Certificate | un
 
 const untrusted = ({ authorizationError }: TLSSocket, { issuer }: X509Certificate): Refusal => {
   const code = nameOf(String(authorizationError))
-  const chain = `${nameOf((issuer as string | undefined) ?? 'nobody')} (${code})`
+  const chain = `${nameOf((issuer) ?? 'nobody')} (${code})`
   if (/EXPIRED/.test(code)) return { code: 'expired', reason: `a certificate in the client's chain has expired, issued by ${chain}. Renew it at the client` }
   if (/NOT_YET/.test(code)) return { code: 'not-yet-valid', reason: `a certificate in the client's chain is not valid yet, issued by ${chain}. Correct this machine's clock if it is slow` }
   return {

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { MeshConfigError, OptionsError } from '../core/errors.ts'
 import { parse, placeOf } from '../mesh/faults.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
-import { filesOf, readMaterial, type Material, type Sources } from '../transport/certificates.ts'
+import { filesOf, readMaterial, type Material } from '../transport/certificates.ts'
 import { certificateStatus, expiriesOf, ExpiryWatch, type CertificateStatus, type Expiry } from '../transport/expiry.ts'
 import { Renewal } from '../transport/renewal.ts'
 import { addressOf, subjectOf, serviceNames } from './caller.ts'
@@ -79,8 +79,8 @@ interface Read {
 
 const read = (config: MeshTlsConfig): Read => {
   try {
-    const own = readMaterial({ cert: config.cert, key: config.key, passphrase: config.passphrase } as Sources, [])
-    return { own, clients: config.clients ? readMaterial({ ca: config.clients.ca as Sources['ca'] }, ['clients']) : undefined }
+    const own = readMaterial({ cert: config.cert, key: config.key, passphrase: config.passphrase }, [])
+    return { own, clients: config.clients ? readMaterial({ ca: config.clients.ca }, ['clients']) : undefined }
   } catch (error) {
     if (!(error instanceof OptionsError)) throw error
     throw new MeshConfigError(error.faults.map(({ path, message }) => ({ path: placeOf(['meshTls', ...path]), message })))
@@ -254,7 +254,7 @@ class ListenerTls implements MeshTls {
     if (this.#renewal) return
     this.#watch.watch(this.#expiries)
     const { cert, key, clients } = this.#config
-    this.#renewal = new Renewal(filesOf({ cert, key, ca: clients ? clients.ca : undefined } as Sources), {
+    this.#renewal = new Renewal(filesOf({ cert, key, ca: clients ? clients.ca : undefined }), {
       clock: this.#runtime.clock,
       read: () => read(this.#config),
       onRead: (renewed) => { if (!sameRead(renewed, this.#read)) this.#renew(renewed) },

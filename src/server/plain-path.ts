@@ -6,7 +6,6 @@
 const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
 const encodedDelimiters = /%(?:2f|5c|00)/i
 const stillEncoded = /%[0-9a-f]{2}/i
-// eslint-disable-next-line no-control-regex -- they are looked for because they should not be there
 const neverInPaths = /[\0-\x20\\\x7f]/
 
 /** The path of a target as it is written: without authority, which may hold credentials, and without query. */
