@@ -72,6 +72,7 @@ interface HonoLike {
 export interface Authorization {
   /** For `node:http`, `https`, and the compatibility API of `http2`: calls the listener for requests that are allowed, and answers the others. */
   guard<Request extends AuthorizedRequest, Response extends Answering>(listener: (request: Request, response: Response) => unknown): (request: Request, response: Response) => void
+  /** The same for the listeners of `node:http` and `https`. */
   guard(listener: (request: IncomingMessage, response: ServerResponse & { req: IncomingMessage }) => unknown): (request: IncomingMessage, response: ServerResponse & { req: IncomingMessage }) => void
   /** Middleware of Express 4 and 5: `app.use(authorization.express)`, before all that it is to guard. */
   readonly express: (request: ExpressLike, response: Answering, next: () => void) => void
