@@ -7,22 +7,28 @@ const right = 190
 const top = 64
 
 // By the viewer's own colours; `currentColor` cannot know them inside an image.
-const style = `
+/** How text looks in every chart. */
+export const textStyle = `
   text { font: 13px system-ui, sans-serif; fill: #24292f }
   .title { font-weight: 600; font-size: 15px }
   .small { font-size: 12px; fill: #57606a }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 }
+    .small { fill: #9198a1 }
+  }`
+
+const style = `${textStyle}
   .other { fill: #9aa4af }
   .mesh { fill: #1f7a8c }
   .spread { stroke: #24292f; stroke-width: 1.5; fill: none }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 }
-    .small { fill: #9198a1 }
     .other { fill: #5b6672 }
     .mesh { fill: #3fb0c6 }
     .spread { stroke: #e6edf3 }
   }`
 
-const escaped = (text: string): string => text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`)
+/** Text as it may stand in an image. */
+export const escaped = (text: string): string => text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`)
 
 /** Draws the CPU that a request costs in each mode, a bar for the median and a whisker for the range, as an SVG image. */
 export const chart = (rows: Rows, subtitle: string): string => {

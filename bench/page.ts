@@ -3,7 +3,7 @@ import { memoryTable, type MemoryResults } from './findings.ts'
 import { circumstances, loadOf, tables, type Results, type Table } from './report.ts'
 
 /** Writes a table in Markdown. */
-const markdown = ([head, ...lines]: Table): string => [
+export const markdown = ([head, ...lines]: Table): string => [
   head!, head!.map((_, column) => column === 0 ? '---' : '---:'), ...lines,
 ].map((line) => `| ${line.join(' | ')} |`).join('\n')
 

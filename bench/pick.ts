@@ -3,6 +3,7 @@ import { balancers } from '../src/balancers/index.ts'
 import type { Balancer, Picker } from '../src/balancers/balancer.ts'
 import { Call } from '../src/core/call.ts'
 import { Endpoint } from '../src/core/endpoint.ts'
+import type { Reply } from '../src/core/reply.ts'
 import { systemRuntime } from '../src/runtime/runtime.ts'
 import { aRequest, fakeCall } from '../src/testing/index.ts'
 
@@ -48,9 +49,17 @@ const endpointsOf = (size: number, isWeighted: boolean): Endpoint[] => Array.fro
     weight: isWeighted ? 1 + index % 5 : 1,
     metadata: { zone: index % 3 === 0 ? 'b' : 'a' },
   })
-  endpoint.latency.observe(1 + runtime.random() * 20, runtime.clock.now())
   return endpoint
 })
+
+/** An answer of an endpoint after so many milliseconds, as balancers learn of it. */
+const answer = (endpoint: Endpoint, ms: number, { learn }: Balancer): void => {
+  endpoint.latency.observe(ms, runtime.clock.now())
+  const attempt = fakeCall([], 'key', runtime.clock).begin(endpoint, { active: 0, pending: 0 })
+  attempt.headAt = attempt.startedAt + ms
+  const report = `TEXT named_metrics.rif=${Math.round(ms)},named_metrics.latency=${ms},application_utilization=${ms / 21},rps_fractional=100`
+  learn?.(attempt, { status: 200, headers: { 'endpoint-load-metrics': report }, attempt } as unknown as Reply)
+}
 
 /** Calls with different keys, given or to be read from the request; as first attempts, or as second ones after an attempt at an endpoint. */
 const callsOf = (tried: readonly Endpoint[], isKeyed: boolean): readonly Call[] => Array.from({ length: 64 }, (_, index) => {
@@ -70,6 +79,9 @@ for (const { type } of balancers.kinds) {
       for (const size of sizes) {
         const endpoints = endpointsOf(size, isWeighted)
         const pick = balancer(endpoints)
+        // Once picked for: a balancer within another is prepared when it is first asked.
+        pick(fakeCall())
+        for (const endpoint of endpoints) answer(endpoint, 1 + runtime.random() * 20, balancer)
         row[`${size}, first`] = nanoseconds(pick, callsOf([], !('key' in options)), smoke ? 1_000 : 500_000)
         row[`${size}, second`] = nanoseconds(pick, callsOf(endpoints.slice(0, 1), !('key' in options)), smoke ? 10 : 500_000 / Math.sqrt(size))
       }

@@ -3,10 +3,12 @@
  * Ends by itself after about a minute; the exit code is 1 if an act did not show what it claims,
  * and 3 if the machine is too busy to show anything.
  * With `--keep` the shop stays up after the story, until Ctrl-C. With `--registry file|dns|etcd` its services find one another there,
- * by a dnsmasq or an etcd that it starts; with `--acts 1,2` it plays those acts only.
+ * by a dnsmasq or an etcd that it starts; with `--app-mesh` they reach one another as the shop's AWS App Mesh definition says;
+ * with `--acts 1,2` it plays those acts only.
  */
 import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Collector } from './demo/collector.ts'
 import { directoryOf } from './demo/directory.ts'
 import { epilogue } from './demo/epilogue.ts'
@@ -35,11 +37,12 @@ const asked = (): Options => {
   }
 }
 
-const { keep, registry, acts } = asked()
+const { keep, registry, appMesh, acts } = asked()
 const begun = performance.now()
 const collector = new Collector()
 const directory = directoryOf(registry)
-const shop = new Shop(directory, await collector.open())
+const definition = fileURLToPath(new URL('app-mesh/terraform', import.meta.url))
+const shop = new Shop(directory, { ...await collector.open(), ...(appMesh && { APP_MESH: definition }) })
 
 let exitCode: number | undefined
 /** Closes the shop and exits; the first to ask decides the exit code. */
@@ -100,7 +103,8 @@ const play = async (load: Load): Promise<readonly string[]> => {
 }
 
 try {
-  print(`${bold('The shop')}: gateway → order ×2 → pricing 1.0.0 ×3 and 2.0.0 ×1, each a process of its own, found ${directory.about}`)
+  print(`${bold('The shop')}: gateway → order ×2 → pricing 1.0.0 ×3 and 2.0.0 ×1, each a process of its own, found ${directory.about}${
+    appMesh ? ', reached as examples/app-mesh/terraform says' : ''}`)
   await shop.open()
   showAddresses()
   const load = new Load(`http://${shop.gateway!.address}`, requestsPerSecond)

@@ -1,6 +1,8 @@
 import { inputSchema, writtenSchema, type JsonSchema } from '../src/config-file/schema.ts'
 import { registrars } from '../src/registrars/index.ts'
+import { matchers } from '../src/matchers/index.ts'
 import { announcementConfig } from '../src/server/announce-options.ts'
+import { gatewayConfig } from '../src/server/gateway/config.ts'
 
 /** One option as the page lists it. */
 export interface Option {
@@ -163,6 +165,12 @@ ${kindTables(registry)}
 \`clusters.NAME.balancer\`: ${balancer.description ?? ''}
 
 ${kindTables(balancer)}
+
+## A gateway
+
+What \`createGateway(mesh, options)\` of \`enmesh/server\` takes, and \`tls\` and \`onProblem\`: [A gateway](guides/gateway.md). Its \`match\` is that of a route.
+
+${table(optionsOf(writtenSchema(gatewayConfig(matchers))).filter(({ name }) => !name.startsWith('routes[].match.')))}
 
 ## An announcement
 

@@ -1,13 +1,14 @@
 // Making a mesh
 export { createMesh, type Mesh, type MeshOptions, type MeshStatus, type RouteStatus, type Trail } from './mesh/mesh.ts'
 export type { BuiltInBalancer, BuiltInMatcher, BuiltInRegistry, CallPolicyInput, Families, MeshConfig, MeshInput, RouteConfig } from './mesh/config.ts'
+export type { ConnectOptions } from './mesh/connect.ts'
 export type { ClusterExplanation, Explanation } from './mesh/explain.ts'
 export type { Changes } from './mesh/snapshot.ts'
 export type { FetchInit } from './transport/fetch.ts'
 export { toResponse } from './transport/response.ts'
 export type { HealthFinding, HealthProbe } from './transport/probe.ts'
-export type { ClusterStatus, EndpointStatus } from './cluster/cluster.ts'
-export type { MeshEvents } from './core/events.ts'
+export type { ClusterStatus, EndpointStatus } from './cluster/status.ts'
+export type { MeshEvents, OutlierRule } from './core/events.ts'
 
 // Configuration from files
 export { loadConfig, type LoadOptions } from './config-file/load.ts'
@@ -24,9 +25,9 @@ export { MeshConfigError, MeshError, type AttemptRecord, type ConfigFault, type 
 // Kinds of your own
 export { combinator, family, kind, type AnyKind, type Family, type FamilyInput, type FamilyOutput, type Kind, type Member } from './core/family.ts'
 export { registries } from './registries/index.ts'
-export { noSuchService, type Registry, type Wake, type Watch } from './registries/registry.ts'
+export { noSuchService, ThrottledError, type Registry, type Wake, type Watch } from './registries/registry.ts'
 export { balancers } from './balancers/index.ts'
-export type { Balancer, Picker } from './balancers/balancer.ts'
+export { learning, learningFrom, type Balancer, type Learn, type Picker } from './balancers/balancer.ts'
 export { matchers } from './matchers/index.ts'
 export { matcherKind, type AnyMatcherKind, type MatchInput, type MatchOutput, type Matcher, type MatcherKind, type Matchers } from './matchers/matcher.ts'
 

@@ -212,10 +212,14 @@ class Etcd implements Directory {
 // Below the ports that systems give to those who ask for any: nobody takes it while its program is started anew.
 const lowestPort = 15_000
 const ports = 15_000
+/** Those that were given out already: until its program listens, a port looks free. */
+const given = new Set<number>()
 
 const freePort = async (): Promise<number> => {
   for (;;) {
     const port = lowestPort + Math.floor(Math.random() * ports)
+    if (given.has(port)) continue
+    given.add(port)
     const server = createServer().listen(port, '127.0.0.1')
     try {
       await once(server, 'listening')

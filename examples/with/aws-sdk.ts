@@ -11,6 +11,10 @@ const queryOf = (query: QueryParameterBag = {}): string => Object.keys(query).so
   return (Array.isArray(value) ? value : [value]).map((one) => `${written(name)}=${written(one)}`)
 }).join('&')
 
+// With a large body the SDK waits for a 100 (Continue) first, which undici does not know. The field is never signed.
+const withoutExpect = (headers: HttpRequest['headers']): HttpRequest['headers'] =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'expect'))
+
 /** Sends what a client of the AWS SDK asks through a mesh. Bodies are Node's streams, in both directions, as with the SDK's own handler. */
 export const meshHandler = ({ dispatcher }: Mesh) => ({
   metadata: { handlerProtocol: 'http/1.1' },
@@ -22,7 +26,7 @@ export const meshHandler = ({ dispatcher }: Mesh) => ({
       origin: `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`,
       path: search === '' ? path : `${path}?${search}`,
       method: method as 'GET',
-      headers,
+      headers: withoutExpect(headers),
       body,
       signal: abortSignal as AbortSignal | undefined ?? null,
     })

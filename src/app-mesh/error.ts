@@ -8,7 +8,10 @@ export const faultInWords = ({ file, resource, path, message }: Fault): string =
 
 const mostWorded = 100
 
-/** Thrown for App Mesh definitions that cannot be used: every fault with its place, warnings included. Its message tells the first hundred. */
+/**
+ * Thrown for App Mesh definitions that cannot be used: every fault with its place, warnings included. Its message tells the
+ * first hundred.
+ */
 export class AppMeshError extends Error {
   /** All of them, the errors first. */
   readonly faults: readonly Fault[]

@@ -18,7 +18,10 @@ export interface Found {
   readonly resource: string
   /** Where a value of the body stood in the file, in the file's own words: `Resources.Node.Properties.Spec.Listeners[0]`. */
   at(path: BodyPath): string
-  /** Values that the reader could not tell, and left out of the body. A fault says so already: that they are missing is no second one. */
+  /**
+   * Values that the reader could not tell, and left out of the body. A fault says so already: that they are missing is no
+   * second one.
+   */
   readonly unread?: readonly BodyPath[]
 }
 
@@ -34,12 +37,6 @@ export interface Fault {
   readonly message: string
 }
 
-/** What the reader of a format made of one source. */
-export interface Reading {
-  readonly found: readonly Found[]
-  readonly faults: readonly Fault[]
-}
-
 /** One source to read. */
 export interface Source {
   /** As the user named it; stands in faults. */
@@ -50,22 +47,11 @@ export interface Source {
 /** What a definition leaves open. */
 export interface ReadOptions {
   /**
-   * Values for what the files leave open, by name: parameters of CloudFormation templates (over their defaults), pseudo parameters
-   * (`AWS::Region`), exports of other stacks, `LogicalId` and `LogicalId.Attribute` of other resources, and the `${NAME}` of Kubernetes manifests.
+   * Values for what the files leave open, by name: parameters of CloudFormation templates (over their defaults), pseudo
+   * parameters (`AWS::Region`), exports of other stacks, `LogicalId` and `LogicalId.Attribute` of other resources, and the
+   * `${NAME}` of Kubernetes manifests.
    */
   readonly parameters?: Readonly<Record<string, string>>
   /** Values for Terraform variables, over their defaults, and for what is known after an apply only: `aws_lb.main.dns_name`. */
   readonly variables?: Readonly<Record<string, unknown>>
 }
-
-/** Reads one format; `undefined` says that the source is not of this format. */
-export type FormatReader = (source: Source, options: ReadOptions) => Reading | undefined | Promise<Reading | undefined>
-
-/** What a reader made of all sources of its format. */
-export interface GroupReading extends Reading {
-  /** The sources that are of this format; the others are for other readers. */
-  readonly taken: ReadonlySet<Source>
-}
-
-/** Reads all sources of one format at once, because what stands in one file may be named in another. */
-export type GroupReader = (sources: readonly Source[], options: ReadOptions) => GroupReading | Promise<GroupReading>

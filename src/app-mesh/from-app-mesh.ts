@@ -2,37 +2,46 @@ import type { MeshInput } from '../mesh/config.ts'
 import { serviceAddress } from '../mesh/config.ts'
 import type { AppMeshDocument, VirtualService } from './document.ts'
 import { AppMeshError, faultInWords } from './error.ts'
+import type { NodeListener } from './document/listener.ts'
 import type { Fault } from './found.ts'
+import { accessLogOf } from './translation/access-log.ts'
 import { callerOf, type Caller } from './translation/caller.ts'
 import type { Certificates } from './translation/client-tls.ts'
 import { Clusters, listenersOf, type Endpoints } from './translation/clusters.ts'
 import { Remarks } from './translation/remarks.ts'
-import { defaultPolicy, routesOf, tcpPolicy, type RouteInput } from './translation/routes.ts'
+import { defaultGrpcPolicy, defaultPolicy, routesOf, tcpPolicy, type RouteInput } from './translation/routes.ts'
 
 /** How a document is taken over. */
 export interface FromAppMeshOptions {
   /**
-   * The virtual node, or the virtual gateway, that this process is: its backends decide what may be called, and its client policies how.
-   * Without it the process is nobody in particular and may call every virtual service.
+   * The virtual node, or the virtual gateway, that this process is: its backends decide what may be called, and its client
+   * policies how. Without it the process is nobody in particular and may call every virtual service.
    */
   readonly as?: string
   /**
-   * Addresses in place of a node's discovery: `{ 'pricing-node': ['127.0.0.1:9001'] }`, or by `node:port` for one of its listeners.
-   * They are dialled as they are written: TLS of the definition is spoken to `https://…` alone.
+   * Addresses in place of a node's discovery: `{ 'pricing-node': ['127.0.0.1:9001'] }`, or by `node:port` for one of its
+   * listeners. They are dialled as they are written: TLS of the definition is spoken to `https://…` alone.
    */
   readonly endpoints?: Endpoints
-  /** PEM files by what the definition names: the ARN of an authority, the name of a secret, or the path of a file on the machines of the proxies. */
+  /**
+   * PEM files by what the definition names: the ARN of an authority, the name of a secret, or the path of a file on the
+   * machines of the proxies.
+   */
   readonly certificates?: Certificates
-  /** Hears what has no effect in a process, or another one than in a proxy. By default the process warns once (`process.emitWarning`). */
+  /**
+   * Hears what has no effect in a process, or another one than in a proxy. By default the process warns once
+   * (`process.emitWarning`).
+   */
   readonly onWarning?: (warning: Fault) => void
 }
 
 /**
- * Makes a configuration of an App Mesh document: plain data for `createMesh`. Services are the virtual services that may be called, and a
- * cluster is a virtual node, one of its listeners, and the client policy under which it is called.
+ * Makes a configuration of an App Mesh document: plain data for `createMesh`. Services are the virtual services that may be
+ * called, and a cluster is a virtual node, one of its listeners, and the client policy under which it is called.
  *
- * Every field has its effect, or `onWarning` hears that it has none. Throws an `AppMeshError` where the mesh could not do what was defined:
- * for a node that is not there, or for certificates that only proxies could read. The file of such faults is empty.
+ * Every field has its effect, or `onWarning` hears that it has none. Throws an `AppMeshError` where the mesh could not do what
+ * was defined: for a node that is not there, or for certificates that only proxies could read. The file of such faults is
+ * empty.
  */
 export const fromAppMesh = (document: AppMeshDocument, options: FromAppMeshOptions = {}): MeshInput => {
   const remarks = new Remarks()
@@ -46,10 +55,16 @@ export const fromAppMesh = (document: AppMeshDocument, options: FromAppMeshOptio
     else remarks.warn(`virtualService ${virtualServiceName}`, ['virtualServiceName'], 'is no host that could be dialled: the service is left out')
   }
   remarkOnCaller(mesh, options.as, remarks)
+  const accessLog = accessLogOf(caller.logging, caller.resource, remarks)
   const errors = remarks.faults.filter(({ severity }) => severity === 'error')
   if (errors.length > 0) throw new AppMeshError(remarks.faults)
   tell(remarks.faults, options.onWarning)
-  return { services, clusters: clusters.all, egress: caller.open ? 'allow' : { allow: ['*.amazonaws.com'] } }
+  return {
+    services,
+    clusters: clusters.all,
+    egress: caller.open ? 'allow' : { allow: ['*.amazonaws.com'] },
+    ...(accessLog && { telemetry: { accessLog } }),
+  }
 }
 
 type ServiceInput = NonNullable<MeshInput['services']>[string]
@@ -82,16 +97,21 @@ const serviceOf = (
 }
 
 /** A node with several listeners is a route for each port. */
-const nodeService = (name: string, clusters: Clusters, clusterFor: (node: string, port: number | undefined) => string): ServiceInput => {
+const nodeService = (
+  name: string, clusters: Clusters, clusterFor: (node: string, port: number | undefined) => string,
+): ServiceInput => {
   const node = clusters.node(name)
   const ports = (node ? listenersOf(node) : []).map(({ portMapping }) => portMapping)
-  if (ports.length < 2) return { cluster: clusterFor(name, undefined), ...(ports[0]?.protocol === 'tcp' ? tcpPolicy : defaultPolicy) }
+  if (ports.length < 2) return { cluster: clusterFor(name, undefined), ...policyOf(ports[0]?.protocol) }
   return {
     routes: ports.map(({ port, protocol }, index): RouteInput => ({
-      name: `port ${port}`, match: { port }, to: clusterFor(name, port), priority: index, ...(protocol === 'tcp' ? tcpPolicy : defaultPolicy),
+      name: `port ${port}`, match: { port }, to: clusterFor(name, port), priority: index, ...policyOf(protocol),
     })),
   }
 }
+
+const policyOf = (protocol: NodeListener['portMapping']['protocol'] | undefined): typeof defaultPolicy =>
+  protocol === 'tcp' ? tcpPolicy : protocol === 'grpc' ? defaultGrpcPolicy : defaultPolicy
 
 /** What a proxy did for the process that it stood before. */
 const remarkOnCaller = ({ virtualNodes }: AppMeshDocument, as: string | undefined, remarks: Remarks): void => {
@@ -103,7 +123,6 @@ const remarkOnCaller = ({ virtualNodes }: AppMeshDocument, as: string | undefine
       remarks.warn(resource, ['spec', 'listeners', index, 'tls'], 'is no business of a caller: have the server of this process speak TLS itself')
     }
   })
-  if (node.spec.logging?.accessLog) remarks.warn(resource, ['spec', 'logging', 'accessLog'], 'writes no lines yet: requests are in spans, metrics and events')
 }
 
 const tell = (warnings: readonly Fault[], onWarning: ((warning: Fault) => void) | undefined): void => {

@@ -2,11 +2,12 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathOf, textOf } from '../config-file/load.ts'
 import { MeshConfigError } from '../core/errors.ts'
-import { assemble, type Read } from './assemble.ts'
+import { assemble, type Read } from './assembly/assemble.ts'
 import type { AppMeshDocument } from './document.ts'
 import { AppMeshError } from './error.ts'
-import { formats, groupFormats, type Format } from './formats.ts'
-import type { Fault, Reading, ReadOptions, Source } from './found.ts'
+import type { Format, Reading } from './formats/format.ts'
+import { formats, groupFormats } from './formats/index.ts'
+import type { Fault, Found, ReadOptions, Source } from './found.ts'
 
 /** How definitions are read. */
 export interface AppMeshReadOptions extends ReadOptions {
@@ -18,6 +19,8 @@ export interface AppMeshReadOptions extends ReadOptions {
 export interface AppMeshReading {
   /** One whole mesh, in the shape of the API. */
   readonly document: AppMeshDocument
+  /** Each of its resources with the place where it is written. */
+  readonly found: readonly Found[]
   /** What is odd about it and no reason to stop: references to what is not there, routes that never match, … */
   readonly warnings: readonly Fault[]
 }
@@ -26,9 +29,9 @@ export interface AppMeshReading {
 export type AppMeshSource = string | URL | Source
 
 /**
- * Reads App Mesh definitions to one mesh document in the shape of the API. Sources may be of different formats, each is recognised by
- * what is in it; a directory stands for the files right in it. Of what CLI JSON and Kubernetes manifests define, a later source
- * replaces an earlier one, as `update-route` and `kubectl apply` do.
+ * Reads App Mesh definitions to one mesh document in the shape of the API. Sources may be of different formats, each is
+ * recognised by what is in it; a directory stands for the files right in it. Of what CLI JSON and Kubernetes manifests define,
+ * a later source replaces an earlier one, as `update-route` and `kubectl apply` do.
  *
  * Rejects with an `AppMeshError` that has every fault with file, resource and path. What AWS would have put up with is a warning:
  * a reference to a resource that is not there, a route that can never match.
@@ -55,18 +58,20 @@ export const readAppMesh = async (
       read.push({ file: source.file, found: reading.found, replaces: format?.replaces ?? false })
     }
   }
-  const { document, faults: odd } = assemble(read, options.mesh, faults.some(({ severity }) => severity === 'error'))
+  const { document, found, faults: odd } = assemble(read, options.mesh, faults.some(({ severity }) => severity === 'error'))
   const all = [...faults, ...odd]
   if (!document || all.some(({ severity }) => severity === 'error')) throw new AppMeshError(all)
-  return { document, warnings: all }
+  return { document, found, warnings: all }
 }
 
-const readOne = async (source: Source, options: ReadOptions): Promise<{ readonly reading: Reading, readonly format?: Format }> => {
+const readOne = async (
+  source: Source, options: ReadOptions,
+): Promise<{ readonly reading: Reading, readonly format?: Format }> => {
   for (const format of formats) {
     const reading = await format.read(source, options)
     if (reading) return { reading, format }
   }
-  const message = `is in no format that is known here: give ${formats.map(({ name }) => name).join(', ')}`
+  const message = `is in no format that is known here: give ${[...groupFormats, ...formats].map(({ name }) => name).join(', ')}`
   return { reading: { found: [], faults: [{ severity: 'error', file: source.file, message }] } }
 }
 

@@ -4,7 +4,7 @@ import type { Endpoint } from '../core/endpoint.ts'
 import { combinator } from '../core/family.ts'
 import { hashOf } from '../core/hash.ts'
 import type { Random } from '../runtime/random.ts'
-import type { Balancer, Picker } from './balancer.ts'
+import { learningFrom, type Balancer, type Picker } from './balancer.ts'
 import { capacity, drawPart } from './parts.ts'
 
 /** The place of a client among all that call the same endpoints. */
@@ -63,7 +63,7 @@ const smallest = (endpoints: readonly Endpoint[], seed: number): readonly Endpoi
  * or goes changes one of them at most, and the clients of each endpoint are as many as chance gives it.
  */
 export const aperture = combinator('aperture', (member) => z.strictObject({
-  of: member.prefault({ type: 'peak-ewma' } as never).describe('The balancer that chooses within the part.'),
+  of: member.prefault({ type: 'prequal' } as never).describe('The balancer that chooses within the part.'),
   size: z.int().min(1).default(12).describe('How many endpoints the part has at least; a set of no more is used whole.'),
   peer: z.strictObject({
     index: z.int().min(0).describe('The place of this process among them, 0 for the first.'),
@@ -77,7 +77,7 @@ export const aperture = combinator('aperture', (member) => z.strictObject({
   // is drawn from what is left, so that it stays as large.
   const within = (endpoints: readonly Endpoint[], all: readonly Endpoint[]): ReadonlyMap<Endpoint, number> =>
     peer ? sliced(all, size, peer) : new Map(smallest(endpoints, seed).slice(0, size).map((endpoint) => [endpoint, 1]))
-  return (endpoints, all = endpoints) => {
+  return learningFrom(inner, (endpoints, all = endpoints) => {
     if (endpoints.length <= size) return inner(endpoints, all)
     const shares = within(endpoints, all)
     const isInside = (endpoint: Endpoint): boolean => shares.has(endpoint)
@@ -87,7 +87,7 @@ export const aperture = combinator('aperture', (member) => z.strictObject({
       return { key: inside, share: inside ? 1 : 0, endpoints: members(endpoints), all: members(all), means: `${inside ? 'inside' : 'outside'} the aperture of ${shares.size}` }
     })
     return drawPart(parts, isInside, thinned, random)
-  }
+  })
 })
 
 // As for slow start: enough that what lies in a slice by a tenth gets less than 0.2 % too much beside one that lies in it whole.

@@ -5,18 +5,24 @@ import type { Random } from '../runtime/random.ts'
 export const equallyWeighted = (endpoints: readonly Endpoint[]): boolean =>
   endpoints.every((endpoint) => endpoint.weight === endpoints[0]!.weight)
 
+/** Prepares drawing one of a set by weight, which must not be empty. */
+export const draw = (endpoints: readonly Endpoint[], random: Random): () => Endpoint => {
+  const place = drawPlace(endpoints, random)
+  return () => endpoints[place()]!
+}
+
 /**
- * Prepares drawing one of a set by weight, which must not be empty. By Walker's aliases (Vose, 1991): every place has the same chance and
+ * Prepares drawing a place of a set by weight. By Walker's aliases (Vose, 1991): every place has the same chance and
  * hands what its own weight leaves of it to one other, so a draw takes the same time in any size.
  */
-export const draw = (endpoints: readonly Endpoint[], random: Random): () => Endpoint => {
+export const drawPlace = (endpoints: readonly Endpoint[], random: Random): () => number => {
   const { length } = endpoints
-  if (equallyWeighted(endpoints)) return () => endpoints[Math.floor(random() * length)]!
+  if (equallyWeighted(endpoints)) return () => Math.floor(random() * length)
   const { kept, alias } = aliases(endpoints)
   return () => {
     const point = random() * length
     const place = Math.floor(point)
-    return endpoints[point - place < kept[place]! ? place : alias[place]!]!
+    return point - place < kept[place]! ? place : alias[place]!
   }
 }
 
@@ -51,25 +57,22 @@ const aliases = (endpoints: readonly Endpoint[]): Aliases => {
  * As good as looking at all of them for the load it leads to, at a fixed price, and without everyone running to the same one.
  * Endpoints of equal weight are drawn without repetition. Otherwise each is drawn by weight, one perhaps twice,
  * so that among equals everybody gets their share.
- * `cost` gets the `now` that `begin` returned for this choice.
  */
 export const cheapestOf = (
   choices: number,
   endpoints: readonly Endpoint[],
   random: Random,
-  cost: (endpoint: Endpoint, now: number) => number,
-  begin: () => number,
+  cost: (endpoint: Endpoint) => number,
 ): () => Endpoint | undefined => {
   if (endpoints.length < 2) return () => endpoints[0]
   const next = equallyWeighted(endpoints) ? drawDistinct(endpoints, random) : draw(endpoints, random)
   const draws = Math.min(choices, endpoints.length)
   return () => {
-    const now = begin()
     let cheapest = next(0)
-    let lowest = cost(cheapest, now)
+    let lowest = cost(cheapest)
     for (let turn = 1; turn < draws; turn++) {
       const candidate = next(turn)
-      const price = cost(candidate, now)
+      const price = cost(candidate)
       if (price < lowest) {
         cheapest = candidate
         lowest = price

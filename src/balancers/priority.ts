@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Endpoint } from '../core/endpoint.ts'
 import { combinator } from '../core/family.ts'
-import type { Balancer } from './balancer.ts'
+import { learningFrom, type Balancer } from './balancer.ts'
 import { capacity, drawPart, partBy } from './parts.ts'
 
 /**
@@ -38,7 +38,7 @@ const numbered = (value: string | undefined): number =>
  * and passes on what it cannot bear. Within each level another balancer chooses.
  */
 export const priority = combinator('priority', (member) => z.strictObject({
-  of: member.prefault({ type: 'peak-ewma' } as never).describe('The balancer that chooses within a level.'),
+  of: member.prefault({ type: 'prequal' } as never).describe('The balancer that chooses within a level.'),
   by: z.string().min(1).default('priority').describe('The name in the metadata of endpoints under which their level stands: a whole number, 0 first; an endpoint without it is of level 0.'),
   order: z.array(z.string()).min(1).optional()
     .describe('The values from first to last, where levels are names and not numbers; what it does not name comes last.'),
@@ -51,7 +51,7 @@ export const priority = combinator('priority', (member) => z.strictObject({
     const level = order.indexOf(metadata[by] ?? '')
     return level < 0 ? last : level
   }
-  return (endpoints, all = endpoints) => {
+  return learningFrom(inner, (endpoints, all = endpoints) => {
     const levels = [...partBy(all, levelOf)].sort(([one], [other]) => one - other)
     const ready = partBy(endpoints.filter(({ state }) => state === 'available'), levelOf)
     const health = levels.map(([level, members]) => levelHealth(capacity(ready.get(level) ?? []), capacity(members), overprovisioning))
@@ -66,7 +66,7 @@ export const priority = combinator('priority', (member) => z.strictObject({
       means: `${levelName(level, order)}, which gets ${loads[place]!} % of the traffic`,
     }))
     return drawPart(parts, levelOf, inner, random)
-  }
+  })
 })
 
 const levelName = (level: number, order: readonly string[] | undefined): string =>

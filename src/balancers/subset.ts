@@ -3,7 +3,7 @@ import { combinator } from '../core/family.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { RequestHead } from '../core/request.ts'
 import { readPart, requestPart } from '../core/request-part.ts'
-import type { Balancer, Picker } from './balancer.ts'
+import { learningFrom, type Balancer, type Picker } from './balancer.ts'
 import { andThen, lazily, partBy, withExplanation } from './parts.ts'
 
 type Values = readonly (string | undefined)[]
@@ -18,7 +18,7 @@ const metadataSet = z.record(z.string(), z.string()).refine((metadata) => Object
  * A retry stays among them: what a request asked for holds for each of its attempts.
  */
 export const subset = combinator('subset', (member) => z.strictObject({
-  of: member.prefault({ type: 'peak-ewma' } as never).describe('The balancer that chooses among the endpoints that fit.'),
+  of: member.prefault({ type: 'prequal' } as never).describe('The balancer that chooses among the endpoints that fit.'),
   metadata: z.record(z.string(), z.union([z.string(), requestPart])).refine((metadata) => Object.keys(metadata).length > 0, 'names nothing to choose by')
     .describe('What an endpoint must have in its metadata, all of it: by name a value, or the part of the request that has it.'),
   fallback: z.union([z.literal(['any', 'none']), metadataSet], { error: "must be 'any', 'none', or metadata such as { stage: 'live' }" }).default('any')
@@ -36,7 +36,7 @@ export const subset = combinator('subset', (member) => z.strictObject({
     const values = names.map((name) => metadata[name])
     return values.includes(undefined) ? undefined : nameOf(values)
   }
-  return (endpoints, all = endpoints) => {
+  return learningFrom(inner, (endpoints, all = endpoints) => {
     const listed = partBy(all, subsetOf)
     const pickers = new Map<string | undefined, Picker>()
     for (const [name, members] of partBy(endpoints, subsetOf)) {
@@ -49,7 +49,7 @@ export const subset = combinator('subset', (member) => z.strictObject({
       if (own) return andThen(`for requests that ask for ${described(endpoint)}`, own.explain?.(endpoint))
       return otherwise(endpoint) ? 'for requests that no other endpoint fits' : 'for no request: it lacks what subsets go by'
     })
-  }
+  })
 })
 
 /** Whether an endpoint is there for calls that nobody fits. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Endpoint } from '../core/endpoint.ts'
 import { combinator } from '../core/family.ts'
-import type { Balancer } from './balancer.ts'
+import { learningFrom, type Balancer } from './balancer.ts'
 import { andThen, capacity, drawPart, partBy, withExplanation } from './parts.ts'
 
 /** Parts of a whole by zone. */
@@ -31,7 +31,7 @@ export const zoneShares = (zone: string, callers: ByZone, capacities: ByZone): B
  * than those of other zones. Within each zone another balancer chooses.
  */
 export const zoneAware = combinator('zone-aware', (member) => z.strictObject({
-  of: member.prefault({ type: 'peak-ewma' } as never).describe('The balancer that chooses within a zone.'),
+  of: member.prefault({ type: 'prequal' } as never).describe('The balancer that chooses within a zone.'),
   zone: z.string().min(1).describe('The zone in which this process runs.'),
   by: z.string().min(1).default('zone').describe('The name in the metadata of endpoints under which their zone stands.'),
   callers: z.record(z.string(), z.number().min(0)).optional()
@@ -59,12 +59,12 @@ export const zoneAware = combinator('zone-aware', (member) => z.strictObject({
     }))
     return drawPart(parts, zoneOf, inner, random)
   }
-  return (endpoints, all = endpoints) => {
+  return learningFrom(inner, (endpoints, all = endpoints) => {
     const aside = endpoints.length < minEndpoints ? `only ${endpoints.length} can be picked`
       : endpoints.some(({ state }) => state !== 'available') ? 'too few are available' : undefined
     if (aside === undefined) return zoned(endpoints, all)
     const pick = inner(endpoints, all)
     return withExplanation((call) => pick(call), (endpoint) =>
       andThen(`in zone '${zoneOf(endpoint)}'; zones are left aside, since ${aside}`, pick.explain?.(endpoint)))
-  }
+  })
 })

@@ -1,55 +1,25 @@
-import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
-import type { Balancer, Picker } from '../balancers/balancer.ts'
+import type { Picker } from '../balancers/balancer.ts'
 import type { Attempt, Call } from '../core/call.ts'
-import type { Endpoint, EndpointSpec, Load } from '../core/endpoint.ts'
+import type { Endpoint, Load } from '../core/endpoint.ts'
 import { publish } from '../core/events.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
-import { retryBudget, type RetryBudget } from '../policies/budget.ts'
-import { Breaker } from '../policies/circuit-breaker.ts'
 import { follow, type Following } from '../registries/follow.ts'
 import { parseEndpointAddress } from '../registries/address.ts'
 import type { Registry } from '../registries/registry.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { HealthProbe, ProbedCluster } from '../transport/probe.ts'
-import type { CertificateStatus } from '../transport/expiry.ts'
 import { available } from './availability.ts'
 import type { ClusterConfig } from './config.ts'
-import { Credentials } from './credentials.ts'
-import { HealthChecks, type HealthCheckConfig } from './health-checks.ts'
-import { membership } from './membership.ts'
-import { OutlierDetection } from './outlier.ts'
+import { Draining } from './draining.ts'
+import { FirstSet } from './first-set.ts'
+import { membership, refuseOddities } from './membership.ts'
+import type { OutlierDetection } from './outlier.ts'
+import { prepareParts, type ClusterFamilies, type ClusterParts } from './parts.ts'
 import { Reach } from './reach.ts'
-import { slowStart, warmingEnds } from './slow-start.ts'
-
-/** Makes the plug-ins of a cluster from their configuration. */
-export interface ClusterFamilies {
-  readonly registry: (config: ClusterConfig['registry']) => Registry
-  readonly balancer: (config: ClusterConfig['balancer']) => Balancer
-  /** Absent where there is no network to ask over. */
-  readonly probe?: ((check: HealthCheckConfig, cluster: ProbedCluster) => HealthProbe) | undefined
-}
-
-/** What one configuration of a cluster consists of. What a new one does not change is carried over, with all it has learnt. */
-export interface ClusterParts {
-  /** What is in effect, without keys and passphrases. */
-  readonly config: ClusterConfig
-  /** Authorities, certificate and key to dial with, where the configuration names any. */
-  readonly credentials: Credentials
-  readonly registry: Registry
-  readonly balancer: Balancer
-  readonly budget: RetryBudget
-  readonly breaker: Breaker | undefined
-  readonly detection: OutlierDetection | undefined
-  /** What health checks name as `Host` where they don't say it themselves; absent where no service sends here. */
-  readonly host: string | undefined
-  readonly checks: HealthChecks | undefined
-}
-
-/** Longest time that connections of an endpoint which is gone may take to finish, in milliseconds. */
-const drainLimit = 30_000
+import { warmingEnds } from './slow-start.ts'
+import { census, clusterStatus, type ClusterStatus } from './status.ts'
 
 /**
  * One upstream version: its endpoints, and what was learnt of them. Outlives configurations.
@@ -63,7 +33,6 @@ export class Cluster {
   #parts: ClusterParts | undefined
   #endpoints: readonly Endpoint[] = []
   #pick: Picker = () => undefined
-  /** How many endpoints the picker has to choose from. */
   #offered = 0
   #panic = false
   /** Whether endpoints are used that were not checked yet. */
@@ -71,16 +40,14 @@ export class Cluster {
   #following: Following | undefined
   #known = false
   #resolveReady: () => void = () => {}
-  /** Calls that wait for the first set. Those that give up take themselves out, so none piles up while a registry is silent. */
-  readonly #waiting = new Set<() => void>()
+  readonly #firstSet = new FirstSet()
   /**
    * Resolves when the first endpoint set is there, and with health checks one of its endpoints has passed or all were checked;
    * or when none will come any more because the cluster is closed.
    */
   readonly ready = new Promise<void>((resolve) => { this.#resolveReady = resolve })
   #cancelWarming: Cancel = () => {}
-  /** Connections that end, and how to bound the time they have for it. */
-  readonly #draining = new Map<Promise<void>, () => void>()
+  readonly #draining: Draining
   /** Which endpoints can be connected to; when none can, the registry is asked right now whether they are still the right ones. */
   readonly reach: Reach
 
@@ -88,6 +55,7 @@ export class Cluster {
     this.name = name
     this.#families = families
     this.#runtime = runtime
+    this.#draining = new Draining(runtime.clock)
     this.reach = new Reach(runtime.clock, () => this.#endpoints.length, () => this.#following?.wake())
   }
 
@@ -99,6 +67,21 @@ export class Cluster {
   /** Whether its registry has said a set; until then calls wait. */
   get known(): boolean {
     return this.#known
+  }
+
+  /** How its registry fares, as plain data; empty before there is one. */
+  get registry(): object {
+    return this.#following?.status() ?? {}
+  }
+
+  /** Whether all endpoints are used, since too few are available. */
+  get panic(): boolean {
+    return this.#panic
+  }
+
+  /** How many endpoints its picker has to choose from. */
+  get offered(): number {
+    return this.#offered
   }
 
   /** Milliseconds since its registry's last answer; `undefined` before the first. */
@@ -127,42 +110,7 @@ export class Cluster {
    * May throw; then nothing has changed.
    */
   prepare(config: ClusterConfig, host?: string): ClusterParts {
-    const old = this.#parts
-    const same = (part: keyof ClusterConfig): boolean => old !== undefined && isDeepStrictEqual(old.config[part], config[part])
-    const read = new Credentials(this.name, config.tls, this.#runtime)
-    const { shown } = read.current
-    const credentials = old && isDeepStrictEqual(old.config.tls, shown) ? old.credentials : read
-    return {
-      config: { ...config, tls: shown },
-      credentials,
-      registry: same('registry') ? old!.registry : this.#families.registry(config.registry),
-      balancer: same('balancer') && same('slowStart') ? old!.balancer : this.#balancer(config),
-      budget: same('budget') ? old!.budget : retryBudget(config.budget, this.#runtime.clock),
-      breaker: same('breaker') ? old!.breaker : config.breaker === false ? undefined
-        : new Breaker(this.name, config.breaker, this.#runtime),
-      detection: same('outlier') ? old!.detection : config.outlier === false ? undefined
-        : new OutlierDetection(this, config.outlier, this.#runtime),
-      host,
-      checks: same('healthCheck') && old!.host === host && old!.credentials === credentials ? old!.checks
-        : this.#checks(config.healthCheck, {
-          get tls() { return credentials.current.shown },
-          get context() { return credentials.current.context },
-          host,
-        }),
-    }
-  }
-
-  #checks(config: ClusterConfig['healthCheck'], cluster: ProbedCluster): HealthChecks | undefined {
-    const { probe } = this.#families
-    return config === false || !probe ? undefined : new HealthChecks(this, config, probe(config, cluster), this.#runtime)
-  }
-
-  #balancer(config: ClusterConfig): Balancer {
-    const plain = this.#families.balancer(config.balancer)
-    const balancer = config.slowStart > 0 ? slowStart(config.slowStart, this.#runtime)(plain) : plain
-    // On trial: a picker that cannot be made fails here, where nothing has changed yet, and not half-way through an update.
-    balancer(this.#endpoints)
-    return balancer
+    return prepareParts(this, config, host, { old: this.#parts, families: this.#families, runtime: this.#runtime })
   }
 
   /** Uses what was prepared, and lets go of what it replaces. */
@@ -173,7 +121,7 @@ export class Cluster {
     if (old?.breaker !== parts.breaker) old?.breaker?.close()
     if (old && old.detection !== parts.detection) this.#judgeAfresh(old)
     if (old?.checks !== parts.checks) this.#checkAfresh(old)
-    if (old && !sameDialling(old.config, parts.config)) for (const endpoint of this.#endpoints) this.#drain(endpoint)
+    if (old && !sameDialling(old.config, parts.config)) for (const endpoint of this.#endpoints) this.#draining.drain(endpoint)
     if (old?.credentials !== parts.credentials) {
       old?.credentials.close()
       parts.credentials.follow(() => this.#renew())
@@ -186,14 +134,13 @@ export class Cluster {
   #renew(): void {
     const { parts } = this
     this.#parts = { ...parts, config: { ...parts.config, tls: parts.credentials.current.shown } }
-    for (const endpoint of this.#endpoints) this.#drain(endpoint, false)
+    for (const endpoint of this.#endpoints) this.#draining.drainInItsTime(endpoint)
   }
 
   /** What the old detection had taken out gets another chance under the new one. */
   #judgeAfresh({ detection }: ClusterParts): void {
     detection?.close()
     for (const endpoint of this.#endpoints) {
-      endpoint.failuresInARow = 0
       if (endpoint.state === 'ejected' || endpoint.state === 'probation') endpoint.state = 'available'
     }
   }
@@ -231,7 +178,7 @@ export class Cluster {
     this.#parts?.checks?.watch(added)
     this.#known = true
     this.changed()
-    this.#arrive()
+    this.#firstSet.arrive()
   }
 
   #welcome(endpoint: Endpoint): void {
@@ -246,25 +193,8 @@ export class Cluster {
     this.#parts?.detection?.forget(endpoint)
     this.#parts?.checks?.forget(endpoint)
     this.reach.forget(endpoint)
-    this.#drain(endpoint)
+    this.#draining.drain(endpoint)
     publish(this.#runtime, 'endpoint-removed', { cluster: this.name, endpoint: endpoint.address })
-  }
-
-  /** Lets what is under way on the endpoint's connections end, then closes them: within the limit, or where there is none when the cluster is closed at the latest. */
-  #drain(endpoint: Endpoint, limited = true): void {
-    if (!endpoint.dialled) return
-    const pools = [...endpoint.pools.values()]
-    endpoint.pools.clear()
-    for (const pool of pools) {
-      let cancel: Cancel = () => {}
-      const limit = (): void => { cancel = this.#runtime.clock.background(drainLimit, () => { void pool.destroy() }) }
-      if (limited) limit()
-      const drained = pool.close().catch(() => {}).then(() => {
-        cancel()
-        this.#draining.delete(drained)
-      })
-      this.#draining.set(drained, limited ? () => {} : limit)
-    }
   }
 
   /** Makes the picker anew: the endpoints, or what is known of their health, have changed. */
@@ -302,26 +232,7 @@ export class Cluster {
       call.reserve = undefined
       return send(call.begin(endpoint, this.load))
     }
-    return (call) => this.#known ? go(call) : this.#firstSet(call).then(() => go(call))
-  }
-
-  /** Lets go on whoever waits for the first set: it is there, or will never come. */
-  #arrive(): void {
-    for (const go of this.#waiting) go()
-    this.#waiting.clear()
-  }
-
-  /** A call that is here before the first endpoint set waits for it, within its deadline. */
-  #firstSet(call: Call): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const go = (): void => {
-        call.untrack(waiting)
-        resolve()
-      }
-      const waiting = { abort: (reason: unknown) => { this.#waiting.delete(go); reject(reason) } }
-      this.#waiting.add(go)
-      call.track(waiting)
-    })
+    return (call) => this.#known ? go(call) : this.#firstSet.wait(call).then(() => go(call))
   }
 
   #empty(call: Call): Error {
@@ -331,19 +242,12 @@ export class Cluster {
     }
     const last = this.#following?.status().lastError
     if (this.#endpoints.length > 0) {
-      return call.error('ENMESH_NO_ENDPOINT', `${call}: of the endpoints of cluster '${this.name}' none is available (${this.#census()}). ` +
+      return call.error('ENMESH_NO_ENDPOINT', `${call}: of the endpoints of cluster '${this.name}' none is available (${census(this.#endpoints)}). ` +
         'Look at mesh.status() for the reasons; with `panic` above 0 they would be tried all the same.')
     }
     return call.error('ENMESH_NO_ENDPOINT', `${call}: cluster '${this.name}' has no endpoint; its registry ` +
       `(${String((this.parts.config.registry as { readonly type: string }).type)}) lists ${this.#endpoints.length}${last ? `, and last failed with: ${last}` : ''}. ` +
       'Check that instances are registered, and what the registry is asked for.')
-  }
-
-  /** How many endpoints are in each state, in words. */
-  #census(): string {
-    const counts = new Map<string, number>()
-    for (const { state } of this.#endpoints) counts.set(state, (counts.get(state) ?? 0) + 1)
-    return [...counts].map(([state, count]) => `${count} ${state}`).join(', ')
   }
 
   /** In words: whether and why an endpoint may be picked. */
@@ -370,37 +274,14 @@ export class Cluster {
 
   /** What it is doing, as plain data. */
   status(): ClusterStatus {
-    const { clock } = this.#runtime
-    const { config, breaker, budget } = this.parts
-    return {
-      active: this.load.active,
-      pending: this.load.pending,
-      panic: this.#panic,
-      registry: this.#following?.status() ?? {},
-      breaker: breaker?.status() ?? false,
-      budget: budget.balance,
-      certificates: this.parts.credentials.status(),
-      endpoints: this.#endpoints.map((endpoint) => ({
-        id: endpoint.id,
-        address: endpoint.address,
-        state: endpoint.state,
-        why: this.explain(endpoint),
-        weight: endpoint.weight,
-        metadata: endpoint.metadata,
-        active: endpoint.active,
-        attempts: endpoint.attempts,
-        failures: endpoint.failures,
-        latency: Math.round(endpoint.latency.at(clock.now()) * 1000) / 1000,
-      })),
-      config,
-    }
+    return clusterStatus(this, this.#runtime.clock.now())
   }
 
   /** Stops watching, lets what is under way end within the limit, and closes every connection. */
   async close(): Promise<void> {
     this.#following?.close()
     this.#resolveReady()
-    this.#arrive()
+    this.#firstSet.arrive()
     this.#cancelWarming()
     this.#parts?.breaker?.close()
     this.#parts?.detection?.close()
@@ -409,49 +290,7 @@ export class Cluster {
     for (const endpoint of this.#endpoints) this.#retire(endpoint)
     this.#endpoints = []
     this.#pick = () => undefined
-    for (const limit of this.#draining.values()) limit()
-    await Promise.all(this.#draining.keys())
-  }
-}
-
-/** State of one endpoint, as plain data. Times in milliseconds. */
-export interface EndpointStatus {
-  readonly id: string
-  readonly address: string
-  readonly state: string
-  /** In words why it is or isn't picked. */
-  readonly why: string
-  readonly weight: number
-  readonly metadata: Readonly<Record<string, string>>
-  /** Attempts under way. */
-  readonly active: number
-  readonly attempts: number
-  readonly failures: number
-  /** Peak-sensitive moving average. */
-  readonly latency: number
-}
-
-/** State of one cluster, as plain data. */
-export interface ClusterStatus {
-  readonly active: number
-  readonly pending: number
-  readonly panic: boolean
-  readonly registry: object
-  readonly breaker: object | false
-  /** Retries that the budget would allow now. */
-  readonly budget: number
-  /** Certificates that it dials with, and when they expire: its own, and the last of its authorities that does; none where the configuration names none. */
-  readonly certificates: readonly CertificateStatus[]
-  readonly endpoints: readonly EndpointStatus[]
-  /** The effective configuration, every default written out; keys and passphrases are left out. */
-  readonly config: ClusterConfig
-}
-
-/** A balancer divides by weights and adds them up: one of nothing, or beyond counting, would leave it without an answer. */
-const refuseOddities = ({ address, ip, weight }: EndpointSpec): void => {
-  if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
-  if (weight !== undefined && !(weight > 0 && weight <= 1_000_000)) {
-    throw new TypeError(`endpoint '${address}' has the weight ${weight}: a weight is above 0 and at most 1000000`)
+    await this.#draining.finished()
   }
 }
 

@@ -20,7 +20,7 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
 ) => z.strictObject({
   registry: registries.schema.describe('Where the endpoints come from.'),
   discovery: discoveryConfig.prefault({}).describe("When the registry's answer is not believed at once."),
-  balancer: balancers.schema.prefault({ type: 'peak-ewma' } as never).describe('How an endpoint is chosen for each attempt.'),
+  balancer: balancers.schema.prefault({ type: 'prequal' } as never).describe('How an endpoint is chosen for each attempt.'),
   ...connectionConfig.shape,
   ...concurrencyLimitConfig.shape,
   breaker: z.union([z.literal(false), circuitBreakerConfig], { error: 'must be false, or options such as { calls: 20 }' }).prefault({})

@@ -241,18 +241,17 @@ export class HealthChecks {
     this.#host.detection?.forget(endpoint)
     endpoint.state = 'unhealthy'
     endpoint.stateSince = this.#runtime.clock.now()
-    endpoint.failuresInARow = 0
     endpoint.warmingSince = undefined
     this.#changed()
     publish(this.#runtime, 'endpoint-unhealthy', { cluster: this.#host.name, endpoint: endpoint.address, reason })
   }
 
-  /** What outlier detection had taken out before comes back by one real request, as always; its sentence is over, since something has changed there. */
+  /** What outlier detection had taken out before comes back as from there, and now: its sentence is over, since something has changed there. */
   #admit(patient: Patient): void {
     const { endpoint, ejected } = patient
     const { detection, name } = this.#host
     patient.ejected = false
-    if (ejected && detection) detection.putOnProbation(endpoint)
+    if (ejected && detection) detection.admit(endpoint)
     else this.#return(endpoint)
     publish(this.#runtime, 'endpoint-healthy', { cluster: name, endpoint: endpoint.address })
   }
@@ -263,7 +262,6 @@ export class HealthChecks {
     const warms = this.#host.slowStart && (endpoint.state === 'unhealthy' || endpoint.warmingSince !== undefined)
     endpoint.state = 'available'
     endpoint.stateSince = now
-    endpoint.failuresInARow = 0
     if (warms) endpoint.warmingSince = now
     this.#changed()
   }

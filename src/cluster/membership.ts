@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { Endpoint, type EndpointSpec } from '../core/endpoint.ts'
 
 /** What a new set means for the endpoints of a cluster. */
@@ -58,4 +59,12 @@ const sameEntries = (one: Readonly<Record<string, string>>, other: Readonly<Reco
     count++
   }
   return count === Object.keys(other).length
+}
+
+/** A balancer divides by weights and adds them up: one of nothing, or beyond counting, would leave it without an answer. */
+export const refuseOddities = ({ address, ip, weight }: EndpointSpec): void => {
+  if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
+  if (weight !== undefined && !(weight > 0 && weight <= 1_000_000)) {
+    throw new TypeError(`endpoint '${address}' has the weight ${weight}: a weight is above 0 and at most 1000000`)
+  }
 }

@@ -1,53 +1,21 @@
 import { z } from 'zod'
-import { duration } from '../config/duration.ts'
-import { percent } from '../config/percent.ts'
 import { verdict, type Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
-import { publish } from '../core/events.ts'
+import { publish, type OutlierRule } from '../core/events.ts'
 import type { Ending, Reply } from '../core/reply.ts'
 import type { Layer } from '../core/send.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { Probation } from './availability.ts'
+import { decayed, ejectable, ejectionConfig, ejectionTime } from './ejection.ts'
+import { intervalRules, LatencyRule, outlierRulesConfig, rows, tooManyInARow, type Outlier, type Rule } from './outlier-rules.ts'
+import { Tally } from './tally.ts'
 
-const aboveZero = (ms: number): boolean => ms > 0
-
-/** When an endpoint is taken out of use and for how long: Envoy's detection with Linkerd's return by one real request. */
-export const outlierConfig = z.strictObject({
-  failures: z.int().min(1).default(5)
-    .describe('Failed attempts in a row at one endpoint after which it is ejected.'),
-  ejection: duration.refine(aboveZero, 'must be longer than 0').default(10_000)
-    .describe('How long the first ejection lasts; the second in a row lasts twice as long, the third three times, and so on.'),
-  maxEjection: duration.refine(aboveZero, 'must be longer than 0').default(300_000)
-    .describe('The longest that an ejection may last.'),
-  maxEjected: percent.default(50)
-    .describe('Share of the endpoints, in percent, that may be out at the same time; the last available one never is.'),
-  minEjected: z.int().min(0).default(0)
-    .describe('How many endpoints may be out whatever their share, as Envoy always lets one be; the last available one never is.'),
-})
+/** When an endpoint is taken out of use and for how long: Envoy's detection and a latency rule, with Linkerd's return by one real request. */
+export const outlierConfig = z.strictObject({ ...outlierRulesConfig.shape, ...ejectionConfig.shape })
 
 /** Parsed configuration of outlier detection; durations in milliseconds. */
 export type OutlierConfig = z.output<typeof outlierConfig>
-
-/**
- * How many of a cluster's endpoints may be out at once: the share rounded down, and never all of them.
- * With 50 %: none of 1, 1 of 2, 1 of 3, 2 of 4. Rounded down, so that two of three endpoints failing by a common cause
- * (a dependency of theirs, a bad request) can't leave the third to carry everything; a low share of a small cluster ejects none,
- * unless `minEjected` lets some be out whatever the share.
- */
-export const ejectable = (total: number, maxEjected: number, minEjected = 0): number =>
-  Math.max(0, Math.min(Math.max(Math.floor(total * maxEjected / 100), minEjected), total - 1))
-
-/** How many milliseconds an ejection lasts that is the `times`-th in a row. */
-export const ejectionTime = ({ ejection, maxEjection }: OutlierConfig, times: number): number =>
-  Math.min(ejection * times, maxEjection)
-
-/**
- * What is left of an endpoint's ejections in a row after it was back in use for so many milliseconds:
- * one less for each length of a first ejection (Envoy's decay, computed when asked in place of a timer).
- */
-export const decayed = (ejections: number, backFor: number, config: OutlierConfig): number =>
-  Math.max(0, ejections - Math.floor(backFor / ejectionTime(config, 1)))
 
 /** What outlier detection needs of the cluster it works for. */
 export interface OutlierHost {
@@ -67,8 +35,8 @@ interface Ejection {
 }
 
 /**
- * Takes endpoints that keep failing out of use for a while and lets one real request decide on their return.
- * What it learns is kept on the endpoints; it lives as long as its cluster.
+ * Takes endpoints that do worse than they should out of use for a while, and lets one real request decide on their return.
+ * How often an endpoint was out is kept on it; the rest is kept here and lives as long as its cluster's options.
  */
 export class OutlierDetection {
   /** Where calls are asked to decide on an endpoint's return. */
@@ -77,12 +45,25 @@ export class OutlierDetection {
   readonly #config: OutlierConfig
   readonly #runtime: Runtime
   readonly #ejections = new Map<Endpoint, Ejection>()
+  /** Of endpoints in use. */
+  readonly #tallies = new Map<Endpoint, Tally>()
+  readonly #rules: readonly Rule[]
+  readonly #latency: LatencyRule | undefined
+  /** With fewer endpoints there is nothing to compare, so no interval runs. */
+  readonly #fewest: number
+  /** Those out for being slow: the request that decides on them has to be quick. */
+  readonly #slow = new Set<Endpoint>()
+  /** Ends the interval that runs; there is none while no attempt ends. */
+  #cancelInterval: Cancel | undefined
   #closed = false
 
   constructor(host: OutlierHost, config: OutlierConfig, runtime: Runtime) {
     this.#host = host
     this.#config = config
     this.#runtime = runtime
+    this.#rules = intervalRules(config)
+    this.#latency = this.#rules.find((rule) => rule instanceof LatencyRule)
+    this.#fewest = Math.min(...this.#rules.map(({ endpoints }) => endpoints))
     this.probation = new Probation(runtime.clock, config.ejection)
   }
 
@@ -91,28 +72,34 @@ export class OutlierDetection {
     if (this.#closed) return
     const { endpoint } = attempt
     if (endpoint.state === 'probation') {
-      if (this.probation.decides(attempt)) this.#decide(attempt, failed)
+      if (this.probation.decides(attempt)) this.#decide(attempt, failed || this.#tooSlow(attempt))
       return
     }
     if (endpoint.state !== 'available' || attempt.startedAt < endpoint.stateSince) return
-    if (!failed) {
-      endpoint.failuresInARow = 0
-      return
-    }
-    endpoint.failuresInARow++
-    if (endpoint.failuresInARow >= this.#config.failures && this.#room()) this.#ejectAvailable(attempt)
+    if (this.#cancelInterval === undefined && this.#host.endpoints.length >= this.#fewest) this.#beginInterval()
+    const tally = this.#tallyOf(endpoint)
+    tally.count(attempt, failed, this.#config.localFailures !== false)
+    if (failed && tooManyInARow(tally, this.#config) && this.#room()) this.#ejectAtOnce(tally, attempt)
+  }
+
+  /** Whether an attempt at an endpoint that was out for being slow shows that it still is. */
+  #tooSlow(attempt: Attempt): boolean {
+    return this.#slow.has(attempt.endpoint) && timeToAnswer(attempt) > this.#latency!.limit
   }
 
   /** Lets go of an endpoint that is no longer in the registry, or that others have taken out: its ejection ends, whatever its state. */
   forget(endpoint: Endpoint): void {
     this.#ejections.get(endpoint)?.cancel()
     this.#ejections.delete(endpoint)
+    this.#tallies.delete(endpoint)
+    this.#slow.delete(endpoint)
     this.probation.leave(endpoint)
   }
 
   /** Stops all timers; endpoints stay as they are. */
   close(): void {
     this.#closed = true
+    this.#cancelInterval?.()
     for (const { cancel } of this.#ejections.values()) cancel()
   }
 
@@ -121,21 +108,35 @@ export class OutlierDetection {
     if (endpoint.state === 'retired') return 'retired: its registry lists it no more'
     const ejection = this.#ejections.get(endpoint)
     if (endpoint.state === 'ejected' && ejection) {
-      const left = Math.ceil(ejection.until - this.#runtime.clock.now())
-      return `ejected${inARow(endpoint)}: ${ejection.reason}; on probation in ${left} ms`
+      const left = Math.max(0, Math.ceil(ejection.until - this.#runtime.clock.now()))
+      const then = this.#config.return === 'probation' ? `on probation in ${left} ms` : `back at the first sweep after ${left} ms`
+      return `ejected${inARow(endpoint)}: ${ejection.reason}; ${then}`
     }
     if (endpoint.state === 'probation') {
       return this.probation.deciding(endpoint)
         ? 'on probation: the request that decides is under way'
         : 'on probation: waits for a request that may be repeated elsewhere'
     }
-    if (endpoint.failuresInARow === 0) return 'available'
-    if (endpoint.failuresInARow < this.#config.failures) {
-      return `available: ${failuresInARow(endpoint)}, ejected at ${this.#config.failures}`
-    }
-    const { total, out, limit } = this.#census()
-    return `available in spite of ${failuresInARow(endpoint)}: `
-      + `at most ${limit} of ${total} endpoints may be out, and ${out} ${out === 1 ? 'is' : 'are'}`
+    const tally = this.#tallies.get(endpoint)
+    return tally ? this.#explainTally(tally) : 'available'
+  }
+
+  #explainTally(tally: Tally): string {
+    const faults = rows(tally, this.#config).filter(({ count }) => count > 0)
+    const broken = faults.find(({ count, limit }) => count >= limit)
+    const kept = broken ? `in spite of ${many(broken.count, broken.what)}` : tally.held && `all the same (${tally.held})`
+    if (kept !== undefined) return `available ${kept}: ${this.#cap()}`
+    const [fault] = faults
+    if (fault) return `available: ${many(fault.count, fault.what)}, ejected at ${fault.limit}`
+    const { latency } = this.#config
+    if (tally.slowIntervals === 0 || latency === false) return 'available'
+    return `available: slow against the fleet in ${tally.slowIntervals === 1 ? '1 interval' : `${tally.slowIntervals} intervals in a row`}, ejected at ${latency.intervals}`
+  }
+
+  #tallyOf(endpoint: Endpoint): Tally {
+    let tally = this.#tallies.get(endpoint)
+    if (!tally) this.#tallies.set(endpoint, tally = new Tally(endpoint, this.#latency !== undefined))
+    return tally
   }
 
   #census(): { total: number, out: number, limit: number } {
@@ -149,15 +150,58 @@ export class OutlierDetection {
     return { total, out, limit: ejectable(total, this.#config.maxEjected, this.#config.minEjected) }
   }
 
+  #cap(): string {
+    const { total, out, limit } = this.#census()
+    return `at most ${limit} of ${total} endpoints may be out, and ${out} ${out === 1 ? 'is' : 'are'}`
+  }
+
   #room(): boolean {
     const { out, limit } = this.#census()
     return out < limit
   }
 
-  #ejectAvailable(attempt: Attempt): void {
-    const { endpoint } = attempt
-    endpoint.ejections = decayed(endpoint.ejections, this.#runtime.clock.now() - endpoint.stateSince, this.#config)
-    this.#eject(endpoint, `${failuresInARow(endpoint)}, the last with ${fault(attempt)}`)
+  /** Gathers afresh, and compares when the interval is over. Begun by what happens, so that a cluster nobody calls has no timer. */
+  #beginInterval(): void {
+    for (const tally of this.#tallies.values()) tally.beginInterval()
+    this.#cancelInterval = this.#runtime.clock.background(this.#config.interval, () => this.#sweep())
+  }
+
+  #sweep(): void {
+    for (const tally of this.#tallies.values()) tally.held = undefined
+    if (this.#config.return === 'sweep') this.#returnThoseDue()
+    for (const rule of this.#rules) {
+      for (const outlier of rule.judge([...this.#tallies.values()])) this.#ejectOutlier(rule, outlier)
+    }
+    this.#cancelInterval = undefined
+    if (this.#config.return === 'sweep' && this.#ejections.size > 0 && !this.#closed) this.#beginInterval()
+  }
+
+  #returnThoseDue(): void {
+    const now = this.#runtime.clock.now()
+    // Each is looked at when its turn comes: a listener that was told of another may have let go of it.
+    for (const [endpoint, { until }] of this.#ejections) if (until <= now && !this.#closed) this.#return(endpoint)
+  }
+
+  #ejectOutlier({ name }: Rule, { tally, reason, intervals }: Outlier): void {
+    const { endpoint } = tally
+    // A listener that was told of another may have let go of this one, or of the detection as a whole.
+    if (this.#closed || this.#tallies.get(endpoint) !== tally) return
+    if (this.#room()) this.#ejectUsed(endpoint, name, reason, intervals * this.#config.interval)
+    else tally.held = reason
+  }
+
+  #ejectAtOnce(tally: Tally, attempt: Attempt): void {
+    const { rule, count, what } = rows(tally, this.#config).find(({ count, limit }) => count >= limit)!
+    this.#ejectUsed(attempt.endpoint, rule, `${many(count, what)}, the last with ${fault(attempt)}`, 0)
+  }
+
+  /** Takes out an endpoint that was in use; good times let it off earlier ejections, the `illFor` milliseconds that it was watched in do not. */
+  #ejectUsed(endpoint: Endpoint, rule: OutlierRule, reason: string, illFor: number): void {
+    const wellFor = this.#runtime.clock.now() - endpoint.stateSince - illFor
+    endpoint.ejections = decayed(endpoint.ejections, wellFor, this.#config.interval)
+    if (rule === 'latency') this.#slow.add(endpoint)
+    this.#tallies.delete(endpoint)
+    this.#eject(endpoint, rule, reason)
     this.#host.changed()
   }
 
@@ -165,24 +209,41 @@ export class OutlierDetection {
   #decide(attempt: Attempt, failed: boolean): void {
     const { endpoint } = attempt
     this.probation.leave(endpoint)
-    if (failed) this.#eject(endpoint, `the request that was to decide on its return ended with ${fault(attempt)}`)
+    if (failed) this.#eject(endpoint, 'probation', `the request that was to decide on its return ${this.#shortcoming(attempt)}`)
     else this.#return(endpoint)
   }
 
-  #eject(endpoint: Endpoint, reason: string): void {
-    const { clock } = this.#runtime
+  #shortcoming(attempt: Attempt): string {
+    if (attempt.status >= 500 || typeof attempt.ending === 'object') return `ended with ${fault(attempt)}`
+    const ms = (time: number): number => Math.round(time * 10) / 10
+    return `took ${ms(timeToAnswer(attempt))} ms, above ${ms(this.#latency!.limit)} ms`
+  }
+
+  #eject(endpoint: Endpoint, rule: OutlierRule, reason: string): void {
+    const { clock, random } = this.#runtime
+    const { jitter } = this.#config
     endpoint.ejections++
-    const duration = ejectionTime(this.#config, endpoint.ejections)
+    const duration = ejectionTime(this.#config, endpoint.ejections) + (jitter > 0 ? random() * jitter : 0)
     endpoint.state = 'ejected'
     endpoint.stateSince = clock.now()
     endpoint.warmingSince = undefined
-    const cancel = clock.background(duration, () => this.putOnProbation(endpoint))
-    this.#ejections.set(endpoint, { cancel, reason, until: clock.now() + duration })
-    publish(this.#runtime, 'endpoint-ejected', { cluster: this.#host.name, endpoint: endpoint.address, reason, duration })
+    this.#ejections.set(endpoint, { cancel: this.#scheduleReturn(endpoint, duration), reason, until: clock.now() + duration })
+    publish(this.#runtime, 'endpoint-ejected', { cluster: this.#host.name, endpoint: endpoint.address, rule, reason, duration })
   }
 
-  /** Lets the next real request decide on an endpoint that is out. */
-  putOnProbation(endpoint: Endpoint): void {
+  #scheduleReturn(endpoint: Endpoint, duration: number): Cancel {
+    if (this.#config.return === 'probation') return this.#runtime.clock.background(duration, () => this.#putOnProbation(endpoint))
+    if (this.#cancelInterval === undefined) this.#beginInterval()
+    return () => {}
+  }
+
+  /** Lets an endpoint that is out back in, by the way that is configured. */
+  admit(endpoint: Endpoint): void {
+    if (this.#config.return === 'probation') this.#putOnProbation(endpoint)
+    else this.#return(endpoint)
+  }
+
+  #putOnProbation(endpoint: Endpoint): void {
     this.#ejections.delete(endpoint)
     endpoint.state = 'probation'
     endpoint.stateSince = this.#runtime.clock.now()
@@ -192,9 +253,10 @@ export class OutlierDetection {
 
   #return(endpoint: Endpoint): void {
     const now = this.#runtime.clock.now()
+    this.#ejections.delete(endpoint)
+    this.#slow.delete(endpoint)
     endpoint.state = 'available'
     endpoint.stateSince = now
-    endpoint.failuresInARow = 0
     if (this.#host.slowStart) endpoint.warmingSince = now
     this.#host.changed()
     publish(this.#runtime, 'endpoint-returned', { cluster: this.#host.name, endpoint: endpoint.address })
@@ -224,8 +286,10 @@ export const observeOutliers = (detection: OutlierDetection): Layer<Attempt> => 
   }
 }
 
-const failuresInARow = ({ failuresInARow: count }: Endpoint): string =>
-  count === 1 ? '1 failure' : `${count} failures in a row`
+/** Of a request that decides, from when its connection stands: its endpoint was out for long, so it finds none open, and must not be blamed for that. */
+const timeToAnswer = ({ startedAt, sentAt, headAt }: Attempt): number => headAt - (sentAt > 0 ? sentAt : startedAt)
+
+const many = (count: number, what: string): string => count === 1 ? `1 ${what}` : `${count} ${what}s in a row`
 
 const inARow = ({ ejections }: Endpoint): string => ejections === 1 ? '' : ` ${ejections} times in a row`
 

@@ -1,4 +1,4 @@
-import type { Balancer } from '../balancers/balancer.ts'
+import { learningFrom, type Balancer } from '../balancers/balancer.ts'
 import { duration } from '../config/duration.ts'
 import type { Call } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
@@ -38,12 +38,12 @@ const tries = 8
  * is asked for. Warmth is relative to the warmest endpoint, so a cluster that starts as a whole starts at once.
  * A picker made when nothing is warming is the balancer's own.
  */
-export const slowStart = (window: number, runtime: Runtime) => (balancer: Balancer): Balancer => (endpoints, all) => {
+export const slowStart = (window: number, runtime: Runtime) => (balancer: Balancer): Balancer => learningFrom(balancer, (endpoints, all) => {
   const pick = balancer(endpoints, all)
   const firstWarming = firstSince(endpoints, window, runtime.clock.now())
   if (firstWarming === undefined) return pick
   return Object.assign((call: Call) => pickWarm(pick, call, window, firstWarming, runtime), { explain: pick.explain })
-}
+})
 
 /**
  * Ends the warming of endpoints whose window is over. When the warmest of the others began to warm:

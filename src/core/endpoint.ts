@@ -58,8 +58,6 @@ export class Endpoint {
   readonly latency = new Latency()
 
   state: EndpointState = 'available'
-  /** Failures without a success between. */
-  failuresInARow = 0
   /** Times ejected without a lasting recovery between; the next ejection is that much longer. */
   ejections = 0
   /** When the present state began (clock's now); 0 for one that was never ejected. */

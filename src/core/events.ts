@@ -1,11 +1,14 @@
 import type { Runtime } from '../runtime/runtime.ts'
 
+/** What takes an endpoint out: a rule, named as its option is, or the request that was to decide on its return. */
+export type OutlierRule = 'failures' | 'gatewayFailures' | 'localFailures' | 'successRate' | 'failurePercentage' | 'latency' | 'probation'
+
 /** What the mesh tells that it did; each also on the diagnostics channel `enmesh:<event>`. */
 export interface MeshEvents {
   'endpoint-added': { readonly cluster: string; readonly endpoint: string }
   'endpoint-removed': { readonly cluster: string; readonly endpoint: string }
   /** Outlier detection took an endpoint out for `duration` milliseconds. */
-  'endpoint-ejected': { readonly cluster: string; readonly endpoint: string; readonly reason: string; readonly duration: number }
+  'endpoint-ejected': { readonly cluster: string; readonly endpoint: string; readonly rule: OutlierRule; readonly reason: string; readonly duration: number }
   /** Its time is over: one real request decides. */
   'endpoint-probation': { readonly cluster: string; readonly endpoint: string }
   'endpoint-returned': { readonly cluster: string; readonly endpoint: string }

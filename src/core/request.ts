@@ -29,6 +29,7 @@ export interface RequestFields {
   readonly body?: RequestBody | undefined
   readonly hostHeader?: string | undefined
   readonly upgrade?: string | undefined
+  readonly connection?: boolean | undefined
 }
 
 /** What the caller asked for. */
@@ -47,6 +48,8 @@ export class RequestHead {
   readonly hostHeader: string | undefined
   /** The protocol that the connection is to change to, such as `websocket`. */
   readonly upgrade: string | undefined
+  /** Whether a bare connection is asked for: nothing is written, and the caller speaks what it likes. Method and path are empty then. */
+  readonly connection: boolean
 
   constructor(fields: RequestFields) {
     this.method = fields.method
@@ -58,6 +61,7 @@ export class RequestHead {
     this.body = fields.body
     this.hostHeader = fields.hostHeader
     this.upgrade = fields.upgrade
+    this.connection = fields.connection ?? false
   }
 
   /** Host with the port where it isn't the scheme's own. */

@@ -76,8 +76,8 @@ export type BuiltInBalancer = typeof balancers.kinds[number]
 /** The matchers that come with enmesh. */
 export type BuiltInMatcher = typeof matchers.kinds[number]
 
-// Parsing changes nothing of what it is given, so a configuration may be `as const`.
-type Readable<T> = T extends (...args: never) => unknown ? T : T extends object ? { readonly [Key in keyof T]: Readable<T[Key]> } : T
+/** What may be written, and need not be writable: parsing changes nothing of what it is given, so a configuration may be `as const`. */
+export type Readable<T> = T extends (...args: never) => unknown ? T : T extends object ? { readonly [Key in keyof T]: Readable<T[Key]> } : T
 
 /** What the user may write. */
 export type MeshInput<

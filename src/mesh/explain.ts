@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { census } from '../cluster/status.ts'
 import { normaliseHost } from '../core/host.ts'
 import { RequestHead } from '../core/request.ts'
 import { findService, type Snapshot } from './snapshot.ts'
@@ -25,6 +26,8 @@ export interface ClusterExplanation {
   readonly breaker?: string
   /** True while its registry has not answered for the first time: a call would wait for that. */
   readonly awaited?: true
+  /** How many of its endpoints are in which state, in words, while none may be picked: a call would be refused. */
+  readonly unavailable?: string
   /** Its endpoints, and in words whether and why each may be picked. */
   readonly endpoints: readonly { readonly address: string, readonly state: string, readonly why: string }[]
 }
@@ -74,9 +77,13 @@ export const explain = (
 }
 
 /** Why a cluster would refuse a call now, if so. */
-const refusal = ({ name, breaker, awaited, endpoints }: ClusterExplanation): readonly string[] => {
+const refusal = ({ name, breaker, awaited, unavailable, endpoints }: ClusterExplanation): readonly string[] => {
   if (breaker === 'open') return [`the breaker of '${name}' is open, so it would be refused there`]
   if (awaited) return [`the registry of '${name}' has not answered yet, so it would wait for that`]
+  if (unavailable !== undefined) {
+    const probation = endpoints.some(({ state }) => state === 'probation')
+    return [`of the endpoints of '${name}' none is available (${unavailable}), so ${probation ? 'unless it is the call that decides on a return, ' : ''}it would be refused there`]
+  }
   return endpoints.length === 0 ? [`'${name}' has no endpoint, so it would be refused there`] : []
 }
 
@@ -87,6 +94,7 @@ const explainCluster = (cluster: Cluster, share: number): ClusterExplanation => 
     share: Math.round(share * 10_000) / 100,
     ...(breaker && { breaker: breaker.state }),
     ...(!cluster.known && { awaited: true as const }),
+    ...(cluster.offered === 0 && cluster.endpoints.length > 0 && { unavailable: census(cluster.endpoints) }),
     endpoints: cluster.endpoints.map((endpoint) => ({
       address: endpoint.address,
       state: endpoint.state,

@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net'
 import type { Balancer } from '../balancers/balancer.ts'
-import type { Cluster, ClusterStatus } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { ClusterStatus } from '../cluster/status.ts'
 import { clusterConfig } from '../cluster/config.ts'
 import { Call, type Attempt, type CallPolicy } from '../core/call.ts'
 import { MeshConfigError, MeshError, type AttemptRecord } from '../core/errors.ts'
@@ -12,6 +14,7 @@ import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
+import { LogFiles } from '../tracing/access-log/file.ts'
 import { MeshMetrics } from '../tracing/metrics.ts'
 import { MeshDispatcher, type Dispatcher } from '../transport/dispatcher.ts'
 import { meshFetch, type FetchInit } from '../transport/fetch.ts'
@@ -24,6 +27,7 @@ import {
   type BuiltInBalancer, type BuiltInMatcher, type BuiltInRegistry, type CallPolicyInput, type Families, type MeshConfig, type MeshInput,
   type RouteConfig,
 } from './config.ts'
+import { connectTo, type ConnectDoor, type ConnectOptions } from './connect.ts'
 import { explain, type Explanation } from './explain.ts'
 import { didYouMean, isPlain, parse } from './faults.ts'
 import { located } from './sources.ts'
@@ -100,6 +104,13 @@ export interface Mesh<
    * Rejects with a `MeshError` when there is no service's answer to give, and with the signal's reason when aborted.
    */
   readonly fetch: (input: string | URL | Request, init?: FetchInit<CallPolicyInput>) => Promise<Response>
+  /**
+   * A connection (`Socket` of `node:net` or `node:tls`) to an endpoint of a service, with TLS where its cluster has it, to speak any protocol over: routed by host and port,
+   * limited, observed and tried again as calls are until it is made. Counts as an attempt until it closes; `mesh.close()` cuts it after `drain`.
+   * When it breaks it says so by `error`, if somebody listens, and by `close`.
+   * Rejects with a `MeshError`, with the signal's reason when aborted, and with a `TypeError` for what is no service's name.
+   */
+  connect(service: string, options?: ConnectOptions): Promise<Socket>
   /** The mesh as an undici dispatcher. */
   readonly dispatcher: Dispatcher
   /**
@@ -140,7 +151,7 @@ export const createMesh = <
 
 const optionNames: readonly string[] = ['errors', 'layers', 'runtime', 'transport', 'probe', 'registries', 'balancers', 'matchers'] satisfies (keyof MeshOptions)[]
 
-/** What stands beside a mesh needs of it: its clock and channels, its plug-ins, and the signal that it closes. */
+/** What stands beside a mesh needs of it: its clock and channels, its plug-ins, its way for calls, and the signal that it closes. */
 export interface Inside {
   readonly runtime: Runtime
   readonly families: Families<AnyKind<Registry>, AnyKind<Balancer>, AnyMatcherKind>
@@ -148,6 +159,15 @@ export interface Inside {
   readonly closing: AbortSignal
   /** The configuration in use as it was parsed, to compare with. It may hold keys and passphrases: never shown. */
   readonly parsed: () => MeshConfig
+  /** The names that may be dialled. */
+  readonly services: () => readonly string[]
+  /** Whether a host and port are a service. */
+  readonly serves: (host: string, port: number) => boolean
+  readonly call: (request: RequestHead) => Call
+  /** Sends a call to the service that its request names, and nowhere else. */
+  readonly send: Send<Call>
+  /** Bytes of a streamed request body that are kept for another attempt. */
+  readonly replayLimit: () => number
 }
 
 const insides = new WeakMap<object, Inside>()
@@ -164,10 +184,12 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   readonly dispatcher: MeshDispatcher
   readonly #runtime: Runtime
   readonly #metrics: MeshMetrics
+  readonly #logs: LogFiles
   readonly #schema: ReturnType<typeof meshConfig<R, B, M>>
   readonly #shorthand: Shorthand
   readonly #surroundings: Surroundings
   readonly #calls = new UnderWay()
+  readonly #connecting: ConnectDoor
   readonly #trails = new WeakMap<object, readonly Call[]>()
   readonly #retiring = new Set<Promise<void>>()
   readonly #closes = new AbortController()
@@ -179,6 +201,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     const families = { ...builtIn, ...options } as unknown as Families<R, B, M>
     this.#runtime = { ...systemRuntime(), ...options.runtime }
     this.#metrics = new MeshMetrics(this.#runtime.channels)
+    this.#logs = new LogFiles(this.#runtime.clock)
     this.#schema = meshConfig(families)
     const route = routeShape(families.matchers)
     this.#shorthand = {
@@ -195,31 +218,46 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       },
       matchers: families.matchers,
       metrics: this.#metrics,
+      logs: this.#logs,
       own: options.layers ?? {},
       transport: options.transport ? () => options.transport! : httpTransport,
     }
     this.#snapshot = this.#build(input, new Map())
     this.#adopt(undefined, this.#snapshot)
     const call = (request: RequestHead, policy?: CallPolicy): Call => new Call(request, this.#runtime.clock, policy, currentPassport())
+    const send: Send<Call> = (call) => this.#send(call)
+    const serves = (host: string, port: number): boolean => findService(this.#snapshot, host, port) !== undefined
+    const replayLimit = (): number => this.#snapshot.config.replayLimit
     this.dispatcher = new MeshDispatcher({
       locate: (origin, method) => this.#locate(origin, method),
       call,
-      send: (call) => this.#send(call),
-      replayLimit: () => this.#snapshot.config.replayLimit,
+      send,
+      replayLimit,
       closed: () => this.#closing !== undefined,
       close: () => this.close(),
     })
-    this.fetch = meshFetch<CallPolicyInput>({
-      dispatcher: this.dispatcher,
-      serves: (host, port) => findService(this.#snapshot, host, port) !== undefined,
+    this.#connecting = {
+      locate: (origin, method) => this.#locate(origin, method),
       policy: readPolicy,
       call,
       send: (call) => this.#send(call),
+      remember: (outcome, calls) => this.#trails.set(outcome, calls),
+    }
+    this.fetch = meshFetch<CallPolicyInput>({
+      dispatcher: this.dispatcher,
+      serves,
+      policy: readPolicy,
+      call,
+      send,
       owner: this,
       remember: (outcome, calls) => this.#trails.set(outcome, calls),
       platformErrors: options.errors === 'fetch',
     })
-    insides.set(this, { runtime: this.#runtime, families, closing: this.#closes.signal, parsed: () => this.#snapshot.parsed })
+    insides.set(this, {
+      runtime: this.#runtime, families, closing: this.#closes.signal, parsed: () => this.#snapshot.parsed,
+      services: () => [...this.#snapshot.services.values()].map(({ name }) => name), serves,
+      call, send, replayLimit,
+    })
   }
 
   #build(input: unknown, before: ReadonlyMap<string, Cluster>): Snapshot {
@@ -258,6 +296,10 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       }
       for (const call of calls) call.onEnd(ended)
     })
+  }
+
+  connect(service: string, options: ConnectOptions = {}): Promise<Socket> {
+    return connectTo(this.#connecting, service, options)
   }
 
   update(input: MeshInput<R, B, M>): Changes {
@@ -313,10 +355,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
     if (!service) throw call.error('ENMESH_NO_ROUTE', `${call}: there is no service '${request.host}' any more. Add it to \`services\`.`)
     call.service = service.name
     const route = service.table.find(request)
-    if (!route) {
-      throw call.error('ENMESH_NO_ROUTE', `${call}: none of the ${service.routes.length} routes of service '${service.name}' matches. ` +
-        'Add a route without `match` as a catch-all, or ask mesh.explain() why each one does not match.')
-    }
+    if (!route) return service.unrouted(call)
     call.route = route.name
     call.attemptTimeout = policy?.attemptTimeout ?? route.config.attemptTimeout
     call.idleTimeout = policy?.idleTimeout ?? route.config.idleTimeout
@@ -397,6 +436,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       })
     }
     await Promise.all([...[...clusters.values()].map((cluster) => cluster.close()), ...this.#retiring, this.dispatcher.closeOwn()])
+    await this.#logs.flush()
     this.#metrics.close()
     this.#runtime.channels.clear()
   }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { Cluster, type ClusterFamilies, type ClusterParts } from '../cluster/cluster.ts'
+import { Cluster } from '../cluster/cluster.ts'
+import type { ClusterFamilies, ClusterParts } from '../cluster/parts.ts'
 import type { clusterConfig, ClusterConfig } from '../cluster/config.ts'
 import type { Attempt, Call, ClusterHandle } from '../core/call.ts'
 import { MeshConfigError, OptionsError, type ConfigFault } from '../core/errors.ts'
@@ -8,11 +9,12 @@ import type { Matcher } from '../matchers/matcher.ts'
 import { egress } from '../policies/egress.ts'
 import { routeTable, unreachable, type RouteTable } from '../route/table.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import type { LogFiles } from '../tracing/access-log/file.ts'
 import type { MeshMetrics } from '../tracing/metrics.ts'
 import type { ConnectionConfig } from '../transport/connections.ts'
 import { serviceAddress, type MeshConfig, type RouteConfig } from './config.ts'
 import { didYouMean, placeOf } from './faults.ts'
-import { attemptStack, callStack, clusterStack, type OwnLayers } from './stack.ts'
+import { attemptStack, callStack, clusterStack, unroutedStack, type OwnLayers } from './stack.ts'
 
 /** A route made ready: what matches, and how a call is sent that it applies to. */
 export interface Route {
@@ -30,6 +32,8 @@ export interface Service {
   readonly port: number | undefined
   readonly table: RouteTable<Route>
   readonly routes: readonly Route[]
+  /** What a call meets that none of them is for. */
+  readonly unrouted: Send<Call>
 }
 
 /** One configuration, compiled and immutable. A call reads it once and keeps that view to its end. */
@@ -52,6 +56,7 @@ export interface Surroundings {
   readonly families: ClusterFamilies
   readonly matchers: { make(match: NonNullable<RouteConfig['match']>): readonly Matcher[] }
   readonly metrics: MeshMetrics
+  readonly logs: LogFiles
   readonly own: OwnLayers
   readonly transport: (config: ConnectionConfig, credentials: ClusterParts['credentials']) => Send<Attempt>
 }
@@ -157,7 +162,7 @@ export interface Shorthand {
  * clusters that exist already are asked what they would become.
  */
 export const build = (config: MeshConfig, shorthand: Shorthand, before: ReadonlyMap<string, Cluster>, surroundings: Surroundings): Snapshot => {
-  const { runtime, families, matchers, metrics, own, transport } = surroundings
+  const { runtime, families, matchers, metrics, logs, own, transport } = surroundings
   const staticCluster = (endpoints: readonly unknown[]): ClusterConfig =>
     shorthand.cluster.parse({ registry: { type: 'static', endpoints } })
   const planned = plan(config, shorthand.route, staticCluster)
@@ -184,12 +189,19 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
       match: route.match,
       priority: route.priority,
       config: route,
-      send: callStack(route, targetsOf(route, handles), config.telemetry, own, runtime),
+      send: callStack(route, targetsOf(route, handles), config.telemetry, logs, own, runtime),
     }))
-    services.set(keyOf(host, port), { name, host, port, table: tableOf(name, compiled, matchers), routes: compiled })
+    const unrouted = unroutedStack(config.telemetry, logs, noRoute(name, routes.length), runtime)
+    services.set(keyOf(host, port), { name, host, port, table: tableOf(name, compiled, matchers), routes: compiled, unrouted })
   }
   return { config: inEffect(config, (name) => parts.get(name)!), parsed: config, services, clusters, parts, mayLeave: egress(config.egress) }
 }
+
+const noRoute = (service: string, routes: number): Send<Call> => (call) => Promise.reject(call.error(
+  'ENMESH_NO_ROUTE',
+  `${call}: none of the ${routes} routes of service '${service}' matches. ` +
+  'Add a route without `match` as a catch-all, or ask mesh.explain() why each one does not match.',
+))
 
 const inEffect = (config: MeshConfig, partsOf: (cluster: string) => ClusterParts): MeshConfig => ({
   ...config,

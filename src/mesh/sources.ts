@@ -32,6 +32,13 @@ const sources = new WeakMap<object, Source>()
 /** Notes where an object comes from, so that faults found in it later say so. */
 export const remember = (object: object, source: Source): void => { sources.set(object, source) }
 
+/** Has a copy come from where the original does, so that faults in it say so too. */
+export const rememberCopy = <Copy extends object>(copy: Copy, original: object): Copy => {
+  const source = sources.get(original)
+  if (source) sources.set(copy, source)
+  return copy
+}
+
 /** What is known of one place inside a configuration. */
 interface Known {
   readonly place: Place

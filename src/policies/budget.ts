@@ -52,19 +52,19 @@ class ExpiringTokens implements RetryBudget {
     this.#turn = Math.floor(clock.now() / this.#width)
   }
 
-  deposit(): void {
-    this.#net[this.#bucket()]! += this.#deposit
+  deposit(now: number): void {
+    this.#net[this.#bucket(now)]! += this.#deposit
   }
 
   withdraw(): boolean {
-    const bucket = this.#bucket()
+    const bucket = this.#bucket(this.#clock.now())
     if (this.#sum() < cost) return false
     this.#net[bucket]! -= cost
     return true
   }
 
   get balance(): number {
-    this.#bucket()
+    this.#bucket(this.#clock.now())
     return Math.max(0, Math.floor(this.#sum() / cost))
   }
 
@@ -75,8 +75,9 @@ class ExpiringTokens implements RetryBudget {
   }
 
   /** The bucket of the present, after those that have expired were emptied. */
-  #bucket(): number {
-    const turn = Math.floor(this.#clock.now() / this.#width)
+  #bucket(now: number): number {
+    // What began in a bucket that is behind the newest counts in the newest.
+    const turn = Math.max(this.#turn, Math.floor(now / this.#width))
     if (turn - this.#turn >= buckets) this.#net.fill(0)
     else for (let passed = this.#turn + 1; passed <= turn; passed++) this.#net[passed % buckets] = 0
     this.#turn = turn

@@ -125,7 +125,8 @@ export class Breaker {
   readonly #rotation = new EventEmitter()
   /** Absent while open, when nothing is to be counted, and after `close`. */
   #opossum: Opossum | undefined
-  #newest: CircuitBreaker.Bucket | undefined
+  /** Its window, the newest bucket first. Asked for once a turn: opossum copies it each time. */
+  #window: readonly CircuitBreaker.Bucket[] = []
   #state: BreakerState = 'closed'
   #rotated = 0
   /** What was counted when it last opened. */
@@ -155,7 +156,7 @@ export class Breaker {
   /** What it knows, as plain data. */
   status(): BreakerStatus {
     if (this.#state === 'closed') {
-      this.#rotate()
+      this.#rotate(this.#runtime.clock.now())
       return { state: 'closed', ...this.#totals() }
     }
     return {
@@ -173,16 +174,19 @@ export class Breaker {
    */
   record(attempt: Attempt, failed: boolean): void {
     if (attempt.generation !== this.generation || this.#opossum === undefined) return
-    this.#rotate()
-    this.#report(attempt, failed)
+    // Half-open it is told at the head, before the attempt has ended.
+    const now = attempt.endedAt || this.#runtime.clock.now()
+    this.#rotate(now)
+    this.#report(attempt, failed, now)
     if (!failed && this.#state === 'closed') return this.#countSuccess()
     this.#opossum.fire(failed).catch(ignore)
   }
 
   /** All that opossum would do with a success while closed is to count it; to have it fired costs 0.3 µs more. */
   #countSuccess(): void {
-    this.#newest!.fires++
-    this.#newest!.successes++
+    const newest = this.#window[0]!
+    newest.fires++
+    newest.successes++
     this.#openAfterSuccess()
   }
 
@@ -236,7 +240,7 @@ export class Breaker {
   #totals(): { calls: number, failures: number } {
     let calls = 0
     let failures = 0
-    for (const bucket of this.#opossum?.status.window ?? []) {
+    for (const bucket of this.#window) {
       calls += bucket.fires
       failures += bucket.failures
     }
@@ -244,17 +248,18 @@ export class Breaker {
   }
 
   /** Turns the window to the present. Done when somebody counts or looks, so no breaker needs an interval of its own. */
-  #rotate(): void {
-    const present = Math.floor(this.#runtime.clock.now() / this.#bucket)
+  #rotate(now: number): void {
+    const present = Math.floor(now / this.#bucket)
+    if (present === this.#rotated) return
     for (let turns = Math.min(present - this.#rotated, buckets); turns > 0; turns--) this.#rotation.emit('rotate')
     this.#rotated = present
-    this.#newest = this.#opossum?.status.window[0]
+    this.#window = this.#opossum?.status.window ?? []
   }
 
-  #report(attempt: Attempt, failed: boolean): void {
+  #report(attempt: Attempt, failed: boolean, now: number): void {
     const { events } = this
     events.tell('fire', [])
-    const took = this.#runtime.clock.now() - attempt.startedAt
+    const took = now - attempt.startedAt
     if (!failed) events.tell('success', attempt.status, took)
     else if (events.listenerCount('failure') > 0) events.tell('failure', failureOf(attempt), took, [])
   }
@@ -262,6 +267,7 @@ export class Breaker {
   #retire(): void {
     this.#opossum?.shutdown()
     this.#opossum = undefined
+    this.#window = []
   }
 
   /** Starts afresh: a new window, so what was counted before the change can't open it again. */
@@ -285,11 +291,12 @@ export class Breaker {
     const opossum: Opossum = new CircuitBreaker(replay, options)
     // Opossum keeps each latency even with percentiles off: half a million numbers a window at 50 000 attempts per second.
     const status = opossum.status as CountingStatus
-    status.increment = (counter) => { this.#newest![counter]++ }
+    status.increment = (counter) => { this.#window[0]![counter]++ }
     opossum.on('open', () => this.#opened())
     opossum.on('close', () => this.#recovered())
     this.#opossum = opossum
-    this.#rotate()
+    this.#rotate(this.#runtime.clock.now())
+    this.#window = opossum.status.window
   }
 
   #enter(state: BreakerState): void {

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import { readSecret, secret } from '../config/secret.ts'
 import { kind } from '../core/family.ts'
-import { readServerTls, serverTls, serverUrl, tell } from '../registries/http.ts'
+import { serverUrl, tell } from '../registries/http.ts'
 import type { Registrar } from './registrar.ts'
+import { readServerTls, serverTls } from '../registries/server-tls.ts'
 
 const consulConfig = z.strictObject({
   server: serverUrl.default('http://127.0.0.1:8500')

@@ -2,9 +2,10 @@ import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import { kind } from '../core/family.ts'
 import { base64, signedIn } from '../registries/etcd.ts'
-import { ask, readServerTls, serverTls, serverUrl, Servers, serverUser, shaped } from '../registries/http.ts'
+import { ask, serverUrl, Servers, serverUser, shaped } from '../registries/http.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { listing, type Listing, type Registrar } from './registrar.ts'
+import { readServerTls, serverTls } from '../registries/server-tls.ts'
 
 const etcdConfig = z.strictObject({
   servers: z.array(serverUrl).min(1).default(['http://127.0.0.1:2379']).describe('URLs of members, any of which can answer; the next one is asked when one fails.'),

@@ -3,8 +3,9 @@ import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import { kind } from '../core/family.ts'
 import { questionOf } from '../registries/eureka.ts'
-import { serverTls, serverUrl, Servers, serverUser, tell, type Question } from '../registries/http.ts'
+import { serverUrl, Servers, serverUser, tell, type Question } from '../registries/http.ts'
 import type { Instance, Registrar } from './registrar.ts'
+import { serverTls } from '../registries/server-tls.ts'
 
 const eurekaConfig = z.strictObject({
   servers: z.array(serverUrl).min(1).describe("URLs of Eureka with their path, told in turn until one takes it: 'http://eureka.internal:8761/eureka'."),

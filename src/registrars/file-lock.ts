@@ -1,8 +1,11 @@
 import { link, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { Clock } from '../runtime/clock.ts'
 
-/** How long a lock is respected that nobody lets go of, in milliseconds. Held it is for as long as a file is written. */
-const longestLock = 5_000
+/**
+ * How long a lock is respected that nobody lets go of, in milliseconds. Held it is for as long as a file is written; and whoever leaves has to get
+ * past the lock of one that was killed before he gives up (5 s), or he stays listed for good.
+ */
+const longestLock = 3_000
 const lockRetry = 25
 
 /** What processes hold while they read and write one file, so that they do so one after another: a file beside it that only one can make. */

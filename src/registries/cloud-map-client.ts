@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Clock } from '../runtime/clock.ts'
 import { connect, type AwsAccess, type Connected } from './cloud-map-sdk.ts'
 import { longestAnswer, shapedAt } from './http.ts'
+import { ThrottledError } from './registry.ts'
 
 /** A service of Cloud Map by its names. */
 export interface NamedService {
@@ -53,7 +54,8 @@ const answeredRevision = z.object({ InstancesRevision: z.string().optional() })
 const answeredList = answeredRevision.extend({
   Instances: z.array(z.object({
     InstanceId: z.string(),
-    HealthStatus: z.enum(['HEALTHY', 'UNHEALTHY', 'UNKNOWN']).default('UNKNOWN'),
+    // One that came into being later is not known to be unwell, and hides no other.
+    HealthStatus: z.enum(['HEALTHY', 'UNHEALTHY', 'UNKNOWN']).catch('UNKNOWN'),
     Attributes: z.record(z.string(), z.string()).default({}),
   })).default([]),
 })
@@ -69,6 +71,7 @@ const advice: Readonly<Record<string, string>> = {
 }
 
 const absences = new Set(['NamespaceNotFound', 'ServiceNotFound'])
+const throttles = new Set(['RequestLimitExceeded', 'ThrottlingException'])
 
 /** What passes between the layers of the SDK: an answer as it came. */
 interface RawAnswer {
@@ -146,7 +149,7 @@ export class SdkClient implements CloudMapClient {
       const words = explained(placeOf(service), error as Error, advice)
       if (absences.has((error as Error).name)) return words
       // Without its cause: what AWS says of a wrong signature repeats the request, session token included.
-      throw new Error(words)
+      throw throttles.has((error as Error).name) ? new ThrottledError(words) : new Error(words)
     } finally {
       cancel()
       signal.removeEventListener('abort', stop)

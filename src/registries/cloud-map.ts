@@ -119,6 +119,7 @@ export const cloudMapWith = (connect: Connect) => {
     const service = sharing.service(config, clock, connect)
     return async function* (watch) {
       const faults = new Faults(watch)
+      watch.pace?.(config.interval)
       service.join()
       try {
         while (!watch.signal.aborted) {

@@ -4,10 +4,11 @@ import { readSecret, secret } from '../config/secret.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { kind } from '../core/family.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { ask, placeOf, readServerTls, serverTls, serverUrl, Servers, shaped } from './http.ts'
+import { ask, placeOf, serverUrl, Servers, shaped } from './http.ts'
 import { addressOf, endpointsAmong, metadataOf, type Listed } from './instances.ts'
 import { Looks } from './looks.ts'
 import type { Registry } from './registry.ts'
+import { readServerTls, serverTls } from './server-tls.ts'
 
 const consulConfig = z.strictObject({
   servers: z.array(serverUrl).min(1).default(['http://127.0.0.1:8500'])

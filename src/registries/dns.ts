@@ -189,9 +189,11 @@ class Lookup {
     // A single '.' for a name says that there is decidedly no such service.
     const offered = records.filter(({ name }) => name !== '' && name !== '.')
     if (offered.length === 0) return none
-    const priorities = [...new Set(offered.map(({ priority }) => priority))].sort((a, b) => a - b)
+    const dialled = offered.filter(({ port }) => port > 0)
+    if (dialled.length === 0) throw new Error(`the SRV records of '${hostname}' all have the port 0, which cannot be dialled: check who writes them`)
+    const priorities = [...new Set(dialled.map(({ priority }) => priority))].sort((a, b) => a - b)
     for (const priority of priorities) {
-      const targets = await Promise.all(offered.filter((record) => record.priority === priority)
+      const targets = await Promise.all(dialled.filter((record) => record.priority === priority)
         .map(async (record) => ({ record, answers: await askAll(client, record.name, family) })))
       this.#refuseUntold(targets.flatMap(({ answers }) => answers))
       const found = this.#endpointsOf(targets)
@@ -252,7 +254,7 @@ export const dnsWith = (asking: (config: DnsConfig) => Ask) => kind('dns', dnsCo
       // Up to a tenth before the end, so that many processes don't ask at one time, and a slow answer comes before it.
       again: Math.max(minTtl, Math.min(maxTtl, ttl * 1_000) * (1 - random() / 10)),
     }
-  })
+  }, Math.max(minTtl, Math.min(maxTtl, unstatedTtl * 1_000)))
 })
 
 /**

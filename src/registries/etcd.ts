@@ -4,10 +4,11 @@ import { readSecret } from '../config/secret.ts'
 import { kind } from '../core/family.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { endpointAddress } from './address.ts'
-import { ask, askLines, placeOf, readServerTls, serverTls, serverUrl, Servers, serverUser, shaped, type Question } from './http.ts'
+import { ask, askLines, placeOf, serverUrl, Servers, serverUser, shaped, type Question } from './http.ts'
 import { endpointsAmong, type Listed } from './instances.ts'
 import { Looks } from './looks.ts'
 import type { Registry } from './registry.ts'
+import { readServerTls, serverTls } from './server-tls.ts'
 
 const etcdConfig = z.strictObject({
   servers: z.array(serverUrl).min(1).default(['http://127.0.0.1:2379']).describe('URLs of members, any of which can answer; the next one is asked when one fails.'),

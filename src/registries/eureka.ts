@@ -3,10 +3,11 @@ import { duration } from '../config/duration.ts'
 import { readSecret } from '../config/secret.ts'
 import { kind } from '../core/family.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { ask, readServerTls, serverTls, serverUrl, Servers, serverUser, shaped, type Question } from './http.ts'
+import { ask, serverUrl, Servers, serverUser, shaped, type Question } from './http.ts'
 import { addressOf, endpointsAmong, metadataOf, type Listed } from './instances.ts'
 import { polling } from './polling.ts'
 import type { Registry } from './registry.ts'
+import { readServerTls, serverTls } from './server-tls.ts'
 
 const eurekaConfig = z.strictObject({
   servers: z.array(serverUrl).min(1).describe("URLs of Eureka with their path, asked in turn until one answers: 'http://eureka.internal:8761/eureka'."),
@@ -156,5 +157,5 @@ export const eureka = kind('eureka', eurekaConfig, (config, { clock }): Registry
     const instances = await (app === undefined ? ofVip(signal) : ofApp(signal))
     const up = instances.filter(({ status }) => status === 'UP')
     return { endpoints: endpointsAmong(up.map((one) => listed(one, config)), `Eureka for '${app ?? vip!}'`), again: interval }
-  })(watch)
+  }, interval)(watch)
 })

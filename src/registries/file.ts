@@ -81,6 +81,7 @@ export const file = kind('file', z.strictObject({
   poll: duration.default(10_000)
     .describe('Time between looks at the file when the system tells of no change, as on many file systems of a network.'),
 }), ({ path, poll }, { clock }): Registry => async function* ({ signal, wake, pace }) {
+  pace?.(poll)
   const watched = new WatchedFile(path, () => textOf(path), clock)
   const stop = (): void => watched.close()
   signal.addEventListener('abort', stop, { once: true })
@@ -91,7 +92,6 @@ export const file = kind('file', z.strictObject({
       const { text, error } = await watched.settled()
       if (signal.aborted) return
       if (text === undefined) throw error
-      pace?.(poll)
       yield await endpointsIn(path, text)
       rest ??= wake.wait(poll).then(() => { rest = undefined })
       await Promise.race([rest, watched.stirred()])

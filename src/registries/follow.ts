@@ -5,7 +5,7 @@ import type { EndpointSpec } from '../core/endpoint.ts'
 import { detached, type Cancel, type Clock } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { Doubt, losesTooMany, type Guard } from './doubt.ts'
-import type { Registry, Wake, Watch } from './registry.ts'
+import { ThrottledError, type Registry, type Wake, type Watch } from './registry.ts'
 
 /** Rest after a first failure in a row, in milliseconds; doubled for each further one. */
 const shortestBackOff = 250
@@ -86,7 +86,7 @@ export interface Following {
  * Follows a registry for as long as anybody is interested: hands on each set, and when the registry fails,
  * keeps quiet about endpoints (so what is in use stays), rests, and starts it afresh.
  * The rest begins at 250 ms and doubles up to 30 s, or up to what the registry itself rests between two looks where that is less; each is drawn
- * evenly between half of that and all of it. It begins anew once the registry has gone on for 10 s after a set: one whose list works and whose
+ * evenly between half of that and all of it. After a `ThrottledError` it begins at what the registry itself rests, and doubles from there. It begins anew once the registry has gone on for 10 s after a set: one whose list works and whose
  * watch never does is asked ever more rarely, and what it lists is used all the same.
  * A registry that ends after a set has said all it has to say; one that ends without any has failed.
  *
@@ -204,8 +204,8 @@ class Follower implements Following {
     const { clock } = this.#options.runtime
     if (this.#wellSince !== undefined && clock.now() - this.#wellSince >= settledAfter) this.#backOffs = 0
     this.#wellSince = undefined
-    const bound = Math.min(longestBackOff, Math.max(shortestPace, this.#pace), shortestBackOff * 2 ** this.#backOffs++)
-    const retryIn = bound * (1 - this.#options.runtime.random() / 2)
+    const retryIn = this.#boundAfter(error) * (1 - this.#options.runtime.random() / 2)
+    this.#backOffs++
     // A look asked for before this failure has been answered by it, and what the failed watch waits for is over.
     this.#rests.end(error)
     this.#rests = new Rests(clock)
@@ -213,6 +213,14 @@ class Follower implements Following {
     this.#note(error, retryIn)
     // Rejected only by close, and the loop sees that for itself.
     await rested.catch(() => {})
+  }
+
+  /** The longest rest after a failure: asking less often helps a source that is asked too often, and no other. */
+  #boundAfter(error: unknown): number {
+    const times = 2 ** this.#backOffs
+    if (!(error instanceof ThrottledError)) return Math.min(longestBackOff, Math.max(shortestPace, this.#pace), shortestBackOff * times)
+    const usual = Number.isFinite(this.#pace) ? Math.max(shortestPace, this.#pace) : shortestBackOff
+    return Math.min(Math.max(longestBackOff, usual), usual * times)
   }
 
   wake(): void {

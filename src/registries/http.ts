@@ -1,7 +1,8 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { z } from 'zod'
-import { secret, textOf } from '../config/secret.ts'
+import { secret } from '../config/secret.ts'
 import type { Cancel, Clock } from '../runtime/clock.ts'
+import { tlsAdvice, type TlsMaterial } from './server-tls.ts'
 
 /** Longest answer, or line of a stream, that is read, in bytes: far above what a registry says of one service. */
 export const longestAnswer = 64 * 1024 * 1024
@@ -19,40 +20,10 @@ export const serverUrl = z.string().transform((text, ctx): string => {
   return z.NEVER
 })
 
-const file = z.strictObject({ file: z.string().min(1).describe("Path of a PEM file; a relative one starts at the process's working directory.") })
-
-/** How TLS is spoken to the servers of a registry. Files are read anew for each look, so renewed ones take effect by themselves. */
-export const serverTls = z.strictObject({
-  ca: file.optional().describe("Authorities to trust in place of the machine's own."),
-  cert: file.optional().describe('Certificate to show to servers that ask for one, its intermediates after it.'),
-  key: file.optional().describe('Private key of `cert`.'),
-  servername: z.string().min(1).optional().describe("Name that the server's certificate must carry; the host of its URL by default."),
-}).refine(({ cert, key }) => (cert === undefined) === (key === undefined), { error: '`cert` and `key` belong together: add the other one' })
-
 /** The options for a password where a registry asks for a user. */
 export const serverUser = {
   user: z.string().min(1).optional().describe('The user to sign in as.'),
   password: secret.optional().describe('The password of `user`: { env } or { file }, read for each look.'),
-}
-
-/** What TLS needs, as PEM text. */
-export interface TlsMaterial {
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
-  readonly servername?: string
-  readonly rejectUnauthorized?: boolean
-}
-
-/** Reads the files that the options name. Throws an `Error` with the path for one that cannot be read. */
-export const readServerTls = async (options: z.output<typeof serverTls> | undefined): Promise<TlsMaterial> => {
-  const { ca, cert, key, servername } = options ?? {}
-  return {
-    ...(ca && { ca: await textOf(ca.file) }),
-    ...(cert && { cert: await textOf(cert.file) }),
-    ...(key && { key: await textOf(key.file) }),
-    ...(servername !== undefined && { servername }),
-  }
 }
 
 /** One question to a server. */
@@ -269,9 +240,7 @@ class Exchange {
   async #quote(): Promise<string> {
     const text = await this.body(64 * 1024).catch(() => '')
     const words = text.replace(/[^\x21-\x7e]+/g, ' ').trim().slice(0, longestQuote)
-    const { headers, body } = this.#question
-    const sent = Object.values({ ...headers, ...body }).flatMap((value) => typeof value === 'string' ? value.split(' ') : []).filter((word) => word.length > 3)
-    return words === '' || sent.some((word) => text.includes(word)) ? '' : `: ${words}`
+    return words === '' || repeats(text, this.#question) ? '' : `: ${words}`
   }
 
   #tooMuch(limit: number): Error {
@@ -282,7 +251,8 @@ class Exchange {
     if (this.#ended) return this.#ended.reason
     const { code } = error as NodeJS.ErrnoException
     const what = this.#response ? 'broke off its answer' : 'cannot be reached'
-    return new Error(`${placeOf(this.#question)} ${what} (${code ?? error.message})`, { cause: error })
+    const advice = tlsAdvice(code)
+    return new Error(`${placeOf(this.#question)} ${what} (${code ?? error.message})${advice === undefined ? '' : `: ${advice}`}`, { cause: error })
   }
 
   #end(reason: unknown): void {
@@ -297,6 +267,14 @@ class Exchange {
     this.#question.signal.removeEventListener('abort', this.#stop)
     this.#request.destroy()
   }
+}
+
+/** Whether a text has a word of what was sent, as it was sent, or as base64 (of a name and a password) or percent-encoding had it. */
+const repeats = (text: string, { headers, body }: Pick<Question, 'headers' | 'body'>): boolean => {
+  const sent = Object.values({ ...headers, ...body }).flatMap((value) => typeof value === 'string' ? value.split(' ') : [])
+  const hidden = sent.flatMap((word) => Buffer.from(word, 'base64').toString('utf8').split(':'))
+  const plain = text.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+  return [...sent, ...hidden].some((word) => word.length > 3 && (text.includes(word) || plain.includes(word)))
 }
 
 /** A server's answer with a status that nobody expected. */

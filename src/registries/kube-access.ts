@@ -2,7 +2,8 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { textOf } from '../config/secret.ts'
-import { serverUrl, type TlsMaterial } from './http.ts'
+import { serverUrl } from './http.ts'
+import type { TlsMaterial } from './server-tls.ts'
 
 /** How the API server of a cluster is reached, and as whom. */
 export interface KubeAccess {

@@ -55,6 +55,8 @@ const bookmark = z.object({ metadata: z.object({ resourceVersion: z.string() }) 
 const failure = z.object({ code: optional(z.number()), message: text })
 
 const gone = 410
+/** A hundred times five hundred slices are far more than a Service has: a server, or what stands before it, that always has one more page does not turn them. */
+const mostPages = 100
 
 /** What the API server has told of the slices so far, and up to which version. */
 interface Known {
@@ -118,12 +120,13 @@ const questionOf = async (config: KubernetesConfig, signal: AbortSignal, clock: 
 const listed = async (question: Question & { readonly query: URLSearchParams }): Promise<Known> => {
   const slices = new Map<string, Slice>()
   question.query.set('limit', '500')
-  for (;;) {
+  for (let page = 0; page < mostPages; page++) {
     const { metadata, items = [] } = shaped(list, (await ask(question)).value, question)
     for (const item of items) slices.set(item.metadata.name, item)
     if (!metadata.continue) return { slices, version: metadata.resourceVersion }
     question.query.set('continue', metadata.continue)
   }
+  throw new Error(`${placeOf(question)} has more than ${mostPages} pages of slices: check that what stands before the API server passes \`continue\` on`)
 }
 
 /** Says `known`, changed in place, after each change; its version is empty once the server has forgotten it. */

@@ -9,12 +9,20 @@ export interface Look {
   readonly again: number
 }
 
-/** A registry that looks, rests, and looks again. `look` throws when it could not tell, and gives up when its signal is aborted. */
-export const polling = (look: (signal: AbortSignal) => Promise<Look>): Registry => async function* ({ signal, wake, pace }) {
-  while (!signal.aborted) {
-    const { endpoints, again } = await look(signal)
-    pace?.(again)
-    yield endpoints
-    await wake.wait(again)
+/**
+ * A registry that looks, rests, and looks again. `look` throws when it could not tell, and gives up when its signal is aborted. `usual` is how many milliseconds
+ * it rests as far as is known before the first look.
+ */
+export const polling = (look: (signal: AbortSignal) => Promise<Look>, usual?: number): Registry => {
+  let rest = usual
+  return async function* ({ signal, wake, pace }) {
+    if (rest !== undefined) pace?.(rest)
+    while (!signal.aborted) {
+      const { endpoints, again } = await look(signal)
+      rest = again
+      pace?.(again)
+      yield endpoints
+      await wake.wait(again)
+    }
   }
 }

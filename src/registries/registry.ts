@@ -15,8 +15,16 @@ export interface Watch {
   readonly failed?: (error: unknown, retryIn: number) => void
   /** Tells that it is well again where it had failed. */
   readonly recovered?: () => void
-  /** Tells how many milliseconds it rests between two looks while all is well: after a failure it is not left alone for longer than that, or 1 s. */
+  /**
+   * Tells how many milliseconds it rests between two looks while all is well: after a failure it is not left alone for longer than that, or 1 s, unless that is
+   * a `ThrottledError`. Told before the first look, it holds for that one too.
+   */
   readonly pace?: (ms: number) => void
+}
+
+/** What a registry throws where its source is asked too often, by this process or by others: it is then left alone for longer from time to time, and never for less than its pace. */
+export class ThrottledError extends Error {
+  override readonly name = 'ThrottledError'
 }
 
 /**

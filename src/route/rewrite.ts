@@ -39,7 +39,8 @@ const withPrefix = (path: string, from: string, to: string): string => {
   return from.endsWith('/') && !to.endsWith('/') && rest !== '' ? `${to}/${rest}` : to + rest
 }
 
-const rewrittenPath = ({ path, prefix }: RewriteConfig, from: string | undefined, request: RequestHead): string => {
+/** Path and query as they are sent. `from` is the prefix that matched. */
+export const rewrittenPath = ({ path, prefix }: RewriteConfig, from: string | undefined, request: RequestHead): string => {
   if (path === undefined && (prefix === undefined || from === undefined)) return request.path
   const { pathname } = request
   const query = request.path.slice(pathname.length)

@@ -37,7 +37,7 @@ export const announcementConfig = <R extends AnyKind<Registrar>>(registrars: Fam
 export type AnnounceOptions<R extends AnyKind<Registrar> = BuiltInRegistrar> =
   Omit<z.input<ReturnType<typeof announcementConfig>>, 'registry'> & {
     readonly registry: FamilyInput<R>
-    /** Says whether the instance is well; asked every `healthInterval`. Where it throws, rejects, or gives no answer in that time, the instance is not. */
+    /** Says whether the instance is well; asked every `healthInterval`. Where it throws, rejects, answers with what is no boolean, or not in that time, the instance is not. */
     readonly health?: () => boolean | Promise<boolean>
     /** The registrars that `registry` may name. */
     readonly registrars?: Family<Registrar, R>

@@ -100,7 +100,8 @@ class Announced<R extends AnyKind<Registrar>> implements Announcement {
 
   #mark(healthy: boolean): void {
     if (!this.#keeping) return
-    this.#publish('instance-health', { healthy })
+    const reason = this.#health.unwell
+    this.#publish('instance-health', { healthy, ...(reason !== undefined && { reason }) })
     this.#keeping.mark(healthy)
   }
 
@@ -124,6 +125,7 @@ class Announced<R extends AnyKind<Registrar>> implements Announcement {
       instance: this.id,
       state: this.#state !== 'kept' ? this.#state : registered ? 'registered' : 'registering',
       healthy: this.#health.healthy,
+      ...(this.#health.unwell !== undefined && { unwell: this.#health.unwell }),
       ...(this.#place && { address: this.#place.address }),
       ...(zone !== undefined && { zone }),
       underWay: this.#doors.underWay,

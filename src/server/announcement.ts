@@ -10,7 +10,8 @@ export interface AnnouncementEvents {
   'registration-failed': {
     readonly service: string, readonly instance: string, readonly doing: Doing, readonly error: unknown, readonly retryIn?: number
   }
-  'instance-health': { readonly service: string, readonly instance: string, readonly healthy: boolean }
+  /** It is well, or not any more: `reason` says why not. */
+  'instance-health': { readonly service: string, readonly instance: string, readonly healthy: boolean, readonly reason?: string }
   /** It begins to leave; `signal` is what made it. */
   'instance-leaving': { readonly service: string, readonly instance: string, readonly signal?: string }
   /** It has left: whether the registry is certain to have heard, and how many connections were cut at the end. */
@@ -33,6 +34,8 @@ export interface AnnouncementStatus {
   readonly instance: string
   readonly state: AnnouncementState
   readonly healthy: boolean
+  /** In words why it is not well; absent while it is. */
+  readonly unwell?: string
   /** Where it says that it can be dialled; absent until that is known. */
   readonly address?: string
   readonly zone?: string

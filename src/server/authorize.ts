@@ -7,7 +7,7 @@ import { judgeCall, readyRules, type Rule, type Verdict } from './access-rules.t
 import { authorizeConfig, type AuthorizeConfig, type AuthorizeOptions } from './authorize-options.ts'
 import { addressOf, callerOf, type Caller, type CallerSocket } from './caller.ts'
 import { writtenPath } from './plain-path.ts'
-import { problem, type Problem } from './problem.ts'
+import { problemAnswer, type ProblemAnswer } from './problem.ts'
 
 /** A request, as far as its authorization needs it: those of Node's servers are. */
 export interface AuthorizedRequest {
@@ -44,7 +44,7 @@ export interface AuthorizationStatus {
 export interface Decision {
   readonly allowed: boolean
   /** The answer to give where it is not. */
-  readonly problem?: Problem
+  readonly problem?: ProblemAnswer
 }
 
 interface ExpressLike extends AuthorizedRequest {
@@ -90,7 +90,7 @@ export interface Authorization {
 
 /**
  * Which services may call which routes of this server, known by the certificates that they show (see `meshTls`). Whoever may not is answered with 403, a problem by
- * RFC 9457 with the header `x-enmesh-error: ENMESH_NOT_AUTHORIZED`, before the application sees the request.
+ * RFC 9457 with the header `enmesh-error: ENMESH_NOT_AUTHORIZED`, before the application sees the request.
  * Throws a `MeshConfigError` that names every fault of the options.
  */
 export const authorize = (options: AuthorizeOptions): Authorization => {
@@ -166,7 +166,7 @@ class AccessControl implements Authorization {
     this.#tell(verdict, caller, method, path, socket)
     if (this.#config.mode === 'audit') return allowed
     const who = caller.verified ? `the caller ${caller.names.length > 0 ? caller.names.map((name) => `'${name}'`).join(', ') : 'without a name'}` : 'a caller without a trusted certificate'
-    return { allowed: false, problem: problem(403, 'Forbidden', 'ENMESH_NOT_AUTHORIZED', `${method} ${path} is not open to ${who}: ${verdict.reason}.`) }
+    return { allowed: false, problem: problemAnswer(403, 'Forbidden', 'ENMESH_NOT_AUTHORIZED', `${method} ${path} is not open to ${who}: ${verdict.reason}.`) }
   }
 
   #tell({ reason }: Verdict, { subject, names }: Caller, method: string, path: string, socket: CallerSocket): void {
@@ -190,4 +190,4 @@ class AccessControl implements Authorization {
   }
 }
 
-const answer = (response: Answering, { status, headers, body }: Problem): void => { response.writeHead(status, { ...headers }).end(body) }
+const answer = (response: Answering, { status, headers, body }: ProblemAnswer): void => { response.writeHead(status, { ...headers }).end(body) }

@@ -1,10 +1,14 @@
 import { carry, type Passport } from '../core/passport.ts'
+import { busyTime } from '../runtime/busy.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { readPassport, type ReadHeader } from '../tracing/inbound.ts'
 import { ServerSpans, type InboundRequest, type ServerSpan } from '../tracing/server-span.ts'
 import { keepContext } from './keep-context.ts'
+import { LoadMeter } from './load-meter.ts'
 import { NodeInbound, type Framework, type NodeRequest, type NodeResponse } from './node-inbound.ts'
 import { checkOptions, timeoutOf, type PassportOptions } from './options.ts'
+import { reportLoad } from './report-load.ts'
 
 /** A request that was let in. */
 interface Admission {
@@ -29,12 +33,19 @@ export class Entrance {
   readonly #restarts: boolean
   readonly #timeout: number
   readonly #spans = new ServerSpans()
+  /** Where the load is to be told. */
+  readonly meter: LoadMeter | undefined
 
   constructor(options: PassportOptions) {
     checkOptions(options)
     this.#runtime = { ...systemRuntime(), ...options.runtime }
     this.#restarts = options.inbound === 'restart'
     this.#timeout = timeoutOf(options)
+    this.meter = options.reportLoad ? new LoadMeter(this.clock, busyTime) : undefined
+  }
+
+  get clock(): Clock {
+    return this.#runtime.clock
   }
 
   /** Makes the passport of a request, and its span where it is due. */
@@ -58,6 +69,7 @@ export class Entrance {
     // However it ended: nobody waits for it any more.
     if (passport.deadline < Number.POSITIVE_INFINITY) response.once('close', () => liftDeadline(passport))
     if (!response.headersSent) response.setHeader('x-request-id', passport.requestId)
+    if (this.meter) reportLoad(this.meter, this.clock, request.httpVersion, response)
     const handle = (): T => {
       keepContext(passport, request, response)
       return task()

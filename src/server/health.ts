@@ -2,6 +2,8 @@ import { detached, type Cancel, type Clock } from '../runtime/clock.ts'
 
 type Ask = () => boolean | Promise<boolean>
 
+const longestReason = 200
+
 /** Knows whether an instance is well: by what it was told, and by a function that it asks again and again. */
 export class HealthWatch {
   readonly #ask: Ask | undefined
@@ -9,7 +11,8 @@ export class HealthWatch {
   readonly #clock: Clock
   readonly #onChange: (healthy: boolean) => void
   #told = true
-  #found: boolean
+  /** What speaks against it by what was asked. */
+  #complaint: string | undefined
   #cancel: Cancel = () => {}
   #stopped = false
 
@@ -18,11 +21,16 @@ export class HealthWatch {
     this.#interval = interval
     this.#clock = clock
     this.#onChange = onChange
-    this.#found = ask === undefined
+    if (ask) this.#complaint = 'health() has not answered yet'
   }
 
   get healthy(): boolean {
-    return this.#told && this.#found
+    return this.unwell === undefined
+  }
+
+  /** In words why it is not well; `undefined` while it is. */
+  get unwell(): string | undefined {
+    return this.#told ? this.#complaint : 'healthy(false) was said'
   }
 
   say(healthy: boolean): void {
@@ -45,12 +53,12 @@ export class HealthWatch {
     while (!this.#stopped) {
       let answered = false
       const due = this.#rest(() => {
-        if (!answered) this.#change(() => { this.#found = false })
+        if (!answered) this.#change(() => { this.#complaint = `health() gave no answer within ${this.#interval} ms` })
         onFirst()
       })
-      const healthy = await this.#answer(ask)
+      const complaint = await this.#answer(ask)
       answered = true
-      if (!this.#stopped) this.#change(() => { this.#found = healthy })
+      if (!this.#stopped) this.#change(() => { this.#complaint = complaint })
       onFirst()
       await due
     }
@@ -65,11 +73,14 @@ export class HealthWatch {
     })
   }
 
-  async #answer(ask: Ask): Promise<boolean> {
+  /** What speaks against it; `undefined` where nothing does. What is no boolean says nothing, so it is not taken for a yes. */
+  async #answer(ask: Ask): Promise<string | undefined> {
     try {
-      return await ask()
-    } catch {
-      return false
+      const answer: unknown = await ask()
+      if (answer === true) return undefined
+      return answer === false ? 'health() said so' : `health() answered with ${answer === null ? 'null' : `type ${typeof answer}`}: return true or false`
+    } catch (error) {
+      return `health() threw: ${error instanceof Error ? error.message : String(error)}`.slice(0, longestReason)
     }
   }
 

@@ -1,6 +1,7 @@
 import { carry } from '../core/passport.ts'
 import type { InboundRequest } from '../tracing/server-span.ts'
 import { Entrance, liftDeadline } from './entrance.ts'
+import { loadHeader } from './load-meter.ts'
 import type { NodeRequest, NodeResponse } from './node-inbound.ts'
 import type { PassportOptions } from './options.ts'
 
@@ -51,10 +52,18 @@ export const honoPassport = (options: PassportOptions = {}): ((context: HonoCont
 /** Without Node's objects: the span ends with the middleware, and the response is Hono's to change. */
 const admit = async (entrance: Entrance, context: HonoContext, next: () => Promise<void>): Promise<void> => {
   const { passport, span } = entrance.open(inbound(context))
+  const { meter, clock } = entrance
+  const arrivedAt = clock.now()
+  const inFlight = meter?.begin() ?? 0
   try {
     await carry(passport, () => span ? span.run(next) : next())
   } finally {
     liftDeadline(passport)
+    if (meter && context.finalized) {
+      meter.answer(inFlight, clock.now() - arrivedAt, context.res.status)
+      context.header(loadHeader, meter.report())
+    }
+    meter?.end()
     if (context.finalized && !context.res.headers.has('x-request-id')) context.header('x-request-id', passport.requestId)
     span?.end(context.finalized ? context.res.status : undefined, routeOf(context))
   }

@@ -24,7 +24,11 @@ export type { CertificateStatus, CertificateUse, Expiry } from '../transport/exp
 
 export { authorize, type Authorization, type AuthorizationEvents, type AuthorizationStatus, type AuthorizedRequest, type Decided, type Decision } from './authorize.ts'
 export type { AuthorizeOptions } from './authorize-options.ts'
-export type { Problem } from './problem.ts'
+export type { ProblemAnswer } from './problem.ts'
+
+// A way into the mesh for requests from outside
+export { createGateway, type Gateway, type GatewayOptions, type GatewayRoutes } from './gateway/gateway.ts'
+export type { GatewayErrorCode, Problem } from './gateway/problem.ts'
 
 // What the present code runs for
 export { currentPassport, withoutPassport, type Passport } from '../core/passport.ts'

@@ -16,18 +16,26 @@ export interface PassportOptions {
    * sender waits if that is less, and each service behind is told what is left. Right at the entrance, where nobody has said it yet. None by default.
    */
   readonly timeout?: number | string
+  /**
+   * Whether each response tells the load of this process: a header `endpoint-load-metrics` (ORCA's text form) with the requests in flight here, the latency to
+   * expect with so many of them, how busy the event loop is, answers and failures per second. The balancers `prequal` and `orca-wrr` of callers
+   * go by it. Off by default: it is nothing that strangers should read.
+   */
+  readonly reportLoad?: boolean
   /** Time and chance; what is left out is the machine's own. Share the clock with the mesh that makes the calls. */
   readonly runtime?: Partial<Runtime>
 }
 
-const optionNames: readonly string[] = ['inbound', 'timeout', 'runtime'] satisfies (keyof PassportOptions)[]
+const optionNames: readonly string[] = ['inbound', 'timeout', 'reportLoad', 'runtime'] satisfies (keyof PassportOptions)[]
 const ways: readonly unknown[] = ['continue', 'restart', undefined]
+const switches: readonly unknown[] = [true, false, undefined]
 
 /** Refuses options that are none with a `TypeError`: one that is overlooked could mean that strangers are trusted. */
 export const checkOptions = (options: PassportOptions): void => {
   const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
   if (unknown !== undefined) throw new TypeError(`enmesh/server has no option '${unknown}': ${didYouMean(unknown, optionNames)}`)
   if (!ways.includes(options.inbound)) throw new TypeError(`'inbound' of enmesh/server must be 'continue' or 'restart', not ${JSON.stringify(options.inbound)}`)
+  if (!switches.includes(options.reportLoad)) throw new TypeError(`'reportLoad' of enmesh/server must be true or false, not ${JSON.stringify(options.reportLoad)}`)
 }
 
 /** Milliseconds of the `timeout`; infinity for none. Throws a `TypeError` for what is no duration. */

@@ -5,6 +5,7 @@ import { Call } from '../core/call.ts'
 import { Endpoint } from '../core/endpoint.ts'
 import type { AnyKind, Family } from '../core/family.ts'
 import { RequestHead } from '../core/request.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { FakeClock } from './fake-clock.ts'
 import { fakeRuntime } from './fake-runtime.ts'
 import { seededRandom } from './random.ts'
@@ -18,7 +19,7 @@ export const fakeEndpoints = (count: number, weights: readonly number[] = []): E
   }))
 
 /** Makes a call to give to a picker, with attempts at these endpoints behind it, and a key of its own for hashing. */
-export const fakeCall = (tried: readonly Endpoint[] = [], hashKey = 'key', clock = new FakeClock()): Call => {
+export const fakeCall = (tried: readonly Endpoint[] = [], hashKey = 'key', clock: Clock = new FakeClock()): Call => {
   const request = new RequestHead({ method: 'GET', scheme: 'http', host: 'a.local', port: 80, path: '/', headers: [], body: undefined })
   const call = new Call(request, clock, { hashKey })
   for (const endpoint of tried) call.begin(endpoint, { active: 0, pending: 0 })

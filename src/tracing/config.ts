@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accessLogConfig } from './access-log/config.ts'
 
 /** Which groups of metrics there are. */
 export const metricsConfig = z.strictObject({
@@ -23,6 +24,7 @@ export const telemetryConfig = z.strictObject({
   metrics: z.union([z.literal(false), metricsConfig], { error: 'must be false, or groups such as { connections: false }' }).prefault({})
     .describe('Metrics, by group; false switches all of them off.'),
   requestId: z.boolean().default(true).describe('Whether each call to a service carries an x-request-id, that of its inbound request where there is one.'),
+  accessLog: accessLogConfig.optional().describe('Where each call to a service is written down when it is over; nowhere by default.'),
   deadline: z.boolean().default(true).describe('Whether each attempt tells the service the time left of the call, as x-envoy-expected-rq-timeout-ms.'),
 })
 

@@ -8,7 +8,7 @@ import { newTraceparent, readTraceparent, readTracestate } from './trace-context
 export type ReadHeader = (name: string) => string | undefined
 
 /** Header fields that travel on as they came, beside W3C's own, whose rules are stricter. */
-const passedOn: readonly string[] = [
+export const passedOn: readonly string[] = [
   'baggage', 'b3', 'x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid', 'x-b3-sampled', 'x-b3-flags', 'x-amzn-trace-id', 'uber-trace-id',
 ]
 

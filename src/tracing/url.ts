@@ -23,8 +23,10 @@ const decode = (name: string): string => {
   }
 }
 
+/** Path and query of a request for readers of logs: with the values of secret parameters left out. */
+export const redactedPath = ({ pathname, search }: RequestHead): string => search === '' ? pathname : `${pathname}?${redact(search)}`
+
 /** The URL of a request for readers of traces: without credentials, and with the values of secret parameters left out. */
 export const urlOf = (request: RequestHead): string => {
-  const { scheme, authority, pathname, search } = request
-  return `${scheme}://${authority}${pathname}${search === '' ? '' : `?${redact(search)}`}`
+  return `${request.scheme}://${request.authority}${redactedPath(request)}`
 }

@@ -9,13 +9,16 @@ type Source = AsyncIterable<Chunk> | Iterable<Chunk>
 /** What a caller may hand over as a body; a stream counts as an iterable. */
 export type BodyInput = string | Uint8Array | ArrayBuffer | Blob | FormData | Source
 
-const isIterable = (body: object): body is Source => Symbol.asyncIterator in body || Symbol.iterator in body
+const isIterable = (body: object): body is Source =>
+  typeof (body as AsyncIterable<Chunk>)[Symbol.asyncIterator] === 'function' || typeof (body as Iterable<Chunk>)[Symbol.iterator] === 'function'
 
 /** Wraps what the caller gave: what lies in memory can be sent any number of times, a stream as long as it is short. */
 export const requestBody = (body: BodyInput | null | undefined, replayLimit: number): RequestBody | undefined => {
   if (body === null || body === undefined) return undefined
   if (typeof body === 'string' || body instanceof Uint8Array) return new HeldBody(body)
-  if (body instanceof ArrayBuffer) return new HeldBody(new Uint8Array(body))
+  if (typeof body !== 'object') throw new TypeError(`a body is text, bytes, a Blob, a form, a stream or an iterable, not a ${typeof body}`)
+  // Memory that was given away to another thread is empty, and nothing can be made of it.
+  if (body instanceof ArrayBuffer) return new HeldBody(body.byteLength === 0 ? new Uint8Array() : new Uint8Array(body))
   if (ArrayBuffer.isView(body)) {
     const view = body as ArrayBufferView
     return new HeldBody(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))

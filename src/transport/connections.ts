@@ -7,6 +7,7 @@ import Pool from 'undici/lib/dispatcher/pool.js'
 import connector from 'undici/lib/core/connect.js'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
+import type { Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { enforcesTls, optionsOf, tlsConfig, tlsConnector, type Handshake, type ReadTls, type Sessions, type TlsConfig } from './tls.ts'
 
@@ -41,10 +42,11 @@ interface OnLine {
 class LineClient extends Client {
   readonly #line: Line
 
-  constructor(connecting: Connecting, { origin, servername, endpoint }: Dialling, sessions: Sessions) {
+  constructor(connecting: Connecting, endpoint: Endpoint, servername: string | undefined, sessions: Sessions) {
     const { keepAlive } = connecting.config
     const line: Line = { socket: undefined, handshake: undefined }
-    super(origin, { connect: connect(connecting, servername, endpoint, line, sessions), keepAliveTimeout: keepAlive, pipelining: 1, allowH2: false })
+    const dial = connect(connecting, servername, endpoint, line, sessions)
+    super(originOf(endpoint, servername), { connect: dial, keepAliveTimeout: keepAlive, pipelining: 1, allowH2: false })
     this.#line = line
   }
 
@@ -85,34 +87,31 @@ export const connecting = (config: ConnectionConfig, { shown: tls, context }: Re
   return { config, tls, context, kind }
 }
 
-/** What decides whether a socket may carry a request: TLS or not, and the name its certificate was checked for. */
-interface Dialling {
-  readonly endpoint: Endpoint
-  readonly origin: string
-  readonly servername: string | undefined
+/**
+ * What decides whether a socket may carry an attempt: the name that its certificate was checked for, `undefined` where TLS is not spoken.
+ */
+export const servernameFor = ({ tls }: ConnectionConfig, { call: { request }, endpoint }: Attempt): string | undefined => {
+  if (request.scheme === 'http' && !endpoint.tls && (tls === false || !enforcesTls(tls, portOf(endpoint)))) return undefined
+  return optionsOf(tls).servername ?? request.host
 }
 
 const portOf = ({ address }: Endpoint): number => Number(address.slice(address.lastIndexOf(':') + 1))
 
-/** How an endpoint is dialled for a request to a host. */
-export const dialling = (config: ConnectionConfig, endpoint: Endpoint, secure: boolean, host: string): Dialling => {
-  if (!secure && !endpoint.tls && (config.tls === false || !enforcesTls(config.tls, portOf(endpoint)))) return { endpoint, origin: `http://${endpoint.address}`, servername: undefined }
-  return { endpoint, origin: `https://${endpoint.address}`, servername: optionsOf(config.tls).servername ?? host }
-}
-
 /** The endpoint's own pool, made at its first request: a thousand idle endpoints cost nothing. */
-export const poolOf = (connecting: Connecting, endpoint: Endpoint, way: Dialling): Dispatcher => {
+export const poolOf = (connecting: Connecting, endpoint: Endpoint, servername: string | undefined): Dispatcher => {
   const { config, kind } = connecting
-  const { origin, servername } = way
   const key = servername === undefined ? kind : `${kind} ${servername}`
   let pool = endpoint.pools.get(key)
   if (!pool) {
     const sessions: Sessions = { latest: undefined }
-    pool = new Pool(origin, { connections: config.connections, allowH2: false, factory: () => new LineClient(connecting, way, sessions) })
+    const factory = (): Dispatcher => new LineClient(connecting, endpoint, servername, sessions)
+    pool = new Pool(originOf(endpoint, servername), { connections: config.connections, allowH2: false, factory })
     endpoint.pools.set(key, pool)
   }
   return pool
 }
+
+const originOf = ({ address }: Endpoint, servername: string | undefined): string => `${servername === undefined ? 'http' : 'https'}://${address}`
 
 /** How many connections there are, by whether a request is under way on them. */
 export interface OpenConnections {
@@ -136,5 +135,6 @@ export const openConnections = (endpoints: Iterable<Endpoint>): OpenConnections 
   return { active, idle: connected - active }
 }
 
-/** A connection of its own for one request, closed when that is over. */
-export const freshConnection = (connecting: Connecting, way: Dialling): Dispatcher => new LineClient(connecting, way, { latest: undefined })
+/** A connection of its own, which nobody else uses. */
+export const freshConnection = (connecting: Connecting, endpoint: Endpoint, servername: string | undefined): Dispatcher =>
+  new LineClient(connecting, endpoint, servername, { latest: undefined })

@@ -92,9 +92,11 @@ export class MeshDispatcher extends (Dispatcher as unknown as new () => UndiciDi
     try {
       // Once closed it is in nobody's way: another mesh may have found it in place of the process's dispatcher.
       if (this.#door.closed() && options[passed]?.some((one) => one !== this)) return this.#pass(options, handler)
-      const origin = readOrigin(options.origin ?? options.path)
-      const place = this.#door.locate(origin, options.method)
       const beyond = placeBeyond(options)
+      // Without an origin the path is the whole URL.
+      const whole = options.origin === undefined && options.method !== 'CONNECT' ? beyond : undefined
+      const origin = whole ? originOf(whole) : readOrigin(options.origin)
+      const place = this.#door.locate(origin, options.method)
       if (beyond) this.#door.locate(originOf(beyond), options.method)
       if (place === 'past') return this.#pass(options, handler)
       const call = toCall(readRequest(options, origin, this.#door.replayLimit()))

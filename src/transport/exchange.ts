@@ -94,6 +94,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     if (this.#over) return
+    this.attempt.received += chunk.byteLength
     if (this.#sink && !this.#paused) return this.#sink.data(chunk)
     this.#chunks.push(chunk)
     this.#buffered += chunk.byteLength

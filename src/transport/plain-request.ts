@@ -24,7 +24,8 @@ const methods: ReadonlyMap<unknown, string> = new Map([
 /** The URL in what a caller gave to `fetch`; `undefined` where the platform has to say whether there is one. */
 export const plainUrl = (input: string | URL | Request): string | undefined => {
   if (typeof input === 'string') return input
-  if (input instanceof URL) return input.href
+  // As the platform does, whatever class of one's own it is.
+  if (input instanceof URL) return String(input)
   return isPlainRequest(input) ? input.url : undefined
 }
 
@@ -39,10 +40,14 @@ export const readPlain = (target: Target, input: string | URL | Request, init: R
 }
 
 const isPlainRequest = (input: unknown): input is Request => {
-  if (!(input instanceof Request)) return false
+  if (!(input instanceof Request) || !isAsMade(input)) return false
   return input.body === null && input.mode === 'cors' && input.credentials === 'same-origin' && input.cache === 'default'
     && input.integrity === '' && input.referrer === 'about:client' && input.referrerPolicy === ''
 }
+
+// The platform reads the private state of a request. One with getters of its own, as frameworks make them, may say something else.
+const isAsMade = (request: Request): boolean =>
+  Object.getPrototypeOf(request) === Request.prototype && Object.getOwnPropertyNames(request).length === 0
 
 // Options of `fetch` that Node's types leave out.
 type FullInit = RequestInit & { readonly cache?: unknown, readonly window?: unknown, readonly priority?: unknown }
@@ -55,11 +60,13 @@ const isPlainInit = (init: FullInit): boolean =>
 
 const read = (target: Target, init: RequestInit | Request): PlainRequest | undefined => {
   if (init.redirect !== undefined && init.redirect !== 'follow') return undefined
-  const method = init.method === undefined ? 'GET' : methods.get(init.method)
-  const headers = readHeaders(init.headers)
-  const signal = init.signal ?? undefined
+  // Each is read once: they may be getters.
+  const { method: asked, headers: fields, signal: given, body: content } = init
+  const method = asked === undefined ? 'GET' : methods.get(asked)
+  const headers = readHeaders(fields)
+  const signal = given ?? undefined
   if (method === undefined || headers === undefined || (signal !== undefined && !usable(signal))) return undefined
-  const body = init.body === undefined || init.body === null ? noBody : readBody(init.body)
+  const body = content === undefined || content === null ? noBody : readBody(content)
   if (body === undefined || (body !== noBody && (method === 'GET' || method === 'HEAD'))) return undefined
   return assemble(target, method, headers, body, signal)
 }
@@ -85,10 +92,14 @@ const noBody: PlainBody = { bytes: undefined, type: undefined }
 const readBody = (body: unknown): PlainBody | undefined => {
   if (typeof body === 'string') return { bytes: body, type: 'text/plain;charset=UTF-8' }
   if (body instanceof URLSearchParams) return { bytes: body.toString(), type: 'application/x-www-form-urlencoded;charset=UTF-8' }
-  if (body instanceof ArrayBuffer) return { bytes: new Uint8Array(body.slice(0)), type: undefined }
+  if (body instanceof ArrayBuffer) return { bytes: copied(body, 0, body.byteLength), type: undefined }
   if (!ArrayBuffer.isView(body) || !(body.buffer instanceof ArrayBuffer)) return undefined
-  return { bytes: new Uint8Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength)), type: undefined }
+  return { bytes: copied(body.buffer, body.byteOffset, body.byteLength), type: undefined }
 }
+
+// Memory that was given away to another thread is empty, and cannot be sliced.
+const copied = (buffer: ArrayBuffer, start: number, length: number): Uint8Array =>
+  length === 0 ? new Uint8Array() : new Uint8Array(buffer.slice(start, start + length))
 
 /** Fields that the caller may set in place of those that `fetch` adds. */
 const ownAccept = 1
@@ -139,7 +150,9 @@ const readHeaders = (headers: unknown): PlainHeaders | undefined => {
   } else if (Array.isArray(headers)) {
     for (const pair of headers as unknown[]) if (!Array.isArray(pair) || pair.length !== 2 || !add(pair[0], pair[1])) return undefined
   } else if (isPlainObject(headers)) {
-    for (const name of Object.keys(headers)) if (!add(name, headers[name])) return undefined
+    // With hidden ones, which the platform sends. Symbols it refuses. (`Reflect.ownKeys` would take 0.1 µs more than both.)
+    if (Object.getOwnPropertySymbols(headers).length > 0) return undefined
+    for (const name of Object.getOwnPropertyNames(headers)) if (!add(name, headers[name])) return undefined
   } else {
     return undefined
   }

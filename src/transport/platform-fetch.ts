@@ -51,8 +51,8 @@ export class PlatformFetch {
 
   /** Sends what a caller gave to `fetch`. */
   send(input: string | URL | Request, init: RequestInit | null | undefined): Promise<Response> {
-    // What is no dictionary is a fault, and the platform says so.
-    if (init !== undefined && init !== null && typeof init !== 'object') return platformFetch(input, init)
+    // What is no dictionary is a fault, and the platform says so. (A function is one.)
+    if (init !== undefined && init !== null && typeof init !== 'object' && typeof init !== 'function') return platformFetch(input, init)
     return this.#fetch(input, init ?? {}, (options, handler) => this.#dispatch(options, handler))
   }
 

@@ -3,6 +3,7 @@ import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import { bodyStream, Collector, readThrough, taken } from './reply-body.ts'
 import { replyHeaders } from './reply-headers.ts'
+import { kindOf } from './shown.ts'
 import { reasonOf, type AnySignal } from './signal.ts'
 
 // Statuses whose answers have no body (Fetch standard, "null body status").
@@ -206,19 +207,25 @@ export const responseOf = (parts: ResponseParts): Response => {
   return new MeshResponse(parts)
 }
 
-/** The call that led to a response made for this owner; `undefined` for any other object. */
-export const callOf = (outcome: object, owner: object): Call | undefined => MeshResponse.call(outcome, owner)
+/** What the platform's own responses were made of, which leave no trace of it. */
+const origins = new WeakMap<object, Response>()
+
+/** The call that led to a response made for this owner, or to the platform's own that `toResponse` made of it; `undefined` for any other object. */
+export const callOf = (outcome: object, owner: object): Call | undefined => MeshResponse.call(origins.get(outcome) ?? outcome, owner)
 
 /**
  * The platform's own `Response` for one that `mesh.fetch` returned: for code that needs the very class and not its behaviour, such as
  * `Response.prototype.clone.call(response)` or a cache inside the platform. Both share the body: read it through either, once.
- * Any other response is returned as it is. Throws a `RangeError` for a status that the platform makes no `Response` of (600 to 999).
+ * Any other response is returned as it is. Throws a `RangeError` for a status that the platform makes no `Response` of (600 to 999), and a
+ * `TypeError` for what is no object.
  */
 export const toResponse = (response: Response): Response => {
+  if (typeof response !== 'object' || (response as unknown) === null) throw new TypeError(`toResponse takes a Response, not ${kindOf(response)}`)
   if (!MeshResponse.is(response)) return response
   const { status, url, type } = response
   if (status > 599) throw new RangeError(`the platform makes no Response with status ${status}`)
   const real = MeshResponse.real(response)
+  origins.set(real, response)
   if (real.url !== url) Object.defineProperties(real, { url: { value: url, configurable: true }, type: { value: type, configurable: true } })
   return real
 }

@@ -1,40 +1,50 @@
 import type { Dispatcher } from 'undici'
 import type { Attempt } from '../core/call.ts'
-import type { Reply } from '../core/reply.ts'
 import type { Send } from '../core/send.ts'
-import { connecting, dialling, freshConnection, poolOf, type Connecting, type ConnectionConfig } from './connections.ts'
-import { Exchange } from './exchange.ts'
+import { bareConnection } from './bare-connection.ts'
+import { connecting, freshConnection, poolOf, servernameFor, type Connecting, type ConnectionConfig } from './connections.ts'
+import { Exchange, type Resend } from './exchange.ts'
 import type { ReadTls } from './tls.ts'
 
-/** Sends attempts over HTTP/1.1 through the endpoint's own pool. `tls.current` is what `readTls` made of the configuration's `tls`, and may be replaced at any time. */
+/**
+ * Sends attempts over HTTP/1.1 through the endpoint's own pool, or makes the bare connections that they ask for. `tls.current` is what `readTls`
+ * made of the configuration's `tls`, and may be replaced at any time.
+ */
 export const httpTransport = (config: ConnectionConfig, tls: { readonly current: ReadTls }): Send<Attempt> => {
   let read = tls.current
-  let ready = connecting(config, read)
-  return (attempt) => {
+  let made = connecting(config, read)
+  const latest = (): Connecting => {
     if (read !== tls.current) {
       read = tls.current
-      ready = connecting(config, read)
+      made = connecting(config, read)
     }
-    return sendOver(ready, attempt)
+    return made
+  }
+  // A connection of its own cannot be stale a second time.
+  const resend: Resend = (exchange) => {
+    const { attempt } = exchange
+    const servername = servernameFor(config, attempt)
+    const connection = freshConnection(latest(), attempt.endpoint, servername)
+    connection.dispatch(dispatchOptions(attempt, servername), exchange)
+    void connection.close().catch(() => {})
+  }
+  return (attempt) => {
+    if (attempt.ending !== undefined) return Promise.reject(tooLate(attempt))
+    const ready = latest()
+    if (attempt.call.request.connection) return bareConnection(ready, attempt)
+    const servername = servernameFor(config, attempt)
+    const pool = poolOf(ready, attempt.endpoint, servername)
+    const options = dispatchOptions(attempt, servername)
+    const exchange = new Exchange(attempt, resend)
+    // It has failed already where the call had been aborted.
+    if (attempt.ending === undefined) pool.dispatch(options, exchange)
+    return exchange.head
   }
 }
 
-const sendOver = (ready: Connecting, attempt: Attempt): Promise<Reply> => {
-  const { call, endpoint } = attempt
-  const { request } = call
-  const way = dialling(ready.config, endpoint, request.scheme === 'https', request.host)
-  const pool = poolOf(ready, endpoint, way)
-  const options = dispatchOptions(attempt, way.servername)
-  const exchange = new Exchange(attempt, (again) => {
-    // A connection of its own cannot be stale a second time.
-    const connection = freshConnection(ready, way)
-    connection.dispatch(dispatchOptions(attempt, way.servername), again)
-    void connection.close().catch(() => {})
-  })
-  // The call may have been given up while a layer of the user's held the attempt.
-  if (attempt.ending === undefined) pool.dispatch(options, exchange)
-  return exchange.head
-}
+/** For a layer of the user's that held an attempt until it was given up, or that sends one twice. */
+const tooLate = ({ call }: Attempt): unknown =>
+  call.aborted ? call.reason : new TypeError('this attempt is over: a layer sends each attempt once, and another try is what `retry` makes')
 
 const dispatchOptions = ({ call, headers }: Attempt, servername: string | undefined): Dispatcher.DispatchOptions & { servername: string | null } => {
   const { request } = call

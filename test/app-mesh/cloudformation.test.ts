@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readCloudFormation } from '../../src/app-mesh/cloudformation.ts'
+import { readCloudFormation } from '../../src/app-mesh/formats/cloudformation.ts'
 import type { Found, ReadOptions } from '../../src/app-mesh/found.ts'
 
 const read = async (texts: string | readonly string[], parameters: ReadOptions['parameters'] = {}): Promise<readonly Found[]> => {

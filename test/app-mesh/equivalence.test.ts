@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test } from 'node:test'
-import { stringify } from 'yaml'
+import { test, type TestContext } from 'node:test'
 import { fromAppMesh } from '../../src/app-mesh/index.ts'
 import { createMesh, loadConfig, type MeshInput } from '../../src/index.ts'
 import { seededRandom } from '../../src/testing/index.ts'
+import { enmesh, folder } from '../cli/support.ts'
 import { read } from './support.ts'
 
 const meshName = 'shop'
@@ -31,21 +28,17 @@ const document = {
   virtualNodes: versions.map((virtualNodeName) => ({ meshName, virtualNodeName, spec: { listeners: [{ portMapping: { port: 80, protocol: 'http' } }], serviceDiscovery: { dns: { hostname: '127.0.0.1' } } } })),
 }
 
-/** Puts the configuration into a file of the mesh's own language, and takes it from there. */
-const imported = async (config: MeshInput): Promise<MeshInput> => {
-  const directory = mkdtempSync(join(tmpdir(), 'enmesh-import-'))
-  try {
-    const path = join(directory, 'enmesh.yaml')
-    writeFileSync(path, stringify(config))
-    return await loadConfig(path)
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+/** What `enmesh import` writes of a document, loaded as any file is. */
+const imported = async (t: TestContext): Promise<MeshInput> => {
+  const at = folder(t, { 'mesh.json': document })
+  const { code, stderr } = await enmesh(['import', at('mesh.json'), '--out', at('enmesh.yaml')])
+  assert.deepEqual([code, stderr], [0, ''])
+  return loadConfig(at('enmesh.yaml'))
 }
 
-test('200 requests take the same routes from a document and from the configuration that was written of it', async (t) => {
+test('200 requests take the same routes from a document and from what `enmesh import` wrote of it', async (t) => {
   const config = fromAppMesh((await read(document)).document)
-  const meshes = [createMesh(config), createMesh(await imported(config))]
+  const meshes = [createMesh(config), createMesh(await imported(t))]
   t.after(() => Promise.all(meshes.map((mesh) => mesh.close())))
   await Promise.all(meshes.map((mesh) => mesh.ready()))
   const random = seededRandom(7)

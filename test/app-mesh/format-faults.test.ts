@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readCloudFormation } from '../../src/app-mesh/cloudformation.ts'
-import type { Fault, GroupReader, ReadOptions, Source } from '../../src/app-mesh/found.ts'
-import { readKubernetes } from '../../src/app-mesh/kubernetes.ts'
-import { readTerraform } from '../../src/app-mesh/terraform.ts'
+import { readCloudFormation } from '../../src/app-mesh/formats/cloudformation.ts'
+import type { Fault, ReadOptions, Source } from '../../src/app-mesh/found.ts'
+import type { GroupReader } from '../../src/app-mesh/formats/format.ts'
+import { readKubernetes } from '../../src/app-mesh/formats/kubernetes.ts'
+import { readTerraform } from '../../src/app-mesh/formats/terraform.ts'
 
 /** What is wrong, the source, where it is said to be (resource and path), and what is said. */
 type Case = readonly [what: string, text: string, resource: string | undefined, path: string | undefined, message: RegExp, severity?: Fault['severity']]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Fault, Found, ReadOptions } from '../../src/app-mesh/found.ts'
-import { readKubernetes } from '../../src/app-mesh/kubernetes.ts'
+import { readKubernetes } from '../../src/app-mesh/formats/kubernetes.ts'
 
 const read = async (texts: string | readonly string[], parameters: ReadOptions['parameters'] = {}): Promise<readonly Found[]> => {
   const { found, faults } = await readKubernetes([texts].flat().map((text, at) => ({ file: `${at}.yaml`, text })), { parameters })

@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
+import { createServer, type AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, test, type TestContext } from 'node:test'
 import { fromAppMesh, gatewayRoutesOf, type AppMeshDocument, type Fault, type FromAppMeshOptions } from '../../src/app-mesh/index.ts'
 import { createMesh, type Mesh, type MeshError } from '../../src/index.ts'
 import { FakeClock } from '../../src/testing/index.ts'
-import { rejection, story, turnsUntil } from '../scenarios/support/story.ts'
+import { rejection, story, turnsUntil, type Story } from '../scenarios/support/story.ts'
 import type { Upstream } from '../scenarios/support/upstream.ts'
+import { CloudMapServer } from '../support/cloud-map-server.ts'
+import { cloudMapWayTo } from '../support/cloud-map-way.ts'
 import { read } from './support.ts'
 
 // The rules that the walkthroughs of AWS document for App Mesh, S1 to S18, over real servers.
+
+const sdk = await import('@aws-sdk/client-servicediscovery').then(() => false, () => '@aws-sdk/client-servicediscovery is not installed')
 
 type Spec = Record<string, unknown>
 
@@ -309,6 +315,44 @@ describe('S10: what is retried where nothing is said', () => {
   })
 })
 
+describe('calls of gRPC', () => {
+  const grpc = (match: Spec, more: Spec = {}) => ({
+    meshName, virtualRouterName: 'router', routeName: JSON.stringify(match),
+    spec: { grpcRoute: { match, action: { weightedTargets: [{ virtualNode: 'a', weight: 1 }] }, ...more } },
+  })
+  const ask = async ({ upstream, mesh }: Story, spec: Spec, grpcStatus: string): Promise<number> => {
+    const server = await upstream((_, response) => response.writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': grpcStatus }).end())
+    const { document } = await read({
+      mesh: { meshName },
+      virtualServices: [{ meshName, virtualServiceName: service, spec: { provider: { virtualRouter: { virtualRouterName: 'router' } } } }],
+      virtualRouters: [{ meshName, virtualRouterName: 'router', spec: { listeners: [listening({}, 8080, 'grpc')] } }],
+      routes: [grpc({ serviceName: 'shop.Stock', methodName: 'Reserve', metadata: [{ name: 'x-tenant', match: { exact: 'acme' } }] }, spec)],
+      virtualNodes: [aNode('a', { listeners: [listening({}, 8080, 'grpc')] })],
+    })
+    const running = mesh(fromAppMesh(document, { endpoints: { a: [server.address] }, onWarning: () => {} }))
+    const headers = { 'content-type': 'application/grpc', 'x-tenant': 'acme' }
+    const call = (path: string): Promise<Response> => running.fetch(`http://${service}${path}`, { method: 'POST', body: 'x', headers })
+    assert.equal(await code(call('/shop.Stock/Other')), 'ENMESH_NO_ROUTE')
+    await (await call('/shop.Stock/Reserve')).text()
+    return server.requests.length
+  }
+  const events = { 'cancelled': 1, 'deadline-exceeded': 4, 'resource-exhausted': 8, 'internal': 13, 'unavailable': 14 }
+  for (const [event, grpcStatus] of Object.entries(events)) {
+    test(`${event} is the status ${grpcStatus}`, async (t) => {
+      const retried = policy(undefined, { grpcRetryEvents: [event] })
+      const stage = story(t)
+      assert.equal(await ask(stage, retried, String(grpcStatus)), 2)
+      assert.equal(await ask(stage, retried, '2'), 1)
+    })
+  }
+
+  test('S10: unavailable is tried twice more where nothing is said', async (t) => {
+    const stage = story(t)
+    assert.equal(await ask(stage, {}, '14'), 3)
+    assert.equal(await ask(stage, {}, '13'), 1)
+  })
+})
+
 const seconds = (value: number): Spec => ({ perRequest: { unit: 's', value } })
 
 describe('S11: 15 s for a request unless route and listener both say otherwise', () => {
@@ -434,6 +478,53 @@ test('S16: an instance of Cloud Map needs all attributes', async () => {
   })
 })
 
+test('S16: only the instances that have all attributes are called', { skip: sdk }, async (t) => {
+  const cloudMap = await CloudMapServer.start()
+  t.after(() => cloudMap.close())
+  const { upstream, mesh } = story(t)
+  const pricing = cloudMap.addService('shop.local', 'pricing')
+  const versions = { both: { version: '2', tier: 'gold' }, version: { version: '2' }, tier: { version: '1', tier: 'gold' }, none: {} }
+  for (const [name, attributes] of Object.entries(versions)) {
+    const { port } = await upstream((_, response) => response.end(name))
+    cloudMap.put(pricing, name, { AWS_INSTANCE_IPV4: '127.0.0.1', AWS_INSTANCE_PORT: String(port), ...attributes })
+  }
+  const attributes = [{ key: 'version', value: '2' }, { key: 'tier', value: 'gold' }]
+  const serviceDiscovery = { awsCloudMap: { namespaceName: 'shop.local', serviceName: 'pricing', attributes } }
+  const config = fromAppMesh(await documentOf({ routes: [aRoute('all', 'a', all)], nodes: [aNode('a', { serviceDiscovery })] }))
+  // The definition with the way to this server in the place of the one to AWS.
+  const { registry, ...cluster } = config.clusters!['a']!
+  const running = mesh({ ...config, clusters: { a: { ...cluster, registry: { ...registry, ...cloudMapWayTo(cloudMap) } as typeof registry } } })
+  const answers = new Set<string>()
+  for (let i = 0; i < 8; i++) answers.add(await (await running.fetch(`http://${service}/`)).text())
+  assert.deepEqual([...answers], ['both'])
+})
+
+test('tcp routes: connections go by port and weight to the nodes, and close after the silence that the route allows', async (t) => {
+  const servers = await Promise.all(['primary', 'replica'].map(async (name) => {
+    const server = createServer((socket) => { socket.on('error', () => {}).end(name) })
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    t.after(() => { server.close() })
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`
+  }))
+  const tcp = (routeName: string, port: number, virtualNode: string) => ({
+    meshName, virtualRouterName: 'router', routeName,
+    spec: { tcpRoute: { match: { port }, action: { weightedTargets: [{ virtualNode, weight: 1 }] }, timeout: { idle: { unit: 's', value: 7 } } } },
+  })
+  const { document } = await read({
+    mesh: { meshName },
+    virtualServices: [{ meshName, virtualServiceName: service, spec: { provider: { virtualRouter: { virtualRouterName: 'router' } } } }],
+    virtualRouters: [{ meshName, virtualRouterName: 'router', spec: { listeners: [listening({}, 5432, 'tcp'), listening({}, 5433, 'tcp')] } }],
+    routes: [tcp('write', 5432, 'primary'), tcp('read', 5433, 'replica')],
+    virtualNodes: ['primary', 'replica'].map((name) => aNode(name, { listeners: [listening({}, 5432, 'tcp')] })),
+  })
+  const running = story(t).mesh(fromAppMesh(document, { endpoints: { primary: [servers[0]!], replica: [servers[1]!] } }))
+  const heard = async (port: number): Promise<string> => text(await running.connect(service, { port }))
+  assert.deepEqual([await heard(5432), await heard(5433)], ['primary', 'replica'])
+  assert.equal(await code(running.connect(service, { port: 1 })), 'ENMESH_NO_ROUTE')
+  const { routes } = running.status().services[service]!
+  assert.deepEqual(routes.map(({ config: { timeout, idleTimeout, retry } }) => [timeout, idleTimeout, retry]), Array(2).fill([0, 7_000, false]))
+})
+
 test('S17: of several listeners the port decides, of the router and of the node', async (t) => {
   const { upstream, mesh } = story(t)
   const servers = await Promise.all(['plain', 'admin'].map((name) => upstream((_, response) => response.end(name))))
@@ -463,8 +554,7 @@ test('S18: where no route matches nothing is sent', async (t) => {
 
 test('what has no effect in a process is said', async () => {
   const warnings: Fault[] = []
-  const healthCheck = { protocol: 'http', path: '/', intervalMillis: 5_000, timeoutMillis: 2_000, healthyThreshold: 2, unhealthyThreshold: 2 }
-  const document = await documentOf({ routes: [aRoute('all', 'a', all)], nodes: [aNode('a', { listeners: [listening({ healthCheck })] })] })
+  const document = await documentOf({ routes: [aRoute('all', 'a', all)], nodes: [aNode('a', { listeners: [listening({}, 8080, 'http2')] })] })
   fromAppMesh(document, { onWarning: (warning) => warnings.push(warning) })
-  assert.deepEqual(warnings.map(({ resource, path }) => [resource, path]), [['virtualNode a', 'spec.listeners[0].healthCheck']])
+  assert.deepEqual(warnings.map(({ resource, path }) => [resource, path]), [['virtualNode a', 'spec.listeners[0].portMapping.protocol']])
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { Found, ReadOptions, Source } from '../../src/app-mesh/found.ts'
-import { readTerraform, terraformReader } from '../../src/app-mesh/terraform.ts'
+import { readTerraform, terraformReader } from '../../src/app-mesh/formats/terraform.ts'
 import { root, runNode } from '../support/child.ts'
 
 const read = async (sources: readonly Source[], variables: ReadOptions['variables'] = {}): Promise<readonly Found[]> => {
@@ -311,7 +311,7 @@ test('states need no parser', async () => {
 })
 
 test('a process that read a configuration comes to its end', async () => {
-  const reader = path.join(root, 'src/app-mesh/terraform.ts')
+  const reader = path.join(root, 'src/app-mesh/formats/terraform.ts')
   const script = `const { readTerraform } = await import(${JSON.stringify(reader)})
     const { found } = await readTerraform([{ file: 'a.tf', text: 'resource "aws_appmesh_mesh" "m" {\\n name = upper("shop")\\n}' }], {})
     process.stdout.write(JSON.stringify(found[0].body))`

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AppMeshError, fromAppMesh, type AppMeshDocument, type Fault, type FromAppMeshOptions } from '../../src/app-mesh/index.ts'
-import type { MeshInput } from '../../src/index.ts'
+import { createMesh, type MeshInput } from '../../src/index.ts'
 import { everything, read } from './support.ts'
 
 type Cluster = NonNullable<MeshInput['clusters']>[string]
@@ -69,6 +69,64 @@ describe('discovery', () => {
     const document = await small({})
     const missing = { ...document, virtualNodes: document.virtualNodes.filter(({ virtualNodeName }) => virtualNodeName !== 'a') }
     assert.deepEqual(fromAppMesh(missing, quiet).clusters, { a: { registry: none } })
+  })
+})
+
+describe('health checks', () => {
+  const thresholds = { healthyThreshold: 3, unhealthyThreshold: 4 }
+  const checked = (healthCheck: Spec) => ({
+    listeners: [{ portMapping: { port: 8080, protocol: 'http' }, healthCheck: { intervalMillis: 5_000, timeoutMillis: 2_500, ...thresholds, ...healthCheck } }],
+  })
+  const pace = { interval: '5s', timeout: '2500ms', ...thresholds }
+  const cases: Readonly<Record<string, readonly [written: Spec, becomes: Spec]>> = {
+    'by http': [{ protocol: 'http', path: '/ping' }, { protocol: 'http', path: '/ping' }],
+    'by http2': [{ protocol: 'http2', path: '/ping?x' }, { protocol: 'http2', path: '/ping?x' }],
+    'by tcp': [{ protocol: 'tcp' }, { protocol: 'tcp' }],
+    'by grpc': [{ protocol: 'grpc' }, { protocol: 'grpc' }],
+    'of the port of the listener, which is that of the endpoints': [{ protocol: 'http', path: '/', port: 8080 }, { protocol: 'http', path: '/' }],
+  }
+  for (const [title, [written, becomes]] of Object.entries(cases)) {
+    test(title, async () => {
+      const { healthCheck } = await clusterOf(checked(written))
+      assert.deepEqual(healthCheck, { ...becomes, ...pace })
+      await createMesh({ clusters: { a: { registry: { type: 'none' }, healthCheck } } }).close()
+    })
+  }
+
+  test('a path that cannot be asked for is refused with its place', async () => {
+    const document = await small(checked({ protocol: 'http', path: 'ping' }))
+    const faults = faultsOf(() => fromAppMesh(document, quiet))
+    assert.deepEqual(faults.map(({ resource, path }) => [resource, path]), [['virtualNode a', 'spec.listeners[0].healthCheck.path']])
+  })
+})
+
+describe('access logs', () => {
+  const of = async (file: Spec): Promise<readonly [unknown, readonly Fault[]]> => {
+    const warnings: Fault[] = []
+    const config = fromAppMesh(await small({}, { logging: { accessLog: { file } } }), { as: 'front', onWarning: (warning) => warnings.push(warning) })
+    await createMesh({ ...config, clusters: {}, services: {} }).close()
+    return [config.telemetry?.accessLog, warnings]
+  }
+
+  test("a path alone is Envoy's own line", async () => assert.deepEqual(await of({ path: '/dev/stdout' }), [{ path: '/dev/stdout' }, []]))
+
+  test('text and JSON keep their operators', async () => {
+    assert.deepEqual((await of({ path: 'x', format: { text: '%RESPONSE_CODE% %REQ(a?b):3%\n' } }))[0], { path: 'x', format: '%RESPONSE_CODE% %REQ(a?b):3%\n' })
+    const json = [{ key: 'status', value: '%RESPONSE_CODE%' }, { key: 'at', value: '%START_TIME(%s)%' }]
+    assert.deepEqual((await of({ path: 'x', format: { json } }))[0], { path: 'x', json: { status: '%RESPONSE_CODE%', at: '%START_TIME(%s)%' } })
+  })
+
+  test('what only a proxy has, and what nobody knows, is said with its place', async () => {
+    const [log, warnings] = await of({ path: 'x', format: { text: '%DOWNSTREAM_REMOTE_ADDRESS% %NOBODY(1)% %PROTOCOL%' } })
+    assert.deepEqual(log, { path: 'x', format: '%DOWNSTREAM_REMOTE_ADDRESS% - %PROTOCOL%' })
+    assert.deepEqual(warnings.map(({ resource, path }) => [resource, path]), Array(2).fill(['virtualNode front', 'spec.logging.accessLog.file.format.text']))
+    assert.match(warnings[0]!.message, /asks for what only a proxy has/)
+    assert.deepEqual((await of({ path: 'x', format: { text: '100 %' } }))[0], { path: 'x' })
+  })
+
+  test('a gateway has its own', async () => {
+    const { document } = await read(everything())
+    assert.deepEqual(fromAppMesh(document, { as: 'gate', ...quiet }).telemetry, { accessLog: { path: '/dev/stdout', format: '%PROTOCOL% %RESPONSE_CODE%\n' } })
   })
 })
 

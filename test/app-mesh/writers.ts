@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { nameField, parentField } from '../../src/app-mesh/shape.ts'
+import { nameField, parentField } from '../../src/app-mesh/body/shape.ts'
 import type { Resource } from './every-field.ts'
 
 type Json = Readonly<Record<string, unknown>>

@@ -245,7 +245,7 @@ const withDetection = (count: number) => {
 test('what outlier detection has out stays out while its checks go on passing', async () => {
   const { endpoints: [first], round, states, told, detection, clock } = withDetection(2)
   await round(passed)
-  detection.putOnProbation(first!)
+  detection.admit(first!)
   await round()
   assert.equal(states(), 'probation available')
   assert.equal(told.at(-1)!.startsWith('endpoint-checked'), true)
@@ -256,7 +256,7 @@ test('what outlier detection has out stays out while its checks go on passing', 
 test('an ejected endpoint that becomes unhealthy comes back on probation, and no ejection is left to run out', async () => {
   const { endpoints: [first], round, states, world, checks, clock, told, detection } = withDetection(2)
   await round(passed)
-  detection.putOnProbation(first!)
+  detection.admit(first!)
   world.answer = (endpoint) => endpoint === first ? failed : passed
   await round()
   assert.equal(states(), 'unhealthy available')

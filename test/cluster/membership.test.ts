@@ -9,11 +9,11 @@ const ids = (endpoints: readonly Endpoint[]): string[] => endpoints.map(({ id })
 describe('membership', () => {
   test('keeps the objects of those that stay, in the order of the new set', () => {
     const [a, b, c] = from({ address: 'a:1' }, { address: 'b:1' }, { address: 'c:1' }) as [Endpoint, Endpoint, Endpoint]
-    a.failuresInARow = 3
+    a.ejections = 3
     const { endpoints, added, removed, changed } = membership([a, b, c], [{ address: 'd:1' }, { address: 'c:1' }, { address: 'a:1' }])
     assert.deepEqual(ids(endpoints), ['d:1', 'c:1', 'a:1'])
     assert.ok(endpoints[1] === c && endpoints[2] === a)
-    assert.equal(a.failuresInARow, 3)
+    assert.equal(a.ejections, 3)
     assert.deepEqual([ids(added), removed, changed], [['d:1'], [b], []])
   })
 

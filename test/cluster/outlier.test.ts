@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { z } from 'zod'
-import { decayed, ejectable, ejectionTime, observeOutliers, outlierConfig, OutlierDetection } from '../../src/cluster/outlier.ts'
+import { observeOutliers, outlierConfig, OutlierDetection } from '../../src/cluster/outlier.ts'
 import { Call, type Attempt } from '../../src/core/call.ts'
 import { Endpoint } from '../../src/core/endpoint.ts'
 import { RequestHead } from '../../src/core/request.ts'
@@ -56,31 +56,21 @@ const scene = (count: number, input: z.input<typeof outlierConfig> = {}, slowSta
   }
 }
 
-test('has the defaults of Envoy and refuses what makes no sense', () => {
-  assert.deepEqual(outlierConfig.parse({}), { failures: 5, ejection: 10_000, maxEjection: 300_000, maxEjected: 50, minEjected: 0 })
-  for (const input of [{ failures: 0 }, { ejection: 0 }, { maxEjection: '0s' }, { maxEjected: 101 }, { fails: 3 }]) {
+test('its defaults eject for failures in a row and for a success rate far below the fleet\'s, and it refuses what makes no sense', () => {
+  assert.deepEqual(outlierConfig.parse({}), {
+    failures: 5, gatewayFailures: false, localFailures: false,
+    successRate: { endpoints: 5, volume: 100, factor: 1.9, gap: 10 }, failurePercentage: false, latency: false, interval: 10_000,
+    ejection: 10_000, maxEjection: 300_000, jitter: 0, return: 'probation', maxEjected: 50, minEjected: 0,
+  })
+  assert.deepEqual(outlierConfig.parse({ failurePercentage: {}, latency: {} }).failurePercentage, { endpoints: 5, volume: 50, threshold: 85 })
+  assert.deepEqual(outlierConfig.parse({ latency: {} }).latency, { endpoints: 3, volume: 20, factor: 3, gap: 20, intervals: 3 })
+  for (const input of [
+    { failures: 0 }, { failures: true }, { gatewayFailures: 1.5 }, { localFailures: -1 }, { ejection: 0 }, { maxEjection: '0s' }, { maxEjected: 101 }, { fails: 3 },
+    { interval: 5 }, { return: 'at once' }, { successRate: true }, { successRate: { endpoints: 1 } }, { successRate: { volume: 0 } }, { successRate: { factor: -1 } },
+    { failurePercentage: { threshold: 101 } }, { latency: { endpoints: 2 } }, { latency: { factor: 0.5 } }, { latency: { intervals: 0 } }, { latency: { gaps: 1 } },
+  ]) {
     assert.equal(outlierConfig.safeParse(input).success, false, JSON.stringify(input))
   }
-})
-
-test('at most the share rounded down may be out, and never all', () => {
-  assert.deepEqual([0, 1, 2, 3, 4, 5, 10].map((total) => ejectable(total, 50)), [0, 0, 1, 1, 2, 2, 5])
-  assert.deepEqual([1, 2, 3, 10].map((total) => ejectable(total, 100)), [0, 1, 2, 9])
-  assert.deepEqual([1, 9, 10, 19, 20].map((total) => ejectable(total, 10)), [0, 0, 1, 1, 2])
-  assert.equal(ejectable(10, 0), 0)
-  assert.deepEqual([0, 1, 2, 10].map((total) => ejectable(total, 0, 1)), [0, 0, 1, 1])
-  assert.equal(ejectable(10, 50, 1), 5)
-})
-
-test('each ejection in a row is longer, up to the longest', () => {
-  const config = outlierConfig.parse({})
-  assert.deepEqual([1, 2, 3, 29, 30, 31, 1_000].map((times) => ejectionTime(config, times)),
-    [10_000, 20_000, 30_000, 290_000, 300_000, 300_000, 300_000])
-})
-
-test('ejections in a row are forgotten one by one in good times', () => {
-  const config = outlierConfig.parse({})
-  assert.deepEqual([0, 9_999, 10_000, 25_000, 30_000, 1e9].map((back) => decayed(3, back, config)), [3, 3, 2, 1, 0, 0])
 })
 
 test('the fifth failure in a row ejects', async () => {
@@ -92,7 +82,7 @@ test('the fifth failure in a row ejects', async () => {
   assert.equal(states(), 'ejected available')
   assert.equal(host.changes, 1)
   const reason = '5 failures in a row, the last with status 503'
-  assert.deepEqual(published, [['endpoint-ejected', { cluster: 'order', endpoint: '10.0.0.1:80', reason, duration: 10_000 }]])
+  assert.deepEqual(published, [['endpoint-ejected', { cluster: 'order', endpoint: '10.0.0.1:80', rule: 'failures', reason, duration: 10_000 }]])
   assert.equal(detection.explain(endpoints[0]!), `ejected: ${reason}; on probation in 10000 ms`)
 })
 
@@ -166,7 +156,7 @@ test('after its time one real request decides: a success brings it back', async 
   await probe(ok)
   assert.equal(states(), 'available available')
   assert.equal(host.changes, 2)
-  assert.equal(first!.failuresInARow, 0)
+  assert.equal(detection.explain(first!), 'available')
   assert.equal(first!.warmingSince, undefined)
   assert.deepEqual(published.slice(1), [
     ['endpoint-probation', { cluster: 'order', endpoint: '10.0.0.1:80' }],
@@ -256,11 +246,11 @@ test('the deciding request is judged by the head of its reply', async () => {
   const call = newCall()
   await start(detection.probation.take(call)!, { bodyDelay: Number.POSITIVE_INFINITY }, call).outcome
   assert.equal(first!.state, 'available')
-  assert.equal(first!.failuresInARow, 0)
+  assert.equal(detection.explain(first!), 'available')
 })
 
 test('results of attempts begun before the ejection decide nothing', async () => {
-  const { endpoints: [first], fail, clock, states, start, probe } = scene(2)
+  const { endpoints: [first], fail, clock, states, start, probe, detection } = scene(2)
   const late = start(first!, { delay: 12_000 })
   const later = Array.from({ length: 5 }, () => start(first!, { delay: 13_000, status: 503 }))
   await settle()
@@ -272,7 +262,7 @@ test('results of attempts begun before the ejection decide nothing', async () =>
   await clock.advance(1_000)
   assert.deepEqual(await Promise.all(later.map(({ outcome }) => outcome)), [503, 503, 503, 503, 503])
   assert.equal(states(), 'available available')
-  assert.equal(first!.failuresInARow, 0)
+  assert.equal(detection.explain(first!), 'available')
 })
 
 test('while others are used in a panic only one attempt decides', async () => {

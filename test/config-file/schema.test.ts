@@ -35,7 +35,7 @@ const good: Readonly<Record<string, object>> = {
   'weights': { services: { b: { routes: [{ to: { a: 0.5, c: 0 } }] } }, clusters: { a, c: a } },
   'every option of a cluster': cluster({
     balancer: { type: 'least-request', choices: 3 }, breaker: { calls: 1, failures: 0.5, window: '1s', open: 1 }, budget: { percent: 0, perSecond: 0, window: '1s' },
-    outlier: { failures: 1, ejection: '1s', maxEjection: '1m', maxEjected: 100 }, panic: 0, slowStart: '30s', connections: 1, pending: 1, requests: 1,
+    outlier: { failures: 1, gatewayFailures: 2, localFailures: false, successRate: false, failurePercentage: {}, latency: { gap: '5ms' }, interval: '1s', return: 'sweep', ejection: '1s', maxEjection: '1m', maxEjected: 100 }, panic: 0, slowStart: '30s', connections: 1, pending: 1, requests: 1,
     connectTimeout: '1s', keepAlive: '1s', tls: { servername: 'b', verify: true, alpn: ['http/1.1'] },
   }),
   'policies switched off': cluster({ breaker: false, outlier: false, tls: true, balancer: { type: 'peak-ewma', decay: '1s' } }),

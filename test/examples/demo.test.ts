@@ -10,11 +10,15 @@ import { etcdMissing } from '../support/etcd.ts'
 
 describe('the options of the demo', () => {
   test('are, unless asked otherwise, addresses in the configuration and all acts, and an end', () => {
-    assert.deepEqual(readOptions([], 5), { keep: false, registry: 'static', acts: [1, 2, 3, 4, 5] })
+    assert.deepEqual(readOptions([], 5), { keep: false, registry: 'static', appMesh: false, acts: [1, 2, 3, 4, 5] })
   })
 
   test('are a registry, some of the acts in their order, and whether the shop stays open', () => {
-    assert.deepEqual(readOptions(['--registry', 'etcd', '--acts=4,1', '--keep'], 5), { keep: true, registry: 'etcd', acts: [1, 4] })
+    assert.deepEqual(readOptions(['--registry', 'etcd', '--acts=4,1', '--keep'], 5), { keep: true, registry: 'etcd', appMesh: false, acts: [1, 4] })
+  })
+
+  test('are the App Mesh definition of the shop', () => {
+    assert.deepEqual(readOptions(['--app-mesh', '--acts', '1'], 5), { keep: false, registry: 'static', appMesh: true, acts: [1] })
   })
 
   for (const [args, message] of [
@@ -24,6 +28,7 @@ describe('the options of the demo', () => {
     [['--acts', '1,1'], "--acts takes numbers from 1 to 5 with commas between, each once, as in 1,2: not '1,1'"],
     [['--acts', ''], "--acts takes numbers from 1 to 5 with commas between, each once, as in 1,2: not ''"],
     [['--acts', '1.5'], "--acts takes numbers from 1 to 5 with commas between, each once, as in 1,2: not '1.5'"],
+    [['--app-mesh', '--registry', 'dns'], '--app-mesh has addresses in the place of discovery: leave --registry out'],
     [['--kep'], /Unknown option '--kep'/],
     [['dns'], /Unexpected argument 'dns'/],
     [['--registry'], /'--registry <value>' argument missing/],
@@ -37,6 +42,12 @@ describe('the options of the demo', () => {
     const { code, output } = await runNode(['examples/demo.ts', '--registry', 'consul'])
     assert.deepEqual([code, output.trim()], [2, "--registry takes static, file, dns, etcd, not 'consul'"])
   })
+})
+
+test('a service of the demo whose App Mesh definition cannot be read ends, and says why', async () => {
+  const { code, output } = await runNode(['--conditions=enmesh:source', '--eval', "process.env.APP_MESH = 'nowhere.tf'; import('./examples/gateway/gateway.ts')"])
+  assert.equal(code, 1)
+  assert.match(output, /nowhere\.tf: there is no such file/)
 })
 
 describe('a directory of the demo', () => {

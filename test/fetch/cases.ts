@@ -41,8 +41,8 @@ const sends = (name: string, init: unknown, differs?: string): Case =>
   ({ name: `request: ${name}`, find: async ({ fetch, origin }) => echoOf(await fetch(`${origin}/echo`, init)), ...(differs && { differs }) })
 
 /** The same where `init` has to be made afresh for each `fetch`. */
-const sendsNew = (name: string, init: () => unknown): Case =>
-  ({ name: `request: ${name}`, find: async ({ fetch, origin }) => echoOf(await fetch(`${origin}/echo`, init())) })
+const sendsNew = (name: string, init: () => unknown, differsOn?: Case['differsOn']): Case =>
+  ({ name: `request: ${name}`, find: async ({ fetch, origin }) => echoOf(await fetch(`${origin}/echo`, init())), ...(differsOn && { differsOn }) })
 
 /** What the server is sent, and under which URL, for an input. */
 const dials = (name: string, input: (origin: string) => unknown, init?: unknown): Case => ({
@@ -153,10 +153,20 @@ const headers: readonly Case[] = [
   sends('expect', { method: 'POST', body: 'a', headers: { expect: '100-continue' } }),
   sends('the right content-length', { method: 'POST', body: 'abc', headers: { 'content-length': '3' } }),
   sends('a wrong content-length', { method: 'POST', body: 'abc', headers: { 'content-length': '4' } }),
+  sends('a symbol as name', { headers: { [Symbol('x-one')]: '1' } }),
+  sends('a hidden header', { headers: Object.defineProperty({}, 'x-one', { value: '1' }) }),
   sends('fifty fields', { headers: Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`x-${index}`, String(index)])) }),
 ]
 
 const bytes = new Uint8Array([0, 1, 127, 128, 255])
+
+const givenAway = (): Uint8Array => {
+  const given = new Uint8Array(4)
+  structuredClone(given, { transfer: [given.buffer] })
+  return given
+}
+
+const failsOnGivenAway = { 22: 'its platform fails on memory that was given away, where the standard has it empty' }
 
 const bodies: readonly Case[] = [
   ...([
@@ -181,6 +191,8 @@ const bodies: readonly Case[] = [
   }),
   sendsNew('an async generator', () => ({ method: 'POST', duplex: 'half', body: (async function* () { yield new TextEncoder().encode('one') })() })),
   sendsNew('a stream that fails', () => ({ method: 'POST', duplex: 'half', body: new ReadableStream({ pull: () => { throw new RangeError('no more') } }) })),
+  sendsNew('memory that was given away', () => ({ method: 'POST', body: givenAway().buffer }), failsOnGivenAway),
+  sendsNew('bytes that were given away', () => ({ method: 'POST', body: givenAway() }), failsOnGivenAway),
   other('request: bytes that change after the call', async ({ fetch, origin }) => {
     const body = new TextEncoder().encode('before')
     const response = fetch(`${origin}/echo`, { method: 'POST', body })
@@ -201,8 +213,17 @@ const bodies: readonly Case[] = [
   }),
 ]
 
+/** An object of a class that says something else than what it inherits. */
+const saying = <T extends object>(real: T, own: Readonly<Record<string, unknown>>): T => {
+  const prototype = Object.create(Object.getPrototypeOf(real) as object) as object
+  for (const [name, value] of Object.entries(own)) Object.defineProperty(prototype, name, { get: () => value })
+  return Object.setPrototypeOf(real, prototype) as T
+}
+
 const urls: readonly Case[] = [
   dials('a URL object', (origin) => new URL('/a?b=c', origin)),
+  dials('a URL that is written otherwise', (origin) => Object.assign(new URL('/real', origin), { toString: () => `${origin}/own` })),
+  dials('a URL of one\'s own class', (origin) => saying(new URL('/real', origin), { href: `${origin}/own` })),
   dials('an object with toString', (origin) => ({ toString: () => `${origin}/a` })),
   dials('without a path', (origin) => origin),
   dials('with a query and no path', (origin) => `${origin}?a=b`),
@@ -241,6 +262,9 @@ const urls: readonly Case[] = [
 const requests: readonly Case[] = [
   dials('a Request', (origin) => new Request(`${origin}/a#b`)),
   dials('a Request with headers', (origin) => new Request(`${origin}/a`, { headers: { 'X-One': '1', 'accept': 'a/b' } })),
+  dials('a Request of one\'s own class', (origin) =>
+    saying(new Request(`${origin}/real`), { url: `${origin}/own`, method: 'DELETE', headers: new Headers({ 'x-own': '1' }) })),
+  dials('a Request with a property of its own', (origin) => Object.defineProperty(new Request(`${origin}/real`), 'url', { value: `${origin}/own` })),
   dials('a Request with a method', (origin) => new Request(`${origin}/a`, { method: 'delete' })),
   dials('a Request with a string', (origin) => new Request(`${origin}/a`, { method: 'POST', body: 'abc' })),
   dials('a Request with a form', (origin) => new Request(`${origin}/a`, { method: 'POST', body: formOf(['a', 'b']) })),
@@ -281,6 +305,11 @@ const options: readonly Case[] = [
   sends('a member that fetch does not know', { shop: 'a' }),
   sends('init as a string', 'GET'),
   sends('init as a number', 7),
+  sendsNew('a function as init', () => Object.assign(() => {}, { method: 'PUT', body: 'abc' })),
+  sendsNew('a method that changes when it is read', () => {
+    const methods = ['PUT', 'DELETE', 'PATCH', 'POST']
+    return { get method() { return methods.shift() } }
+  }),
   sends('an inherited init', Object.create({ method: 'POST', body: 'abc' })),
   sends('signal null', { signal: null }),
   sends('signal undefined', { signal: undefined }),

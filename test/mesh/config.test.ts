@@ -380,7 +380,7 @@ const policyDefaults = {
 }
 
 const clusterDefaults = {
-  balancer: { type: 'peak-ewma', decay: 10_000 },
+  balancer: { type: 'prequal', choices: 2, pool: 4, quantile: 0.6, age: 5_000 },
   discovery: { grace: 30_000, maxLoss: 50 },
   connections: 128,
   connectTimeout: 5_000,
@@ -388,7 +388,11 @@ const clusterDefaults = {
   tls: false,
   pending: 1_024,
   breaker: { calls: 20, failures: 50, window: 10_000, open: 5_000 },
-  outlier: { failures: 5, ejection: 10_000, maxEjection: 300_000, maxEjected: 50, minEjected: 0 },
+  outlier: {
+    failures: 5, gatewayFailures: false, localFailures: false,
+    successRate: { endpoints: 5, volume: 100, factor: 1.9, gap: 10 }, failurePercentage: false, latency: false, interval: 10_000,
+    ejection: 10_000, maxEjection: 300_000, jitter: 0, return: 'probation', maxEjected: 50, minEjected: 0,
+  },
   healthCheck: false,
   panic: 50,
   slowStart: 0,

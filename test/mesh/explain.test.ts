@@ -124,6 +124,19 @@ describe('explain', () => {
     await mesh.close()
   })
 
+  test('says that a call would be refused while nobody is available and there is no panic', async () => {
+    const { mesh, clock } = virtual({
+      services: { s: { cluster: 's', retry: false } },
+      clusters: { s: { ...listing('a:1', 'b:1'), healthCheck: { protocol: 'tcp' }, panic: 0 } },
+    }, {}, { probe: () => Promise.resolve({ result: 'failed', found: 'no' }) })
+    await clock.advance(1_000)
+    const { summary, clusters } = mesh.explain('http://s/')
+    assert.equal(summary, "service 's', route 'routes[0]', to 's'; of the endpoints of 's' none is available (2 unhealthy), so it would be refused there")
+    assert.equal(clusters[0]!.unavailable, '2 unhealthy')
+    await assert.rejects(mesh.fetch('http://s/'), { code: 'ENMESH_NO_ENDPOINT' })
+    await mesh.close()
+  })
+
   test('says that the breaker of a cluster is open', async () => {
     const { mesh } = virtual({
       services: { s: { cluster: 's', retry: false } },

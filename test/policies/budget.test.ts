@@ -17,10 +17,10 @@ test('windows under a second or over a minute are refused', () => {
 })
 
 test('five calls earn one retry at 20 %', () => {
-  const { budget } = budgetOf({ percent: 20, perSecond: 0 })
-  for (let i = 0; i < 4; i++) budget.deposit()
+  const { clock, budget } = budgetOf({ percent: 20, perSecond: 0 })
+  for (let i = 0; i < 4; i++) budget.deposit(clock.now())
   assert.equal(budget.withdraw(), false)
-  budget.deposit()
+  budget.deposit(clock.now())
   assert.equal(budget.balance, 1)
   assert.equal(budget.withdraw(), true)
   assert.equal(budget.withdraw(), false)
@@ -28,9 +28,9 @@ test('five calls earn one retry at 20 %', () => {
 
 test('deposits are lost after the window', async () => {
   const { clock, budget } = budgetOf({ percent: 100, perSecond: 0 })
-  budget.deposit()
+  budget.deposit(clock.now())
   await clock.advance(8_000)
-  budget.deposit()
+  budget.deposit(clock.now())
   assert.equal(budget.balance, 2)
   await clock.advance(2_000)
   assert.equal(budget.balance, 1)
@@ -50,8 +50,8 @@ test('the reserve is there without a call, and comes back after the window', asy
 })
 
 test('nothing is allowed when neither a share nor a reserve is given', () => {
-  const { budget } = budgetOf({ percent: 0, perSecond: 0 })
-  for (let i = 0; i < 1_000; i++) budget.deposit()
+  const { clock, budget } = budgetOf({ percent: 0, perSecond: 0 })
+  for (let i = 0; i < 1_000; i++) budget.deposit(clock.now())
   assert.equal(budget.withdraw(), false)
   assert.equal(budget.balance, 0)
 })
@@ -66,7 +66,7 @@ test('over every whole window, withdrawals stay within the share and the reserve
     for (const step of steps) {
       now += step.wait
       let withdrawals = 0
-      for (let i = 0; i < step.deposits; i++) budget.deposit()
+      for (let i = 0; i < step.deposits; i++) budget.deposit(clock.now())
       for (let i = 0; i < step.withdrawals; i++) if (budget.withdraw()) withdrawals++
       log.push({ bucket: Math.floor(now / 1_000), deposits: step.deposits, withdrawals })
       const window = log.filter(({ bucket }) => bucket > Math.floor(now / 1_000) - 10)

@@ -453,3 +453,20 @@ test('a retry is told to those who listen, before its wait', async () => {
   assert.equal(seen.value?.status, 200)
   assert.equal(heard.length, 1)
 })
+
+for (const [on, status] of [['cancelled', 1], ['deadline-exceeded', 4], ['resource-exhausted', 8], ['internal', 13], ['unavailable', 14]] as const) {
+  test(`the condition grpc-${on} is the grpc-status ${status} in the head of an answer, and nothing else`, async () => {
+    const policy = { on: [`grpc-${on}`], methods: 'any', attempts: 2, ...noBackoff } as const
+    for (const found of [...range(0, 16).map(String), '014', '14x', '', undefined]) {
+      const headers = found === undefined ? {} : { 'grpc-status': found }
+      const { attempts, sent } = await run({ policy, script: [{ status: 200, headers }, { status: 200 }] }, { method: 'POST' })
+      assert.equal(attempts, found === String(status) ? 2 : 1, found)
+      if (attempts === 2) assert.equal(sent.attempts[1]!.why, `retry after grpc-status ${status}`)
+    }
+  })
+}
+
+test('of a call of gRPC that is tried in vain the caller gets the last answer', async () => {
+  const { reply, attempts } = await run({ policy: { on: ['grpc-unavailable'], ...noBackoff }, script: { status: 200, headers: { 'grpc-status': '14' }, body: 'last' } })
+  assert.deepEqual([attempts, await textOf(reply!)], [3, 'last'])
+})

@@ -115,7 +115,7 @@ describe('announcing in a file', () => {
     assert.deepEqual([(await list()).length, readdirSync(directory)], [30, ['pricing.json']])
   })
 
-  test('the lock of a process that died with it is broken open after five seconds, one that changes hands is not', async (t) => {
+  test('the lock of a process that died with it is broken open after three seconds, one that changes hands is not', async (t) => {
     const { directory, path, list } = started(t, 'pricing.json', '[]')
     const runtime = fakeRuntime()
     const lock = join(directory, 'pricing.json.lock')
@@ -130,9 +130,9 @@ describe('announcing in a file', () => {
         while (runtime.clock.pending === 0 && !done) await new Promise(setImmediate)
       }
     }
-    await passes(4_000)
+    await passes(2_500)
     utimesSync(lock, 1, 1)
-    await passes(4_900)
+    await passes(2_900)
     assert.equal(done, false)
     await passes(1_000)
     await registering

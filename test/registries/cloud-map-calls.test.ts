@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import type { CloudMapClient, CloudMapWay, NamedService } from '../../src/registries/cloud-map-client.ts'
 import { cloudMapWith } from '../../src/registries/cloud-map.ts'
 import { follow, type Following } from '../../src/registries/follow.ts'
+import { ThrottledError } from '../../src/registries/registry.ts'
 import { deferred } from '../../src/testing/deferred.ts'
 import { fakeRuntime, seededRandom, settle, type FakeClock } from '../../src/testing/index.ts'
 import { pageText } from '../docs/samples.ts'
@@ -155,6 +156,25 @@ describe('what cloud-map asks for', () => {
     assert.deepEqual(all.map((one) => one.status().failuresInARow), [0, 0])
     assert.equal(client!.lists, 1, 'what was known before the failure is checked, not read again')
     for (const one of all) one.close()
+  })
+
+  test('is asked at least as often as otherwise after a failure, and ever more rarely when that is that it is asked too often', async () => {
+    for (const [failure, least, most] of [[new Error('down'), 30, 60], [new ThrottledError('too often'), 4, 15]] as const) {
+      const process = new Process()
+      const watching = process.watch('one')
+      await settle()
+      const [client] = process.clients
+      client!.failure = failure
+      await process.clock.advance(30_000)
+      const { length } = client!.asked
+      await process.clock.advance(150_000)
+      const asked = client!.asked.length - length
+      assert.ok(asked >= least && asked <= most, `${asked} times in 150 s, at an interval of 5 s, while it fails: ${failure.message}`)
+      client!.failure = undefined
+      await process.clock.advance(30_000)
+      assert.equal(watching.status().failuresInARow, 0)
+      watching.close()
+    }
   })
 
   test('a look that is asked for does not count what was asked before', async () => {

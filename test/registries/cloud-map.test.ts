@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { createMesh } from '../../src/index.ts'
 import { cloudMap } from '../../src/registries/cloud-map.ts'
-import type { Registry } from '../../src/registries/registry.ts'
+import { ThrottledError, type Registry } from '../../src/registries/registry.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
 import { aRegistry, fakeRuntime, settle } from '../../src/testing/index.ts'
 import { runNode } from '../support/child.ts'
@@ -124,6 +124,14 @@ describe('cloud-map', () => {
     assert.deepEqual(await watching.addresses(), ['10.0.0.1:8080'])
   })
 
+  test('takes an instance whose health has a name that is not known yet for well', async (t) => {
+    const { server, service } = await served(t)
+    server.setHealth(service, 'a', 'DRAINING' as 'UNKNOWN')
+    const watching = new Watching(asking(server, { health: 'all' }))
+    t.after(() => watching.close())
+    assert.deepEqual(await watching.addresses(), both)
+  })
+
   test('asks for the list again only when the revision has moved', async (t) => {
     const { server, service, watching, look } = await started(t)
     assert.deepEqual(await watching.addresses(), both)
@@ -219,7 +227,7 @@ describe('cloud-map', () => {
     assert.equal(watching.failures.length, 1)
   })
 
-  test('asks once for each look while it is throttled, and rests as long as any registry', async (t) => {
+  test('asks once for each look while it is throttled, and says that it is', async (t) => {
     const { server, service, watching } = await started(t)
     await watching.set()
     server.trouble = () => { throw new Refusal('RequestLimitExceeded', 'Rate exceeded') }
@@ -227,10 +235,9 @@ describe('cloud-map', () => {
     const { message } = await watching.failure()
     assert.equal(message, "Cloud Map, asked for the service 'pricing' in 'shop.local', failed with RequestLimitExceeded (400): Rate exceeded; " +
       "the account's quota for discovery is used up: ask less often (`interval`), or have it raised")
-    for (const rest of [250, 500, 1_000]) {
-      await watching.clock.advance(rest)
-      await watching.failure()
-    }
+    await watching.clock.advance(interval)
+    await watching.failure()
+    assert.ok(watching.failures.every((failure) => failure instanceof ThrottledError))
     assert.deepEqual(server.log, ['DiscoverInstances', ...watching.failures.map(() => 'DiscoverInstancesRevision')], 'and no list for it')
     server.trouble = undefined
     server.put(service, 'c', at('10.0.0.3'))

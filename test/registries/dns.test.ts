@@ -284,6 +284,16 @@ describe('dns with SRV records', () => {
     }
   })
 
+  test('leaves out a record with the port 0, and fails where there is no other', async () => {
+    const { following, sets, errors, answers, clock } = scripted({ srv: [srv('b.test', 0, 1), srv('a.test', 81, 2)], names: two }, { ...config, family: 4 })
+    await settle()
+    assert.deepEqual([sets, errors], [['10.0.0.1:81 weight 1'], []])
+    answers.srv = [srv('a.test', 0)]
+    await clock.advance(3_000)
+    assert.deepEqual([sets.length, errors.length], [1, 1])
+    following.close()
+  })
+
   test('fails when the records, or a name that had addresses, could not be told; overlooks a name that never had any', async () => {
     const { following, sets, errors, answers, clock } = scripted({
       srv: [srv('a.test', 81), srv('broken.test', 82)], names: { ...two, 'broken.test': { 4: 'ESERVFAIL', 6: 'ESERVFAIL' } },

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import type { EndpointSpec } from '../../src/core/endpoint.ts'
 import { follow, type DiscoveryConfig, type Following } from '../../src/registries/follow.ts'
 import { polling } from '../../src/registries/polling.ts'
-import { noSuchService, type Registry } from '../../src/registries/registry.ts'
+import { noSuchService, ThrottledError, type Registry } from '../../src/registries/registry.ts'
 import { FakeRegistry, fakeRuntime, scriptedRandom, settle } from '../../src/testing/index.ts'
 
 /** Follows a registry and writes down what it hears. */
@@ -103,6 +103,26 @@ describe('follow', () => {
       const { sets } = following.status()
       await clock.advance(longest)
       assert.ok(following.status().sets > sets)
+      following.close()
+    }
+  })
+
+  test('goes by the pace even before the first look has worked', async () => {
+    const { following, heard, clock } = listen(polling(() => Promise.reject(down), 5_000))
+    await clock.advance(120_000)
+    assert.equal(heard.at(-1), 'down, again in 5000')
+    following.close()
+  })
+
+  test('leaves a source that is asked too often alone for longer than its pace, twice as long each time', async () => {
+    for (const [pace, expected] of [[5_000, [5_000, 10_000, 20_000, 30_000, 30_000]], [60_000, [60_000, 60_000]], [undefined, [250, 500, 1_000]]] as const) {
+      let error: Error = new ThrottledError('too often')
+      const { following, heard, clock } = listen(polling(() => Promise.reject(error), pace))
+      await clock.advance(expected.reduce((sum, rest) => sum + rest, 0))
+      assert.deepEqual(heard.slice(0, expected.length), expected.map((rest) => `too often, again in ${rest}`))
+      error = down
+      await clock.advance(120_000)
+      assert.equal(heard.at(-1), `down, again in ${Math.min(30_000, pace ?? 30_000)}`)
       following.close()
     }
   })

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { ask, askLines, readServerTls, Servers, type Question, type RefusedError } from '../../src/registries/http.ts'
+import { ask, askLines, Servers, type Question, type RefusedError } from '../../src/registries/http.ts'
 import { FakeClock, settle } from '../../src/testing/index.ts'
 import { authority } from '../support/authority.ts'
 import { runNode } from '../support/child.ts'
 import { json, RegistryServer, status, type Asked } from '../support/registry-server.ts'
+import { readServerTls } from '../../src/registries/server-tls.ts'
 
 const serving = async (t: TestContext, answer: (asked: Asked) => void, tls?: object) => {
   const server = await RegistryServer.start(answer, tls)
@@ -61,6 +62,14 @@ describe('asking a server of a registry', () => {
     await assert.rejects(ask(question({ headers: { authorization: 'Bearer s3cret' } })), { message: /answered 401$/ })
   })
 
+  test('so it does where the refusal has decoded or encoded it', async (t) => {
+    const basic = `Basic ${Buffer.from('user:pass-word').toString('base64')}`
+    for (const [authorization, said] of [[basic, 'unknown: user:pass-word'], [basic, 'the password of user is not pass-word'], ['Bearer s3+cret/', 'token=s3%2Bcret%2F']] as const) {
+      const { question } = await serving(t, (asked) => status(asked, 401, said))
+      await assert.rejects(ask(question({ headers: { authorization } })), { message: /answered 401$/ })
+    }
+  })
+
   test('gives up when its time is over, when its signal is aborted, and before it began', async (t) => {
     const { server, clock, question } = await serving(t, ({ response }) => response.writeHead(200).write('['))
     const late = assert.rejects(ask(question()), { message: /did not answer within 5000 ms$/ })
@@ -87,9 +96,13 @@ describe('asking a server of a registry', () => {
     const shown = { cert: fileOf('http-client.pem', client.cert), key: fileOf('http-client.key', client.key) }
     assert.equal((await ask(question({ tls: await readServerTls({ ca, ...shown }) }))).value, 'welcome')
     await assert.rejects(ask(question({ tls: await readServerTls({ ca }) })), { message: /(cannot be reached|broke off its answer) \((ERR_SSL|ECONNRESET|EPIPE)/ })
-    await assert.rejects(ask(question()), { message: /cannot be reached \((UNABLE_TO|SELF_SIGNED)/ })
-    await assert.rejects(ask(question({ tls: await readServerTls({ ca, servername: 'elsewhere.test' }) })), { message: /cannot be reached \(ERR_TLS_CERT_ALTNAME_INVALID/ })
+    await assert.rejects(ask(question()), { message: /cannot be reached \((UNABLE_TO|SELF_SIGNED)\w+\): the server's certificate is from nobody who is trusted: name its authority by `serverTls.ca`, or in the kubeconfig$/ })
+    await assert.rejects(ask(question({ tls: await readServerTls({ ca, servername: 'elsewhere.test' }) })), { message: /cannot be reached \(ERR_TLS_CERT_ALTNAME_INVALID\): .*`serverTls.servername`$/ })
     await assert.rejects(readServerTls({ ca: { file: join(directory, 'none') } }), { message: /none' cannot be read \(ENOENT\)/ })
+    await assert.rejects(readServerTls({ ca: shown.key }), { message: /http-client\.key' has no '-----BEGIN CERTIFICATE-----': write it as PEM$/ })
+    await assert.rejects(readServerTls({ cert: shown.cert, key: shown.cert }), { message: /http-client\.pem' has no '-----BEGIN PRIVATE KEY-----': write it as PEM$/ })
+    const plain = await serving(t, (asked) => status(asked, 200, '{}'))
+    await assert.rejects(ask(plain.question({ url: plain.server.url.replace('http', 'https') })), { message: /cannot be reached \((EPROTO|ERR_SSL_\w+)\): TLS could not be agreed on: check that the port speaks TLS/ })
   })
 
   test('keeps no process alive for news, but for a look, and leaves the global dispatcher alone', async (t) => {

@@ -176,6 +176,15 @@ describe('kubernetes', () => {
     assert.deepEqual(api.server.log.slice(0, 3).map((asked) => /continue=(\d+)/.exec(asked)?.[1]), [undefined, '2', '4'])
   })
 
+  test('gives up a list that never ends', async (t) => {
+    const api = await ApiServer.start(t)
+    api.server.trouble = (asked) => json(asked, { metadata: { resourceVersion: '1', continue: 'more' }, items: [] })
+    const watching = new Watching(api.registry(t))
+    t.after(() => watching.close())
+    assert.match((await watching.failure()).message, /endpointslices has more than 100 pages of slices: check that what stands before/)
+    assert.equal(api.server.log.length, 100)
+  })
+
   for (const size of [1, 9, 1_000]) {
     test(`hears of pods that come, change and go, in pieces of ${size} bytes`, async (t) => {
       const { api, watching } = await started(t)

@@ -141,6 +141,15 @@ describe('egress', () => {
     }
   })
 
+  test('no init slips past, whatever it is', async (t) => {
+    const mesh = story(t).mesh({ egress: 'deny' })
+    for (const init of [() => {}, Object.assign(() => {}, { method: 'POST' }), class {}, [], new Map(), new Proxy(() => {}, {}), 7, 'GET', true, null]) {
+      const error = await rejection(mesh.fetch(trap.url, init as RequestInit))
+      assert.match(codeOf(error), /^ENMESH_EGRESS_DENIED$|Expected/, String(typeof init))
+    }
+    assert.equal(trap.accepted, 0)
+  })
+
   test('dispatch options that name a denied place go nowhere, whatever else they name', async (t) => {
     const mesh = story(t).mesh({ services: { 'svc.test': [allowed.address] }, egress: { allow: [`127.0.0.1:${allowed.port}`] } })
     const { dispatcher } = mesh

@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http'
 import { test } from 'node:test'
 import { MeshError, type ClusterStatus, type Mesh, type MeshInput } from '../../src/index.ts'
 import { load, next, rejection, standsStill, story, turnsUntil } from './support/story.ts'
-import { bodyOf, hangs, refused, resets, says } from './support/upstream.ts'
+import { bodyOf, hangs, refused, resets, says, saysLater } from './support/upstream.ts'
 
 const url = 'http://svc.test/'
 
@@ -120,7 +120,7 @@ test('an endpoint that keeps failing is ejected, and one real request decides on
   const ejected = next(mesh, 'endpoint-ejected')
   const probation = next(mesh, 'endpoint-probation')
   await load(6, 1, async () => { await ask() })
-  assert.deepEqual({ ...await ejected, reason: '' }, { cluster: 'c', endpoint: bad.address, reason: '', duration: 30 })
+  assert.deepEqual({ ...await ejected, reason: '' }, { cluster: 'c', endpoint: bad.address, rule: 'failures', reason: '', duration: 30 })
   assert.match((await ejected).reason, /3 failures in a row, the last with status 500/)
   const seen = bad.requests.length
   assert.equal(seen, 3)
@@ -142,6 +142,36 @@ test('an endpoint that keeps failing is ejected, and one real request decides on
   assert.equal(bad.requests.length, seen + 2)
   await load(4, 1, async () => assert.equal(await ask(), 200))
   assert.equal(bad.requests.length, seen + 4)
+})
+
+test('an endpoint that is slow against the others is ejected, gets one request to show that it is quick again, and returns', async (t) => {
+  const stage = story(t)
+  const slow = await stage.upstream(saysLater('slow', 150))
+  const others = await Promise.all([1, 2, 3].map(() => stage.upstream(says('quick'))))
+  const outlier = { interval: '100ms', ejection: '50ms', latency: { factor: 1.2, gap: '60ms', volume: 5, intervals: 2 } }
+  const mesh = stage.mesh(svc([slow, ...others].map(({ address }) => address), { outlier }))
+  const until = async (event: Promise<{ readonly endpoint: string }>): Promise<void> => {
+    let over = false
+    void event.then(() => { over = true })
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      while (!over) assert.equal((await (await mesh.fetch(url)).text()).length > 0, true)
+    }))
+  }
+  const ejected = next(mesh, 'endpoint-ejected')
+  await until(ejected)
+  const { endpoint, rule, reason } = await ejected
+  assert.deepEqual([endpoint, rule], [slow.address, 'latency'])
+  assert.match(reason, /^median of \S+ ms until it answers, above \S+ ms in 2 intervals in a row; the fleet's is \S+ ms$/)
+
+  const again = next(mesh, 'endpoint-ejected')
+  await until(again)
+  assert.equal((await again).rule, 'probation')
+  assert.match((await again).reason, /^the request that was to decide on its return took \S+ ms, above \S+ ms$/)
+
+  slow.answer = says('quick again')
+  const returned = next(mesh, 'endpoint-returned')
+  await until(returned)
+  assert.equal((await returned).endpoint, slow.address)
 })
 
 test('the breaker opens, fails fast, and closes again after one good probe', async (t) => {

@@ -112,25 +112,31 @@ describe('an announcement', () => {
     announcement.healthy(true)
     await settle()
     assert.equal(registrar.instances.get(announcement.id)?.healthy, true)
-    assert.deepEqual(heard.slice(1), [['instance-health', { healthy: false }], ['instance-health', { healthy: true }]])
+    assert.deepEqual(heard.slice(1), [['instance-health', { healthy: false, reason: 'healthy(false) was said' }], ['instance-health', { healthy: true }]])
   })
 
   test('asks a function whether it is well, before it registers and then at each interval', async (t) => {
     const server = createServer()
     let answer: () => boolean | Promise<boolean> = () => false
     let asked = 0
-    const { announcement, registrar, clock } = announced(t, server, { healthInterval: '1s', health: () => (asked++, answer()) })
+    const { announcement, registrar, heard, clock } = announced(t, server, { healthInterval: '1s', health: () => (asked++, answer()) })
     await listening(server)
     await announcement.registered
     const isWell = (): boolean | undefined => registrar.instances.get(announcement.id)?.healthy
-    assert.deepEqual([isWell(), asked], [false, 1])
+    assert.deepEqual([isWell(), asked, announcement.status().unwell], [false, 1, 'health() said so'])
     answer = async () => true
     await clock.advance(1_000)
-    assert.equal(isWell(), true)
-    for (const bad of [() => { throw new Error('no') }, () => Promise.reject(new Error('no'))]) {
-      answer = bad
+    assert.deepEqual([isWell(), announcement.status().unwell], [true, undefined])
+    for (const [bad, reason] of [
+      [() => { throw new Error('no') }, 'health() threw: no'],
+      [() => Promise.reject(new Error('no')), 'health() threw: no'],
+      [async () => {}, 'health() answered with type undefined: return true or false'],
+      [() => 'PONG', 'health() answered with type string: return true or false'],
+    ] as const) {
+      answer = bad as typeof answer
       await clock.advance(1_000)
-      assert.equal(isWell(), false)
+      assert.deepEqual([isWell(), announcement.status().healthy, announcement.status().unwell], [false, false, reason])
+      assert.deepEqual(heard.at(-1), ['instance-health', { healthy: false, reason }])
       answer = () => true
       await clock.advance(1_000)
       assert.equal(isWell(), true)
@@ -142,6 +148,7 @@ describe('an announcement', () => {
     assert.equal(isWell(), true)
     await clock.advance(5_000)
     assert.deepEqual([isWell(), asked], [false, before], 'overdue, and not asked twice at once')
+    assert.equal(announcement.status().unwell, 'health() gave no answer within 1000 ms')
     release(true)
     await settle()
     assert.equal(isWell(), true)

@@ -66,7 +66,7 @@ const askOn = (port: number) => (method: string, path: string, as?: Identity): P
   const request = send({ host: '127.0.0.1', port, method, path, headers: method === 'POST' ? { 'content-type': 'text/plain' } : {}, ca: root, servername: 'order.shop.local', agent: false, ...as }, (response) => {
     let body = ''
     response.setEncoding('utf8').on('data', (chunk: string) => { body += chunk }).on('error', reject).on('end', () => resolve({
-      status: response.statusCode!, body, type: response.headers['content-type'], header: response.headers['x-enmesh-error'] as string | undefined,
+      status: response.statusCode!, body, type: response.headers['content-type'], header: response.headers['enmesh-error'] as string | undefined,
     }))
   })
   request.on('error', reject).end(method === 'POST' ? 'a body' : undefined)
@@ -100,7 +100,7 @@ for (const [name, serve] of Object.entries(frameworks)) {
       assert.match(refused.type!, /^application\/problem\+json\b/)
       assert.equal(refused.header, 'ENMESH_NOT_AUTHORIZED')
       assert.deepEqual(JSON.parse(refused.body), {
-        type: 'about:blank', title: 'Forbidden', status: 403, code: 'ENMESH_NOT_AUTHORIZED',
+        type: 'urn:enmesh:error:ENMESH_NOT_AUTHORIZED', title: 'Forbidden', status: 403, code: 'ENMESH_NOT_AUTHORIZED',
         detail: "POST /orders is not open to the caller 'clerk.shop.local', 'spiffe://shop.local/clerk': its rule does not name the caller.",
       })
       assert.match((await ask('GET', '/orders')).body, /a caller without a trusted certificate: its rule wants a caller with a trusted certificate/)

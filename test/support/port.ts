@@ -6,6 +6,9 @@ import { createServer } from 'node:net'
 const lowest = 15_000
 const highest = 30_000
 
+/** Those that this process gave out already: until its server listens, a port looks free. */
+const given = new Set<number>()
+
 const isFree = async (port: number): Promise<boolean> => {
   const streams = createServer()
   const datagrams = createSocket('udp4')
@@ -27,6 +30,8 @@ const isFree = async (port: number): Promise<boolean> => {
 export const portToKeep = async (): Promise<number> => {
   for (;;) {
     const port = lowest + Math.floor(Math.random() * (highest - lowest))
+    if (given.has(port)) continue
+    given.add(port)
     if (await isFree(port)) return port
   }
 }

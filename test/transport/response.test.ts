@@ -49,6 +49,12 @@ test('a trail belongs to the mesh that made the call', async (t) => {
   await response.text()
   assert.equal(mesh.trail(response)?.endpoint, server.address)
   assert.equal(other.trail(response), undefined)
+  assert.deepEqual([mesh.trail(toResponse(response)), other.trail(toResponse(response))], [mesh.trail(response), undefined])
+})
+
+test('toResponse is told what is no response at all', () => {
+  for (const none of [null, undefined, 7]) assert.throws(() => toResponse(none as never), { name: 'TypeError', message: `toResponse takes a Response, not ${none}` })
+  assert.throws(() => toResponse('a' as never), { name: 'TypeError', message: 'toResponse takes a Response, not text' })
 })
 
 test('a signal that outlives its calls keeps no listener of theirs', async (t) => {

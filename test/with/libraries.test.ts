@@ -185,6 +185,21 @@ describe("a client of the AWS SDK", () => {
     assert.ok(got > large.length)
   })
 
+  test('sends megabytes, for which it asks to be told to continue', async (t) => {
+    const stage = story(t)
+    let got = 0
+    const server = await stage.upstream((request, response) => {
+      void bodyOf(request).then((body) => {
+        got = body.length
+        response.end()
+      })
+    })
+    const large = Buffer.alloc(3_000_000, 'x')
+    await bucket(stage.mesh(pricing([server.address]))).send(new PutObjectCommand({ Bucket: 'a', Key: 'b', Body: large }))
+    assert.equal(got, large.length)
+    assert.doesNotMatch(server.requests[0]!.headers.authorization!, /SignedHeaders=[^,]*expect/)
+  })
+
   test('asks for what it has signed', async (t) => {
     const stage = story(t)
     const server = await stage.upstream(says('<ListBucketResult/>'))

@@ -18,3 +18,6 @@ export const accessLogging = z.strictObject({
     }),
   }).optional().describe('One line for each request.'),
 })
+
+/** Where requests are written down. */
+export type AccessLogging = z.output<typeof accessLogging>

@@ -26,14 +26,14 @@ const attempts = {
 
 const httpRetryPolicy = z.strictObject(attempts)
 
-/** When a request is tried again. */
-export type RetryPolicy = z.output<typeof httpRetryPolicy>
-
 const grpcRetryPolicy = z.strictObject({
   ...attempts,
   grpcRetryEvents: z.array(word(['cancelled', 'deadline-exceeded', 'internal', 'resource-exhausted', 'unavailable'])).min(1).max(5).optional()
     .describe('gRPC statuses after which it is tried again.'),
 })
+
+/** When a call of gRPC is tried again; of HTTP the same without its own events. */
+export type GrpcRetryPolicy = z.output<typeof grpcRetryPolicy>
 
 const httpRoute = z.strictObject({
   match: httpMatch.describe('Which requests it is for.'),

@@ -24,11 +24,14 @@ export const text = (min: number, max: number) => z.string().min(min).max(max)
 /** A whole number within bounds. */
 export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max)
 
+/** The texts that name a resource, wherever they stand: formats may have a reference in their place. */
+export const names = z.registry<{ readonly resource: true }>()
+
 /** The name of a resource. */
-export const resourceName = text(1, 255)
+export const resourceName = text(1, 255).register(names, { resource: true })
 
 /** The name that callers dial. */
-export const serviceName = z.string().min(1)
+export const serviceName = z.string().min(1).register(names, { resource: true })
 
 /** A port. */
 export const port = whole(1, 65_535)

@@ -1,5 +1,6 @@
 import { didYouMean } from '../../mesh/faults.ts'
 import type { AppMeshDocument, VirtualService } from '../document.ts'
+import type { AccessLogging } from '../document/logging.ts'
 import type { ClientPolicy } from '../document/tls.ts'
 import type { BodyPath } from '../found.ts'
 import type { Remarks } from './remarks.ts'
@@ -19,17 +20,21 @@ export interface Caller {
   readonly services: readonly VirtualService[]
   /** What it demands of a service; `undefined` for somebody who is nobody in particular. */
   policyFor(service: string): Policed | undefined
+  /** Where it writes down its calls. */
+  readonly logging: AccessLogging | undefined
+  /** What the definition calls it; empty for somebody who is nobody in particular. */
+  readonly resource: string
   /** Whether hosts beside the services may be called. */
   readonly open: boolean
 }
 
 /**
- * Works out what a process may call. A node reaches its backends alone, and whatever else only under ALLOW_ALL and only while it lists
- * no backend (S15). A gateway reaches what its routes lead to. Whoever is not named reaches every service.
+ * Works out what a process may call. A node reaches its backends alone, and whatever else only under ALLOW_ALL and only while
+ * it lists no backend (S15). A gateway reaches what its routes lead to. Whoever is not named reaches every service.
  */
 export const callerOf = (document: AppMeshDocument, as: string | undefined, remarks: Remarks): Caller => {
   const allowAll = document.mesh.spec?.egressFilter?.type === 'ALLOW_ALL'
-  if (as === undefined) return { services: document.virtualServices, policyFor: () => undefined, open: allowAll }
+  if (as === undefined) return { services: document.virtualServices, policyFor: () => undefined, logging: undefined, resource: '', open: allowAll }
   const node = document.virtualNodes.find(({ virtualNodeName }) => virtualNodeName === as)
   if (node) {
     const resource = `virtualNode ${as}`
@@ -41,20 +46,25 @@ export const callerOf = (document: AppMeshDocument, as: string | undefined, rema
     return {
       services: document.virtualServices.filter(({ virtualServiceName }) => backends.has(virtualServiceName)),
       policyFor: (service) => backends.get(service),
+      logging: node.spec.logging,
+      resource,
       open: allowAll && backends.size === 0,
     }
   }
   const gateway = document.virtualGateways.find(({ virtualGatewayName }) => virtualGatewayName === as)
   if (gateway) {
+    const resource = `virtualGateway ${as}`
     const targets = new Set(document.gatewayRoutes.filter(({ virtualGatewayName }) => virtualGatewayName === as)
       .map(({ spec }) => (spec.httpRoute ?? spec.http2Route ?? spec.grpcRoute)!.action.target.virtualService.virtualServiceName))
     return {
       services: document.virtualServices.filter(({ virtualServiceName }) => targets.has(virtualServiceName)),
-      policyFor: () => policed(gateway.spec.backendDefaults?.clientPolicy, `virtualGateway ${as}`, ['spec', 'backendDefaults', 'clientPolicy']),
+      policyFor: () => policed(gateway.spec.backendDefaults?.clientPolicy, resource, ['spec', 'backendDefaults', 'clientPolicy']),
+      logging: gateway.spec.logging,
+      resource,
       open: false,
     }
   }
   const known = [...document.virtualNodes.map(({ virtualNodeName }) => virtualNodeName), ...document.virtualGateways.map(({ virtualGatewayName }) => virtualGatewayName)]
   remarks.refuse('', 'as', `there is no virtual node or gateway '${as}': ${didYouMean(as, known)}`)
-  return { services: [], policyFor: () => undefined, open: false }
+  return { services: [], policyFor: () => undefined, logging: undefined, resource: '', open: false }
 }

@@ -32,7 +32,8 @@ export interface Dialled {
 }
 
 /**
- * How a listener is dialled. A policy that is enforced for its port decides; otherwise TLS is spoken where the listener offers it.
+ * How a listener is dialled. A policy that is enforced for its port decides; otherwise TLS is spoken where the listener offers
+ * it.
  * `undefined` is plain text.
  */
 export const clientTls = (dialled: Dialled): Tls | undefined => {
@@ -84,7 +85,9 @@ const trust = ({ trust: { acm, file, sds } }: Validation, dialled: Dialled): Pic
   return files.length === 0 ? {} : { ca: files.length === 1 ? files[0]! : files }
 }
 
-const shown = (certificate: NonNullable<ClientPolicy['tls']>['certificate'], dialled: Dialled): Pick<Exclude<Tls, boolean>, 'cert' | 'key'> => {
+const shown = (
+  certificate: NonNullable<ClientPolicy['tls']>['certificate'], dialled: Dialled,
+): Pick<Exclude<Tls, boolean>, 'cert' | 'key'> => {
   if (!certificate) return {}
   const { certificates } = dialled
   const { file, sds } = certificate
@@ -101,7 +104,9 @@ const shown = (certificate: NonNullable<ClientPolicy['tls']>['certificate'], dia
   return {}
 }
 
-const names = ({ subjectAlternativeNames }: Validation, { node }: Dialled): Pick<Exclude<Tls, boolean>, 'servername' | 'names'> => {
+const names = (
+  { subjectAlternativeNames }: Validation, { node }: Dialled,
+): Pick<Exclude<Tls, boolean>, 'servername' | 'names'> => {
   const servername = discoveryName(node) ?? node.virtualNodeName
   const names = subjectAlternativeNames?.match.exact ?? []
   return names.length > 0 ? { servername, names } : { servername }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { MeshInput } from '../../mesh/config.ts'
 import { didYouMean } from '../../mesh/faults.ts'
+import { http1Probe } from '../../transport/probe.ts'
 import type { AppMeshDocument, VirtualNode } from '../document.ts'
 import type { NodeListener } from '../document/listener.ts'
 import type { Policed } from './caller.ts'
@@ -94,12 +95,16 @@ export class Clusters {
       ...limitsOf(listener),
       ...(tls !== undefined && { tls }),
       outlier: outlierOf(listener),
+      ...healthCheckOf(listener, (path, message) =>
+        this.#remarks.refuse(`virtualNode ${node.virtualNodeName}`, ['spec', 'listeners', index, 'healthCheck', ...path], message)),
       breaker: false,
       budget: { percent: 100, perSecond: 1_000_000 },
     }
   }
 
-  #registryOf(node: VirtualNode, { portMapping: { port } }: NodeListener, replaced: readonly string[] | undefined): RegistryInput {
+  #registryOf(
+    node: VirtualNode, { portMapping: { port } }: NodeListener, replaced: readonly string[] | undefined,
+  ): RegistryInput {
     if (replaced) return { type: 'static', endpoints: replaced }
     const registry = registryOf(node, port, this.#document.mesh.spec?.serviceDiscovery?.ipPreference)
     if (registry) return registry
@@ -107,15 +112,11 @@ export class Clusters {
     return { type: 'none' }
   }
 
-  #remarkOn(node: VirtualNode, { portMapping: { protocol }, healthCheck, outlierDetection }: NodeListener, index: number): void {
+  #remarkOn(node: VirtualNode, { portMapping: { protocol }, outlierDetection }: NodeListener, index: number): void {
     const warn = (path: readonly string[], message: string): void =>
       this.#remarks.warn(`virtualNode ${node.virtualNodeName}`, ['spec', 'listeners', index, ...path], message)
     if (protocol === 'http2' || protocol === 'grpc') {
       warn(['portMapping', 'protocol'], `is ${protocol}, and endpoints are spoken to in HTTP/1.1: they must take that as well`)
-    }
-    if (healthCheck) warn(['healthCheck'], 'is not carried out: endpoints that fail are found by `outlier`')
-    if (outlierDetection) {
-      warn(['outlierDetection', 'interval'], 'has no effect: an endpoint returns when its time is over and one real request went well, not at the next sweep')
     }
     if (outlierDetection && node.spec.serviceDiscovery?.dns && node.spec.serviceDiscovery.dns.responseType !== 'ENDPOINTS') {
       warn(['outlierDetection'], "has one endpoint to look at, since responseType is LOADBALANCER, and never takes out the last one: write responseType 'ENDPOINTS'")
@@ -147,7 +148,25 @@ const limitsOf = ({ connectionPool }: NodeListener): Pick<ClusterInput, 'connect
 
 const outlierOf = ({ outlierDetection }: NodeListener): ClusterInput['outlier'] => outlierDetection ? {
   failures: outlierDetection.maxServerErrors,
+  successRate: false,
+  interval: inWords(Math.max(10, milliseconds(outlierDetection.interval) ?? 10_000)),
+  return: 'sweep',
   ejection: inWords(Math.max(1, milliseconds(outlierDetection.baseEjectionDuration) ?? 30_000)),
   maxEjected: outlierDetection.maxEjectionPercent,
   minEjected: 1,
 } : false
+
+type Refuse = (path: readonly string[], message: string) => void
+
+const healthCheckOf = ({ healthCheck }: NodeListener, refuse: Refuse): Pick<ClusterInput, 'healthCheck'> => {
+  if (!healthCheck) return {}
+  // Its port is the listener's, if it is written: that of the endpoints, unless an instance or the caller has one of its own,
+  // which is then meant.
+  const { protocol, path = '/', intervalMillis, timeoutMillis, healthyThreshold, unhealthyThreshold } = healthCheck
+  const pace = { interval: inWords(intervalMillis), timeout: inWords(timeoutMillis), healthyThreshold, unhealthyThreshold }
+  if (protocol === 'tcp' || protocol === 'grpc') return { healthCheck: { protocol, ...pace } }
+  if (!http1Probe.shape.path.safeParse(path).success) {
+    refuse(['path'], "is no path that could be asked for: it begins with '/', and has neither spaces nor '#'")
+  }
+  return { healthCheck: { protocol, path, ...pace } }
+}

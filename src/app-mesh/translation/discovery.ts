@@ -8,8 +8,13 @@ export type RegistryInput = NonNullable<MeshInput['clusters']>[string]['registry
 
 const families = { IPv4_ONLY: 4, IPv6_ONLY: 6, IPv4_PREFERRED: 'prefer-4', IPv6_PREFERRED: 'prefer-6' } as const
 
-/** The registry of a node's discovery, for one of its ports. `ofMesh` is what the mesh prefers. Absent where the node has no discovery. */
-export const registryOf = ({ spec: { serviceDiscovery } }: VirtualNode, port: number, ofMesh: IpPreference | undefined): RegistryInput | undefined => {
+/**
+ * The registry of a node's discovery, for one of its ports. `ofMesh` is what the mesh prefers. Absent where the node has no
+ * discovery.
+ */
+export const registryOf = (
+  { spec: { serviceDiscovery } }: VirtualNode, port: number, ofMesh: IpPreference | undefined,
+): RegistryInput | undefined => {
   const { dns, awsCloudMap } = serviceDiscovery ?? {}
   if (dns) return ofDns(dns, port, dns.ipPreference ?? ofMesh)
   if (!awsCloudMap) return undefined

@@ -1,5 +1,5 @@
 import { didYouMean } from '../../mesh/faults.ts'
-import { grpcConditions, httpConditions, type Conditions } from '../conditions.ts'
+import { grpcConditions, httpConditions, type Conditions } from '../assembly/conditions.ts'
 import type { AppMeshDocument, GatewayRoute } from '../document.ts'
 import { AppMeshError } from '../error.ts'
 import { byPrecedence } from './precedence.ts'
@@ -32,8 +32,8 @@ export interface GatewayRewrite {
 }
 
 /**
- * The routes of a virtual gateway as plain data, in the order in which they are tried: by priority, then exact paths over the longest prefix.
- * Throws an `AppMeshError` for a gateway that is not there.
+ * The routes of a virtual gateway as plain data, in the order in which they are tried: by priority, then exact paths over the
+ * longest prefix. Throws an `AppMeshError` for a gateway that is not there.
  */
 export const gatewayRoutesOf = (document: AppMeshDocument, gateway: string): readonly GatewayRouteInput[] => {
   const remarks = new Remarks()
@@ -69,7 +69,9 @@ const routeOf = ({ gatewayRouteName, spec }: GatewayRoute, remarks: Remarks): Un
 }
 
 /** A suffix is letters for App Mesh; a label that ends in it is no host that anybody means. */
-const hostsOf = ({ exact, suffix = '' }: { readonly exact?: string | undefined, readonly suffix?: string | undefined }): string | string[] =>
+const hostsOf = (
+  { exact, suffix = '' }: { readonly exact?: string | undefined, readonly suffix?: string | undefined },
+): string | string[] =>
   exact ?? (suffix.startsWith('.') ? `*${suffix}` : [suffix, `*.${suffix}`])
 
 interface Rewriting {
@@ -78,7 +80,9 @@ interface Rewriting {
   readonly path?: { readonly exact?: string | undefined } | undefined
 }
 
-const rewriteOf = (service: string, prefix: string | undefined, { hostname, prefix: toPrefix, path }: Rewriting = {}): GatewayRewrite | undefined => {
+const rewriteOf = (
+  service: string, prefix: string | undefined, { hostname, prefix: toPrefix, path }: Rewriting = {},
+): GatewayRewrite | undefined => {
   const to = toPrefix?.value ?? (toPrefix?.defaultPrefix === 'DISABLED' ? undefined : '/')
   const rewrite = {
     ...(hostname?.defaultTargetHostname !== 'DISABLED' && { host: service }),

@@ -1,9 +1,9 @@
 import type { MeshInput } from '../../mesh/config.ts'
-import { conditionsOf, type Conditions, type PathCondition } from '../conditions.ts'
+import { conditionsOf, type Conditions, type PathCondition } from '../assembly/conditions.ts'
 import type { HeaderMatch } from '../document/match.ts'
-import type { RetryPolicy } from '../document/route.ts'
+import type { GrpcRetryPolicy } from '../document/route.ts'
 import type { Route } from '../document.ts'
-import { impossible, kindOf } from '../never-matching.ts'
+import { impossible, kindOf } from '../assembly/never-matching.ts'
 import { byPrecedence } from './precedence.ts'
 import type { Remarks } from './remarks.ts'
 import { defaultIdleTimeout, defaultRequestTimeout, inWords, milliseconds } from './time.ts'
@@ -24,10 +24,16 @@ export type ClusterFor = (node: string, port: number | undefined) => string
 /** What App Mesh did where a definition says nothing of retries (S10); it looked at no method. */
 const defaultRetry = { attempts: 3, on: ['connect-failure', 'refused-stream', 'reset', 503], methods: 'any' } as const
 
+/** The same for calls of gRPC. */
+const defaultGrpcRetry = { ...defaultRetry, on: [...defaultRetry.on, 'grpc-unavailable'] } as const
+
 /** What holds for requests where there is no route to say it: with a virtual node for a provider. */
 export const defaultPolicy: Policy = {
   timeout: inWords(defaultRequestTimeout), idleTimeout: inWords(defaultIdleTimeout), retry: defaultRetry,
 }
+
+/** The same with a node that speaks gRPC. */
+export const defaultGrpcPolicy: Policy = { ...defaultPolicy, retry: defaultGrpcRetry }
 
 /** What holds for connections that are only passed on. */
 export const tcpPolicy: Policy = { timeout: 0, idleTimeout: inWords(defaultIdleTimeout), retry: false }
@@ -69,13 +75,13 @@ const policyOf = (route: Route, remarks: Remarks): Policy => {
   const { kind, route: written } = kindOf(route)
   const idleTimeout = inWords(milliseconds(written.timeout?.idle) ?? defaultIdleTimeout)
   if (kind === 'tcpRoute') return { ...tcpPolicy, idleTimeout }
-  const { timeout, retryPolicy } = written as { timeout?: { perRequest?: Parameters<typeof milliseconds>[0] }, retryPolicy?: RetryPolicy }
+  const { timeout, retryPolicy } = written as { timeout?: { perRequest?: Parameters<typeof milliseconds>[0] }, retryPolicy?: GrpcRetryPolicy }
   const perTry = milliseconds(retryPolicy?.perRetryTimeout) ?? 0
   return {
     timeout: inWords(milliseconds(timeout?.perRequest) ?? defaultRequestTimeout),
     ...(perTry > 0 && { attemptTimeout: inWords(perTry) }),
     idleTimeout,
-    retry: retryPolicy ? retryOf(route, retryPolicy, remarks) : defaultRetry,
+    retry: retryPolicy ? retryOf(route, retryPolicy, remarks) : kind === 'grpcRoute' ? defaultGrpcRetry : defaultRetry,
   }
 }
 
@@ -85,17 +91,15 @@ const httpEvents = {
 
 const mostRetries = 99
 
-const retryOf = (route: Route, policy: RetryPolicy, remarks: Remarks): RouteInput['retry'] => {
+const retryOf = (route: Route, policy: GrpcRetryPolicy, remarks: Remarks): RouteInput['retry'] => {
   const at = ['spec', kindOf(route).kind, 'retryPolicy']
-  const { maxRetries, httpRetryEvents = [], tcpRetryEvents = [] } = policy
-  if ('grpcRetryEvents' in policy) {
-    remarks.warn(resourceOf(route), [...at, 'grpcRetryEvents'], 'has no effect: statuses of gRPC come after the body, where they are not looked at')
-  }
+  const { maxRetries, httpRetryEvents = [], tcpRetryEvents = [], grpcRetryEvents = [] } = policy
   if (maxRetries === 0) return false
   if (maxRetries > mostRetries) remarks.warn(resourceOf(route), [...at, 'maxRetries'], `is more than ${mostRetries}, at which it is tried no more`)
   const on = new Set<NonNullable<RetryInput['on']>[number]>([
     ...tcpRetryEvents.map(() => 'connect-failure' as const),
     ...httpRetryEvents.map((event) => httpEvents[event]),
+    ...grpcRetryEvents.map((event) => `grpc-${event}` as const),
   ])
   return { attempts: Math.min(maxRetries, mostRetries) + 1, on: [...on], methods: 'any' }
 }
@@ -108,7 +112,9 @@ const pathOf = (path: PathCondition | undefined): MatchInput['path'] => {
 type Refuse = (path: readonly string[], message: string) => void
 
 /** Conditions as they are written in a route; `undefined` where there are none. */
-export const matchOf = ({ path: asked, method, scheme, port, headers, query }: Conditions, refuse: Refuse): MatchInput | undefined => {
+export const matchOf = (
+  { path: asked, method, scheme, port, headers, query }: Conditions, refuse: Refuse,
+): MatchInput | undefined => {
   const path = pathOf(asked)
   const match = {
     ...(path && { path }),

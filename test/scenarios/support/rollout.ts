@@ -18,7 +18,7 @@ type ReadSide = NonNullable<MeshInput['clusters']>[string]['registry']
 export interface Running {
   readonly read: ReadSide
   readonly write: AnnounceOptions['registry']
-  /** Milliseconds after which the mesh has heard of a change. */
+  /** Milliseconds after which the mesh has heard of a change, and what it sent before has arrived, on a machine that is busy. */
   readonly propagation: number
   close(): void | Promise<void>
 }
@@ -28,12 +28,12 @@ export const registries: Readonly<Record<string, () => Promise<Running>>> = {
   etcd: async () => {
     const member = await Etcd.start()
     const where = { type: 'etcd' as const, servers: [member.url], prefix: '/pricing/' }
-    return { read: where, write: where, propagation: 100, close: () => member.close() }
+    return { read: where, write: where, propagation: 1_500, close: () => member.close() }
   },
   file: async () => {
     const directory = mkdtempSync(join(tmpdir(), 'enmesh-rollout-'))
     const where = { type: 'file', path: join(directory, 'pricing.yaml') } as const
-    return { read: where, write: where, propagation: 400, close: () => rmSync(directory, { recursive: true }) }
+    return { read: where, write: where, propagation: 2_000, close: () => rmSync(directory, { recursive: true }) }
   },
   consul: async () => {
     const agent = await Agent.start()
@@ -41,7 +41,8 @@ export const registries: Readonly<Record<string, () => Promise<Running>>> = {
     return {
       read: { type: 'consul', servers: [agent.server.url], service: 'shop-pricing' },
       write: { type: 'consul', server: agent.server.url },
-      propagation: 100,
+      // A question that was answered within a second is followed by the next one when that is over.
+      propagation: 2_500,
       close: () => agent.server.close(),
     }
   },
@@ -51,7 +52,7 @@ export const registries: Readonly<Record<string, () => Promise<Running>>> = {
     return {
       read: { type: 'eureka', servers, app: 'shop-pricing', interval: '1s' },
       write: { type: 'eureka', servers },
-      propagation: 1_200,
+      propagation: 3_000,
       close: () => server.close(),
     }
   },
@@ -62,7 +63,7 @@ export const registries: Readonly<Record<string, () => Promise<Running>>> = {
     return {
       read: { type: 'cloud-map', namespace: 'shop.local', service: 'pricing', interval: '1s', ...way },
       write: { type: 'cloud-map', serviceId, customHealth: true, ...way },
-      propagation: 1_300,
+      propagation: 3_000,
       close: () => server.close(),
     }
   },

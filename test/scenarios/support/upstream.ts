@@ -105,6 +105,12 @@ export const says = (text: string, status = 200): RequestListener => (request, r
   response.writeHead(status, { 'content-type': 'text/plain' }).end(text)
 }
 
+/** Answers as `says` does, so many milliseconds after the request came. */
+export const saysLater = (text: string, ms: number): RequestListener => (request, response) => {
+  request.resume()
+  setTimeout(() => response.writeHead(200, { 'content-type': 'text/plain' }).end(text), ms)
+}
+
 /** Never answers. */
 export const hangs: RequestListener = (request) => { request.resume() }
 

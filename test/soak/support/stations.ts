@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream'
 import { stringify } from 'yaml'
+import { CloudMapServer, Refusal } from '../../support/cloud-map-server.ts'
+import { cloudMapWayTo } from '../../support/cloud-map-way.ts'
 import { Dnsmasq, withoutDnsmasq } from '../../support/dnsmasq.ts'
 import { Etcd, etcdMissing } from '../../support/etcd.ts'
 import { DatagramRelay } from './datagram-relay.ts'
 import { asConsul, asEureka, asKubernetes, HttpRegistry, type Answer } from './http-registry.ts'
 
-/** What may be wrong with a registry. One that flaps is killed and comes back, over and over. */
-export type Fault = 'killed' | 'garbage' | 'empty' | 'late' | 'flapping'
+/** What may be wrong with a registry. One that flaps is killed and comes back, over and over; one that is throttled says that it is asked too often. */
+export type Fault = 'killed' | 'garbage' | 'empty' | 'late' | 'flapping' | 'throttled'
 
 /** How long things take, in milliseconds. */
 export interface Pace {
@@ -48,7 +50,10 @@ export interface StationKind {
 const longestBackOff = 30_000
 const all: readonly Fault[] = ['killed', 'garbage', 'empty', 'late', 'flapping']
 
-const spoil = async (server: HttpRegistry, fault: Exclude<Fault, 'flapping'>, late: number): Promise<void> => {
+/** Faults of any server that is asked by HTTP. */
+type Ordinary = Exclude<Fault, 'flapping' | 'throttled'>
+
+const spoil = async (server: HttpRegistry, fault: Ordinary, late: number): Promise<void> => {
   if (fault === 'killed') return server.kill()
   if (fault === 'late') server.late = late
   else server.trouble = fault
@@ -72,7 +77,7 @@ const served = (type: string, answer: Answer, interval: number, configOf: (url: 
     return {
       registry: { type, ...configOf(server.url, timeout) }, interval, timeout,
       list: async (addresses) => server.list(addresses),
-      begin: (fault) => spoil(server, fault, late),
+      begin: (fault) => spoil(server, fault as Ordinary, late),
       end: () => mend(server),
       close: () => server.close(),
     }
@@ -102,8 +107,7 @@ const kubernetes = served('kubernetes', asKubernetes, longestBackOff, (url, time
 
 /** Passes a question on to a real server. */
 const relayed = (to: string): Answer => (request, response) => {
-  const headers = { ...request.headers, host: new URL(to).host }
-  const onward = forward(new URL(request.url!, to), { method: request.method!, headers, agent: false }, (answer) => {
+  const onward = forward(new URL(request.url!, to), { method: request.method!, headers: request.headers, agent: false }, (answer) => {
     response.writeHead(answer.statusCode!, answer.headers)
     // What breaks off there breaks off here too.
     pipeline(answer, response, () => {})
@@ -141,7 +145,7 @@ const etcd: StationKind = {
       begin: async (begun) => {
         fault = begun
         if (begun === 'empty') return write(new Map())
-        if (begun !== 'killed') return spoil(relay, begun, late)
+        if (begun !== 'killed') return spoil(relay, begun as Ordinary, late)
         running = false
         await member.kill()
       },
@@ -155,6 +159,56 @@ const etcd: StationKind = {
       close: async () => {
         await relay.close()
         await member.close()
+      },
+    }
+  },
+}
+
+/** A server that speaks as Cloud Map does, behind a relay that can be killed, and spoil and delay what it says. */
+const cloudMap: StationKind = {
+  type: 'cloud-map', faults: [...all, 'throttled'], missing: false,
+  start: async (addresses, { late, timeout: longest }) => {
+    const server = await CloudMapServer.start()
+    const service = server.addService('shop.local', 'shop')
+    const relay = await HttpRegistry.start([], relayed(server.url))
+    const timeout = Math.min(5_000, longest)
+    let wanted = addresses
+    let fault: Fault | undefined
+    /** Whether it was: then it may be left alone for longer. */
+    let throttled = false
+    const write = (addresses: readonly string[]): void => {
+      for (const { id } of server.instances(service)) if (!addresses.includes(id)) server.remove(service, id)
+      for (const id of addresses) {
+        const [host, port] = id.split(':') as [string, string]
+        if (!server.instances(service).some((one) => one.id === id)) server.put(service, id, { AWS_INSTANCE_IPV4: host, AWS_INSTANCE_PORT: port })
+      }
+    }
+    write(addresses)
+    const throttle = (): never => { throw new Refusal('RequestLimitExceeded', 'Rate exceeded') }
+    return {
+      registry: { type: 'cloud-map', namespace: 'shop.local', service: 'shop', ...cloudMapWayTo(server), endpoint: relay.url, timeout },
+      get interval() { return throttled ? longestBackOff : 5_000 },
+      timeout,
+      list: async (addresses) => {
+        wanted = addresses
+        if (fault !== 'empty') write(wanted)
+      },
+      begin: async (begun) => {
+        fault = begun
+        throttled = begun === 'throttled'
+        if (begun === 'throttled') server.trouble = throttle
+        else if (begun === 'empty') write([])
+        else await spoil(relay, begun, late)
+      },
+      end: async () => {
+        server.trouble = undefined
+        if (fault !== 'throttled' && fault !== 'empty') await mend(relay)
+        fault = undefined
+        write(wanted)
+      },
+      close: async () => {
+        await relay.close()
+        await server.close()
       },
     }
   },
@@ -239,4 +293,4 @@ const file: StationKind = {
 }
 
 /** Every registry; Eureka is asked at an interval of milliseconds. */
-export const stationKinds = (interval: number): readonly StationKind[] => [dns, etcd, consul, eureka(interval), kubernetes, file]
+export const stationKinds = (interval: number): readonly StationKind[] => [dns, etcd, consul, eureka(interval), kubernetes, cloudMap, file]

@@ -1,0 +1,185 @@
+import { z } from 'zod'
+import { duration } from '../config/duration.ts'
+import { kind } from '../core/family.ts'
+import type { Attempt } from '../core/call.ts'
+import type { Endpoint } from '../core/endpoint.ts'
+import type { Reply } from '../core/reply.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
+import { failedBy, pushback } from './answers.ts'
+import { learning, type Balancer } from './balancer.ts'
+import { drawPlace } from './draw.ts'
+import { Failing } from './failing.ts'
+import { loadReport } from './load-report.ts'
+import { RifQuantile } from './rif-quantile.ts'
+import { Seats } from './seats.ts'
+import { preferUntried } from './untried.ts'
+
+/** Options of the balancer; the age in milliseconds. */
+interface PrequalConfig {
+  readonly choices: number
+  readonly pool: number
+  readonly quantile: number
+  readonly age: number
+}
+
+/** Where the costs of hot endpoints begin, above those of all cold ones, and where those of endpoints begin that are to be left alone. */
+const hot = 1e9
+const shunned = 1e12
+
+/** How many times slower an endpoint looks that only fails, and how long that is remembered, as in `peak-ewma`. */
+const penalty = Math.log(1_000)
+const decay = 10_000
+/** Part of its answers from which on an endpoint that fails is left alone. */
+const mostlyFailing = 0.5
+/** How many times more a request in flight counts at most because the endpoint is slower than usual. */
+const mostSlowness = 3
+/** Milliseconds; what is less cannot be told apart. */
+const leastLatency = 0.001
+/** For how many times the usual latency the requests in flight are averaged: what comes and goes with single requests is over when the news of it arrives. */
+const steadiness = 10
+/** How fast what is usual in the cluster follows. */
+const usualShare = 1 / 64
+
+/** What the endpoints report of their load, and what they do with it. */
+class Reports {
+  readonly #config: PrequalConfig
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #seats = new Seats()
+  /** Requests in flight at an endpoint that are not from here. */
+  readonly #others = this.#seats.column(0)
+  readonly #latency = this.#seats.column(0)
+  readonly #at = this.#seats.column(Number.NEGATIVE_INFINITY)
+  /** When an endpoint that asked to be left alone may be asked again. */
+  readonly #until = this.#seats.column(0)
+  readonly #failing = new Failing(this.#seats, decay)
+  readonly #hotAbove: RifQuantile
+  /** Seats of the endpoints that reported last; -1 for none. */
+  readonly #pool: Int32Array
+  #oldest = 0
+  #usualOthers = 0
+  #usualLatency = 0
+
+  constructor(config: PrequalConfig, clock: Clock, random: Random) {
+    this.#config = config
+    this.#clock = clock
+    this.#random = random
+    this.#hotAbove = new RifQuantile(config.quantile)
+    this.#pool = new Int32Array(config.pool).fill(-1)
+  }
+
+  choosing(endpoints: readonly Endpoint[]): () => Endpoint | undefined {
+    if (endpoints.length < 2) return () => endpoints[0]
+    const seats = Int32Array.from(endpoints, (endpoint) => this.#seats.take(endpoint))
+    if (endpoints.length <= this.#config.choices) return this.#choosingOfAll(endpoints, seats)
+    const placeOf = new Int32Array(seats.reduce((most, seat) => Math.max(most, seat), 0) + 1).fill(-1)
+    for (const [place, seat] of seats.entries()) placeOf[seat] = place
+    const draw = drawPlace(endpoints, this.#random)
+    const { choices } = this.#config
+    return () => {
+      const now = this.#clock.now()
+      let best = draw()
+      let lowest = this.#cost(seats[best]!, endpoints[best]!, now)
+      const compare = (place: number): void => {
+        const cost = this.#cost(seats[place]!, endpoints[place]!, now)
+        if (cost >= lowest) return
+        best = place
+        lowest = cost
+      }
+      for (let drawn = 1; drawn < choices; drawn++) compare(draw())
+      for (let held = 0; held < this.#pool.length; held++) {
+        const place = placeOf[this.#pool[held]!] ?? -1
+        if (place >= 0) compare(place)
+      }
+      return endpoints[best]
+    }
+  }
+
+  #choosingOfAll(endpoints: readonly Endpoint[], seats: Int32Array): () => Endpoint | undefined {
+    const { length } = endpoints
+    return () => {
+      const now = this.#clock.now()
+      const first = Math.floor(this.#random() * length)
+      let best = first
+      let lowest = Number.POSITIVE_INFINITY
+      for (let turn = 0; turn < length; turn++) {
+        const place = (first + turn) % length
+        const cost = this.#cost(seats[place]!, endpoints[place]!, now)
+        if (cost >= lowest) continue
+        best = place
+        lowest = cost
+      }
+      return endpoints[best]
+    }
+  }
+
+  /** The lower the better. Without news, what an endpoint said gives way to what is usual; our own requests there are always known. */
+  #cost(seat: number, { active }: Endpoint, now: number): number {
+    const reportedAt = this.#at.values[seat]!
+    const failing = this.#failing.at(seat, now)
+    // Never heard of: worth a try.
+    if (reportedAt === Number.NEGATIVE_INFINITY && active === 0 && failing === 0) return 0
+    const fresh = 1 / (1 + (now - reportedAt) / this.#config.age)
+    const rif = active + this.#usualOthers + fresh * (this.#others.values[seat]! - this.#usualOthers)
+    const latency = this.#usualLatency + fresh * (this.#latency.values[seat]! - this.#usualLatency)
+    if (failing > mostlyFailing || this.#until.values[seat]! > now) return shunned + rif
+    const slowed = failing === 0 ? latency : latency * Math.exp(penalty * failing)
+    if (rif <= this.#hotAbove.value) return Math.min(slowed, hot)
+    return hot + rif * Math.min(mostSlowness, Math.max(1, slowed / this.#usualLatency))
+  }
+
+  learn(attempt: Attempt, reply: Reply | undefined): void {
+    const seat = this.#seats.of(attempt.endpoint)
+    const failed = failedBy(attempt, reply)
+    if (seat === undefined || failed === undefined) return
+    const now = this.#clock.now()
+    if (!failed) return this.#answered(seat, attempt, reply!, now)
+    this.#failing.failed(seat, now, this.#at.values[seat]! > Number.NEGATIVE_INFINITY)
+    if (reply) this.#until.values[seat] = now + pushback(reply)
+  }
+
+  /** Where an answer carries no report, our own requests and the time that it took are all there is to go by. */
+  #answered(seat: number, { endpoint: { active }, startedAt, headAt }: Attempt, reply: Reply, now: number): void {
+    const report = loadReport(reply)
+    const others = report && report.rif > active ? report.rif - active : 0
+    const latency = Math.max(leastLatency, report && report.latency >= 0 ? report.latency : headAt - startedAt)
+    const first = this.#usualLatency === 0
+    this.#usualOthers += (first ? 1 : usualShare) * (others - this.#usualOthers)
+    this.#usualLatency += (first ? 1 : usualShare) * (latency - this.#usualLatency)
+    const old = Math.exp((this.#at.values[seat]! - now) / (steadiness * this.#usualLatency))
+    this.#others.values[seat] = others * (1 - old) + this.#others.values[seat]! * old
+    this.#latency.values[seat] = latency
+    this.#at.values[seat] = now
+    this.#until.values[seat] = 0
+    this.#failing.answered(seat, now)
+    this.#hotAbove.note(others + active)
+    this.#hold(seat)
+  }
+
+  #hold(seat: number): void {
+    if (this.#pool.length === 0 || this.#pool.includes(seat)) return
+    this.#pool[this.#oldest] = seat
+    this.#oldest = (this.#oldest + 1) % this.#pool.length
+  }
+}
+
+/**
+ * The endpoint with the lowest latency among those that are not hot, that is, have no more requests in flight than most; if all are hot, the one with
+ * the fewest (Prequal, Wydrowski et al., NSDI 2024). Both are the server's own figures and count what other clients do: endpoints report them
+ * in the header `endpoint-load-metrics` of their ordinary answers (`reportLoad` of `enmesh/server`), so there are no probes. Compared are a few endpoints drawn
+ * and those that reported last: fresh news is worth more than much of it. What is old gives way to what is usual in the cluster.
+ * An endpoint that mostly fails, or asked by `Retry-After` to be left alone, comes last; so none draws the load by failing fast.
+ * Where endpoints report nothing, it goes by the requests that it has sent itself and the latency it sees.
+ */
+export const prequal = kind('prequal', z.strictObject({
+  choices: z.int().min(2).max(16).default(2).describe('How many endpoints are drawn and compared with those in the pool.'),
+  pool: z.int().min(0).max(32).default(4).describe('How many of the endpoints that reported last are compared; 0 goes by those drawn alone.'),
+  quantile: z.number().min(0).max(1).default(0.6)
+    .describe('Where hot begins: the quantile of the requests in flight that were reported last; 0 goes by requests in flight alone.'),
+  age: duration.refine((ms) => ms > 0, { error: 'must be longer than 0' }).default(5_000)
+    .describe('Age at which a report counts for half, and what is usual in the cluster for the other half.'),
+}), (config, { clock, random }): Balancer => {
+  const reports = new Reports(config, clock, random)
+  return learning(preferUntried((endpoints) => reports.choosing(endpoints)), (attempt, reply) => reports.learn(attempt, reply))
+})

@@ -1,0 +1,193 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { version } from '../tracing/tracer.ts'
+import { check } from './check.ts'
+import type { DefinitionOptions } from './definitions.ts'
+import { diff } from './diff.ts'
+import { explain, type Asked } from './explain.ts'
+import { faultLine, tally } from './faults.ts'
+import { importDefinition } from './import.ts'
+import { exit, UsageError, type Result } from './result.ts'
+import { harmless, paintFor, type Paint, type World } from './world.ts'
+
+type Pairs = Readonly<Record<string, string>>
+
+/** Collects `NAME=VALUE` by name; an option that is written several times adds to what is there. */
+const pair = (written: string, before: Pairs = {}): Pairs => {
+  const at = written.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('It is written NAME=VALUE.')
+  return { ...before, [written.slice(0, at)]: written.slice(at + 1) }
+}
+
+const header = (written: string, before: readonly (readonly [string, string])[] = []): readonly (readonly [string, string])[] => {
+  const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*(.*?)\s*$/.exec(written) ?? []
+  if (name === undefined || value === undefined) throw new InvalidArgumentError("It is written 'name: value'.")
+  if (/[\u0000\r\n]|[^\u0000-\u00ff]/.test(value)) throw new InvalidArgumentError('A value is text without line breaks, in Latin letters.')
+  return [...before, [name, value]]
+}
+
+interface Written {
+  readonly as?: string
+  readonly mesh?: string
+  readonly param?: Pairs
+  readonly var?: Pairs
+  readonly endpoints?: Pairs
+  readonly ca?: Pairs
+  readonly cert?: Pairs
+  readonly json?: boolean
+  readonly out?: string
+  readonly force?: boolean
+  readonly header?: Asked['headers']
+  readonly exitCode?: boolean
+}
+
+const definitionOptions = (command: Command): Command => command
+  .option('--as <node>', 'the virtual node (or gateway) that calls: its backends decide what it may call')
+  .option('--mesh <name>', 'the mesh that is meant, where the files define several')
+  .addOption(new Option('--param <name=value>', 'a parameter of CloudFormation, or ${name} of a manifest; may be repeated').argParser(pair))
+  .addOption(new Option('--var <name=value>', 'a variable of Terraform, lists and objects as JSON; may be repeated').argParser(pair))
+  .addOption(new Option('--endpoints <node=addresses>', 'host:port,… in place of the discovery of a node; may be repeated').argParser(pair))
+  .addOption(new Option('--ca <name=file>', 'the file of an authority that the definition names by ARN, secret or path; may be repeated').argParser(pair))
+  .addOption(new Option('--cert <name=file,key>', 'the files of a certificate and its key, in the same way; may be repeated').argParser(pair))
+
+const variableOf = (text: string): unknown => {
+  if (!/^\s*[[{]/.test(text)) return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new UsageError(`--var takes lists and objects as JSON, and this is none: ${text}`)
+  }
+}
+
+const mapped = <Value>(pairs: Pairs = {}, change: (text: string, name: string) => Value): Record<string, Value> =>
+  Object.fromEntries(Object.entries(pairs).map(([name, text]) => [name, change(text, name)]))
+
+const certificatesOf = ({ ca, cert }: Written): NonNullable<DefinitionOptions['certificates']> => {
+  const files: Record<string, { ca?: string, cert?: string, key?: string }> = mapped(ca, (file) => ({ ca: file }))
+  for (const [name, text] of Object.entries(cert ?? {})) {
+    const [file = '', key, ...more] = text.split(',')
+    if (file === '' || !key || more.length > 0) throw new UsageError(`--cert takes NAME=certificate.pem,key.pem, and not '${name}=${text}'`)
+    files[name] = { ...files[name], cert: file, key }
+  }
+  return files
+}
+
+const addressesOf = (text: string, node: string): readonly string[] => {
+  const addresses = text.split(',').map((address) => address.trim())
+  if (addresses.includes('')) throw new UsageError(`--endpoints takes ${node}=127.0.0.1:9001, or several with commas between, and not '${node}=${text}'`)
+  return addresses
+}
+
+const optionsOf = (written: Written): DefinitionOptions => ({
+  ...(written.as !== undefined && { as: written.as }),
+  ...(written.mesh !== undefined && { mesh: written.mesh }),
+  parameters: written.param ?? {},
+  variables: mapped(written.var, variableOf),
+  endpoints: mapped(written.endpoints, addressesOf),
+  certificates: certificatesOf(written),
+})
+
+/** Takes `FILES… [METHOD] URL` apart. */
+const askedOf = (words: readonly string[], headers: Asked['headers']): { readonly files: readonly string[], readonly asked: Asked } => {
+  const written = words.at(-1)!
+  if (!/^https?:\/\//i.test(written) || !URL.canParse(written)) {
+    throw new UsageError(`the last word is the URL that is asked about, as in http://pricing.shop.local/x, and not '${written}'`)
+  }
+  const before = words.at(-2) ?? ''
+  const hasMethod = /^[A-Z]+$/.test(before)
+  const files = words.slice(0, hasMethod ? -2 : -1)
+  if (files.length === 0) throw new UsageError('no file is given: write the files first, then the method and the URL')
+  return { files, asked: { method: hasMethod ? before : 'GET', url: new URL(written), headers } }
+}
+
+const jsonOption = (command: Command): Command => command.option('--json', 'say everything as JSON, on stdout')
+
+const files = 'App Mesh definitions in CloudFormation, Kubernetes, Terraform or API JSON (files, directories, - for stdin), or configurations of enmesh'
+
+const programOf = (done: (run: Promise<Result>, written: Written) => Promise<void>, world: World): Command => {
+  const program = new Command('enmesh')
+    .description('Looks at configurations of enmesh and at definitions of AWS App Mesh. It sends nothing and changes nothing but the file that `import --out` names.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => { world.stdout.write(text) },
+      writeErr: (text) => { world.stderr.write(text) },
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText('after', `
+Exit codes: 0 all is well, 1 faults were found, 2 wrongly called, 3 differences were found (diff --exit-code).
+
+  enmesh check mesh/*.yaml
+  enmesh import shop.tf --as gateway --out enmesh.yaml
+  enmesh explain enmesh.yaml GET http://pricing.shop.local/x -H 'x-tenant: acme'
+  enmesh diff old.yaml new.yaml`)
+
+  jsonOption(definitionOptions(program.command('check').description('Finds every fault, with its place. Those of App Mesh are read together, as one mesh.').argument('<files...>', files)))
+    .action((paths: string[], written: Written) => done(check(paths, optionsOf(written), world), written))
+
+  jsonOption(definitionOptions(program.command('import').description('Writes a configuration of enmesh that does what a definition of App Mesh says.').argument('<files...>', files)))
+    .option('-o, --out <file>', 'where to write it (.yaml); stdout without it')
+    .option('-f, --force', 'replace the file if it is there')
+    .action((paths: string[], written: Written) => done(importDefinition(paths, { ...optionsOf(written), ...outOf(written) }, world), written))
+
+  jsonOption(definitionOptions(program.command('explain').description('Says where a request would go, and why not elsewhere. Nothing is sent, and no registry is asked.')
+    .usage('[options] <files...> [METHOD] <url>').argument('<files...>', `${files}; then the method (GET without it) and the URL`)))
+    .addOption(new Option('-H, --header <header>', "a header of the request, 'name: value'; may be repeated").argParser(header))
+    .action((words: string[], written: Written) => {
+      const { files: paths, asked } = askedOf(words, written.header ?? [])
+      return done(explain(paths, asked, optionsOf(written), world), written)
+    })
+
+  jsonOption(definitionOptions(program.command('diff').description('Says what a mesh would do otherwise: services, routes and clusters that are added, changed or removed.')
+    .argument('<old>', 'a definition or configuration, as for check; a directory for several files').argument('<new>', 'another one')))
+    .option('--exit-code', 'end with 3 where there are differences')
+    .action((before: string, after: string, written: Written) =>
+      done(diff(before, after, { ...optionsOf(written), exitCode: written.exitCode ?? false }, world), written))
+
+  return program
+}
+
+const outOf = ({ out, force }: Written): { out?: string, force?: boolean } => ({ ...(out !== undefined && { out }), ...(force !== undefined && { force }) })
+
+/** Shows variables by their names in place of what they stand for. */
+const shownBy = (withheld: Result['withheld']) => (text: string): string =>
+  [...withheld].sort(([, a], [, b]) => b.length - a.length).reduce((shown, [name, value]) => shown.replaceAll(value, () => `\${${name}}`), text)
+
+const faultLines = ({ faults, warnings }: Result, paint: Paint): readonly string[] => {
+  if (warnings === 'told') return faults.map((fault) => faultLine(fault, paint))
+  return faults.length === 0 ? [] : [`${paint('yellow', tally(faults))}: \`enmesh check\` tells ${faults.length === 1 ? 'it' : 'them'}`]
+}
+
+const tell = (result: Result, json: boolean, world: World): void => {
+  const { code, faults, text, data, withheld } = result
+  const shown = shownBy(withheld)
+  if (json) {
+    const all = { ok: code === exit.well || code === exit.differences, faults, ...data }
+    world.stdout.write(`${JSON.stringify(all, (_, value: unknown) => typeof value === 'string' ? shown(value) : value, 2)}\n`)
+    return
+  }
+  for (const line of faultLines(result, paintFor(world.stderr, world.env))) world.stderr.write(`${harmless(shown(line))}\n`)
+  const said = text(paintFor(world.stdout, world.env))
+  if (said !== '') world.stdout.write(`${harmless(shown(said))}\n`)
+}
+
+/** Does what a command line asks for. Resolves to the exit code. */
+export const run = async (args: readonly string[], world: World): Promise<number> => {
+  let code: number = exit.well
+  const program = programOf(async (running, { json = false }) => {
+    const result = await running
+    tell(result, json, world)
+    code = result.code
+  }, world)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exit.well : exit.usage
+    if (!(error instanceof UsageError)) throw error
+    world.stderr.write(harmless(`error: ${error.message}\n`))
+    return exit.usage
+  }
+}
