@@ -122,8 +122,19 @@ export class Cluster {
     if (old && old.detection !== parts.detection) this.#judgeAfresh(old)
     if (old?.checks !== parts.checks) this.#checkAfresh(old)
     if (old && !sameDialling(old.config, parts.config)) for (const endpoint of this.#endpoints) this.#draining.drain(endpoint)
+    if (old?.credentials !== parts.credentials) {
+      old?.credentials.close()
+      parts.credentials.follow(() => this.#renew())
+    }
     if (old?.registry !== parts.registry) this.#follow(parts.registry)
     this.changed()
+  }
+
+  /** From here on every request goes over a connection that was made with the renewed certificates; those under way end where they are, however long they take. */
+  #renew(): void {
+    const { parts } = this
+    this.#parts = { ...parts, config: { ...parts.config, tls: parts.credentials.current.shown } }
+    for (const endpoint of this.#endpoints) this.#draining.drainInItsTime(endpoint)
   }
 
   /** What the old detection had taken out gets another chance under the new one. */
@@ -275,6 +286,7 @@ export class Cluster {
     this.#parts?.breaker?.close()
     this.#parts?.detection?.close()
     this.#parts?.checks?.close()
+    this.#parts?.credentials.close()
     for (const endpoint of this.#endpoints) this.#retire(endpoint)
     this.#endpoints = []
     this.#pick = () => undefined

@@ -5,9 +5,9 @@ import { Breaker } from '../policies/circuit-breaker.ts'
 import type { Registry } from '../registries/registry.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { HealthProbe, ProbedCluster } from '../transport/probe.ts'
-import { readTls, type ReadTls } from '../transport/tls.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterConfig } from './config.ts'
+import { Credentials } from './credentials.ts'
 import { HealthChecks, type HealthCheckConfig } from './health-checks.ts'
 import { OutlierDetection } from './outlier.ts'
 import { slowStart } from './slow-start.ts'
@@ -25,7 +25,7 @@ export interface ClusterParts {
   /** What is in effect, without keys and passphrases. */
   readonly config: ClusterConfig
   /** Authorities, certificate and key to dial with, where the configuration names any. */
-  readonly secureContext: ReadTls['context']
+  readonly credentials: Credentials
   readonly registry: Registry
   readonly balancer: Balancer
   readonly budget: RetryBudget
@@ -46,19 +46,27 @@ interface Making {
 /** Makes the parts of a cluster for a configuration, and reads the files that it names. May throw; nothing has changed then. */
 export const prepareParts = (cluster: Cluster, config: ClusterConfig, host: string | undefined, { old, families, runtime }: Making): ClusterParts => {
   const same = (part: keyof ClusterConfig): boolean => old !== undefined && isDeepStrictEqual(old.config[part], config[part])
-  const { shown, context } = readTls(config.tls)
+  const read = new Credentials(cluster.name, config.tls, runtime)
+  const { shown } = read.current
+  const credentials = old && isDeepStrictEqual(old.config.tls, shown) ? old.credentials : read
+  // Each probe dials with what was read last.
+  const probed: ProbedCluster = {
+    get tls() { return credentials.current.shown },
+    get context() { return credentials.current.context },
+    host,
+  }
   const newChecks = (check: ClusterConfig['healthCheck']): HealthChecks | undefined => check === false || !families.probe ? undefined
-    : new HealthChecks(cluster, check, families.probe(check, { tls: shown, context, host }), runtime)
+    : new HealthChecks(cluster, check, families.probe(check, probed), runtime)
   return {
     config: { ...config, tls: shown },
-    secureContext: context,
+    credentials,
     registry: same('registry') ? old!.registry : families.registry(config.registry),
     balancer: same('balancer') && same('slowStart') ? old!.balancer : newBalancer(cluster, config, families, runtime),
     budget: same('budget') ? old!.budget : retryBudget(config.budget, runtime.clock),
     breaker: same('breaker') ? old!.breaker : config.breaker === false ? undefined : new Breaker(cluster.name, config.breaker, runtime),
     detection: same('outlier') ? old!.detection : config.outlier === false ? undefined : new OutlierDetection(cluster, config.outlier, runtime),
     host,
-    checks: same('healthCheck') && old!.host === host && isDeepStrictEqual(old!.config.tls, shown) ? old!.checks : newChecks(config.healthCheck),
+    checks: same('healthCheck') && old!.host === host && old!.credentials === credentials ? old!.checks : newChecks(config.healthCheck),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../core/endpoint.ts'
+import type { CertificateStatus } from '../transport/expiry.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterConfig } from './config.ts'
 
@@ -28,6 +29,8 @@ export interface ClusterStatus {
   readonly breaker: object | false
   /** Retries that the budget would allow now. */
   readonly budget: number
+  /** Certificates that it dials with, and when they expire: its own, and the last of its authorities that does; none where the configuration names none. */
+  readonly certificates: readonly CertificateStatus[]
   readonly endpoints: readonly EndpointStatus[]
   /** The effective configuration, every default written out; keys and passphrases are left out. */
   readonly config: ClusterConfig
@@ -35,7 +38,7 @@ export interface ClusterStatus {
 
 /** What a cluster is doing, as plain data; `now` is the clock's. */
 export const clusterStatus = (cluster: Cluster, now: number): ClusterStatus => {
-  const { load: { active, pending }, panic, registry, endpoints, parts: { config, breaker, budget } } = cluster
+  const { load: { active, pending }, panic, registry, endpoints, parts: { config, breaker, budget, credentials } } = cluster
   return {
     active,
     pending,
@@ -43,6 +46,7 @@ export const clusterStatus = (cluster: Cluster, now: number): ClusterStatus => {
     registry,
     breaker: breaker?.status() ?? false,
     budget: budget.balance,
+    certificates: credentials.status(),
     endpoints: endpoints.map((endpoint) => endpointStatus(endpoint, cluster.explain(endpoint), now)),
     config,
   }

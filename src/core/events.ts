@@ -34,6 +34,13 @@ export interface MeshEvents {
    * Told once until an answer is taken again, and once more where some follow upon none.
    */
   'registry-doubted': { readonly cluster: string; readonly listed: number; readonly inUse: number; readonly grace: number }
+  /** Renewed files of certificates are in use from here on; `expiresAt` is of the cluster's own certificate, where it has one. */
+  'certificate-renewed': { readonly cluster: string; readonly expiresAt?: string }
+  /** Files of certificates changed to something that cannot be used: what was read before stays in use. */
+  'certificate-failed': { readonly cluster: string; readonly error: unknown }
+  /** A certificate in use has not long to go: `expiresIn` milliseconds. `use` says whether it is the cluster's own, or the last authority that it trusts. */
+  'certificate-expiring': { readonly cluster: string; readonly use: 'own' | 'authority'; readonly subject: string; readonly expiresAt: string; readonly expiresIn: number }
+  'certificate-expired': { readonly cluster: string; readonly use: 'own' | 'authority'; readonly subject: string; readonly expiresAt: string }
   'config-applied': { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] }
   'config-rejected': { readonly error: unknown }
 }
@@ -62,6 +69,10 @@ const known: Readonly<Record<keyof MeshEvents, true>> = {
   'registry-failed': true,
   'registry-recovered': true,
   'registry-doubted': true,
+  'certificate-renewed': true,
+  'certificate-failed': true,
+  'certificate-expiring': true,
+  'certificate-expired': true,
   'config-applied': true,
   'config-rejected': true,
 }

@@ -4,7 +4,7 @@ import { openConnections } from '../transport/connections.ts'
 
 /** What metrics tell of a cluster, as it stands now. */
 export const figuresOf = (cluster: Cluster): ClusterFigures => {
-  const { name, endpoints, age, parts: { config, budget, breaker, checks } } = cluster
+  const { name, endpoints, age, parts: { config, budget, breaker, checks, credentials } } = cluster
   return {
     name,
     budget: budget.balance,
@@ -13,6 +13,7 @@ export const figuresOf = (cluster: Cluster): ClusterFigures => {
     checked: checks !== undefined,
     // A list in the configuration says itself once, and is never out of date.
     age: config.registry.type === 'static' ? undefined : age,
+    certificates: credentials.status(),
     connections: () => openConnections(endpoints),
   }
 }

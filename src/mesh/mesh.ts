@@ -32,7 +32,7 @@ import { explain, type Explanation } from './explain.ts'
 import { didYouMean, isPlain, parse } from './faults.ts'
 import { located } from './sources.ts'
 import { figuresOf } from './figures.ts'
-import { build, changes, findService, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
+import { build, changes, findService, inUse, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
 import type { OwnLayers } from './stack.ts'
 import { UnderWay } from './under-way.ts'
 
@@ -312,9 +312,10 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
       publish(this.#runtime, 'config-rejected', { error })
       throw error
     }
+    // Before clusters of the old one become those of the new.
+    const changed = changes(before, after)
     this.#adopt(before, after)
     this.#snapshot = after
-    const changed = changes(before, after)
     publish(this.#runtime, 'config-applied', changed)
     return changed
   }
@@ -386,9 +387,9 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   }
 
   status(): MeshStatus {
-    const { config, services, clusters } = this.#snapshot
+    const { services, clusters } = this.#snapshot
     return {
-      config,
+      config: inUse(this.#snapshot),
       services: Object.fromEntries([...services.values()].map(({ name, routes }) => [name, {
         routes: routes.map(({ name, config }) => ({ name, to: typeof config.to === 'string' ? { [config.to]: 1 } : config.to, config })),
       }])),

@@ -58,7 +58,7 @@ export interface Surroundings {
   readonly metrics: MeshMetrics
   readonly logs: LogFiles
   readonly own: OwnLayers
-  readonly transport: (config: ConnectionConfig, secureContext: ClusterParts['secureContext']) => Send<Attempt>
+  readonly transport: (config: ConnectionConfig, credentials: ClusterParts['credentials']) => Send<Attempt>
 }
 
 /** Every service written out as routes, and the clusters of those that list endpoints. */
@@ -177,7 +177,7 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
     const part = prepare(cluster, clusterConfig, hosts.get(name))
     clusters.set(name, cluster)
     parts.set(name, part)
-    const send = attemptStack(cluster, part, config.telemetry, metrics, own, transport(part.config, part.secureContext))
+    const send = attemptStack(cluster, part, config.telemetry, metrics, own, transport(part.config, part.credentials))
     handles.set(name, { name, budget: part.budget, send: clusterStack(cluster, part, send) })
   }
 
@@ -194,7 +194,7 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
     const unrouted = unroutedStack(config.telemetry, logs, noRoute(name, routes.length), runtime)
     services.set(keyOf(host, port), { name, host, port, table: tableOf(name, compiled, matchers), routes: compiled, unrouted })
   }
-  return { config: inEffect(config, parts), parsed: config, services, clusters, parts, mayLeave: egress(config.egress) }
+  return { config: inEffect(config, (name) => parts.get(name)!), parsed: config, services, clusters, parts, mayLeave: egress(config.egress) }
 }
 
 const noRoute = (service: string, routes: number): Send<Call> => (call) => Promise.reject(call.error(
@@ -203,10 +203,13 @@ const noRoute = (service: string, routes: number): Send<Call> => (call) => Promi
   'Add a route without `match` as a catch-all, or ask mesh.explain() why each one does not match.',
 ))
 
-const inEffect = (config: MeshConfig, parts: Snapshot['parts']): MeshConfig => ({
+const inEffect = (config: MeshConfig, partsOf: (cluster: string) => ClusterParts): MeshConfig => ({
   ...config,
-  clusters: Object.fromEntries(Object.keys(config.clusters).map((name) => [name, parts.get(name)!.config])) as MeshConfig['clusters'],
+  clusters: Object.fromEntries(Object.keys(config.clusters).map((name) => [name, partsOf(name).config])) as MeshConfig['clusters'],
 })
+
+/** The configuration of a snapshot in use as it is now: files that were renewed since show their new `sha256`. */
+export const inUse = ({ config, clusters }: Snapshot): MeshConfig => inEffect(config, (name) => clusters.get(name)!.parts)
 
 // What cannot be told by their shape: plug-ins of the user's own may refuse options, and files may not be what they should.
 const making = <Made>(place: Place, make: () => Made): Made => {
@@ -247,15 +250,15 @@ export interface Changes {
   readonly removed: readonly string[]
 }
 
-/** Compares two snapshots. */
-export const changes = (before: Snapshot | undefined, after: Snapshot): Changes => {
-  const flat = (snapshot: Snapshot | undefined): Map<string, unknown> => new Map<string, unknown>([
-    ...[...snapshot?.services.values() ?? []].map(({ name, routes }) => [`services.${name}`, routes.map(({ config }) => config)] as const),
-    ...[...snapshot?.parts ?? []].map(([name, { config }]) => [`clusters.${name}`, config] as const),
-    ...(['egress', 'telemetry', 'replayLimit', 'drain'] as const).map((key) => [key, snapshot?.config[key]] as const),
+/** Compares the snapshot in use with the one that is to take its place. */
+export const changes = (before: Snapshot, after: Snapshot): Changes => {
+  const flat = ({ services, clusters, config }: Snapshot, partsOf: (cluster: string) => ClusterParts): Map<string, unknown> => new Map<string, unknown>([
+    ...[...services.values()].map(({ name, routes }) => [`services.${name}`, routes.map(({ config }) => config)] as const),
+    ...[...clusters.keys()].map((name) => [`clusters.${name}`, partsOf(name).config] as const),
+    ...(['egress', 'telemetry', 'replayLimit', 'drain'] as const).map((key) => [key, config[key]] as const),
   ])
-  const old = flat(before)
-  const now = flat(after)
+  const old = flat(before, (name) => before.clusters.get(name)!.parts)
+  const now = flat(after, (name) => after.parts.get(name)!)
   return {
     added: [...now.keys()].filter((key) => !old.has(key)),
     changed: [...now].filter(([key, value]) => old.has(key) && !isDeepStrictEqual(old.get(key), value)).map(([key]) => key),

@@ -15,6 +15,17 @@ export { registrars, type Registrars } from '../registrars/index.ts'
 export type { Doing } from '../registrars/keep.ts'
 export type { Instance, Registrar, Registration } from '../registrars/registrar.ts'
 
+// TLS of the listener, and who may call what
+export { meshTls, type MeshTls, type MeshTlsEvents, type MeshTlsStatus } from './mesh-tls.ts'
+export type { MeshTlsOptions } from './mesh-tls-options.ts'
+export type { RefusalCode } from './client-check.ts'
+export type { HandshakeFailureCode } from './handshake-failure.ts'
+export type { CertificateStatus, CertificateUse, Expiry } from '../transport/expiry.ts'
+
+export { authorize, type Authorization, type AuthorizationEvents, type AuthorizationStatus, type AuthorizedRequest, type Decided, type Decision } from './authorize.ts'
+export type { AuthorizeOptions } from './authorize-options.ts'
+export type { ProblemAnswer } from './problem.ts'
+
 // A way into the mesh for requests from outside
 export { createGateway, type Gateway, type GatewayOptions, type GatewayRoutes } from './gateway/gateway.ts'
 export type { GatewayErrorCode, Problem } from './gateway/problem.ts'

@@ -8,9 +8,10 @@ import { ValueType, type Histogram, type Meter, type Observable } from '@opentel
 /**
  * - `counter`: only grows
  * - `level`: goes up and down, and can be added up (OpenTelemetry's up-down counter)
- * - `gauge`: can't be added up
+ * - `gauge`: can't be added up; of several the greatest is told
+ * - `least`: can't be added up; of several the least is told
  */
-export type Sort = 'counter' | 'level' | 'gauge'
+export type Sort = 'counter' | 'level' | 'gauge' | 'least'
 
 interface Definition {
   readonly sort: Sort
@@ -30,6 +31,7 @@ const definitions = {
   breaker: { sort: 'level', name: 'enmesh.breaker.status', unit: '1', description: '1 for the state that the breaker is in, 0 for the others.' },
   endpoints: { sort: 'level', name: 'enmesh.endpoints', unit: '{endpoint}', description: 'Endpoints that the registry lists, by their state.' },
   age: { sort: 'gauge', name: 'enmesh.registry.age', unit: 's', description: "Time since the registry's last answer." },
+  expiry: { sort: 'least', name: 'enmesh.certificate.expiry', unit: 's', description: 'Time until a certificate in use expires; below 0 once it has.' },
 } as const satisfies Readonly<Record<string, Definition>>
 
 /** An instrument that is read when somebody collects. */
@@ -48,10 +50,11 @@ const factories = {
   counter: 'createObservableCounter',
   level: 'createObservableUpDownCounter',
   gauge: 'createObservableGauge',
+  least: 'createObservableGauge',
 } as const satisfies Readonly<Record<Sort, keyof Meter>>
 
 const observable = (meter: Meter, { sort, name, unit, description }: Definition): Observable =>
-  meter[factories[sort]](name, { unit, description, valueType: sort === 'gauge' ? ValueType.DOUBLE : ValueType.INT })
+  meter[factories[sort]](name, { unit, description, valueType: sort === 'gauge' || sort === 'least' ? ValueType.DOUBLE : ValueType.INT })
 
 /** Makes the instruments. */
 export const createInstruments = (meter: Meter): Instruments => ({

@@ -1,5 +1,5 @@
 import { createNoopMeter, metrics, type Attributes, type BatchObservableCallback, type MeterProvider } from '@opentelemetry/api'
-import { createInstruments, sortOf, type Instruments, type ObservableName } from './instruments.ts'
+import { createInstruments, sortOf, type Instruments, type ObservableName, type Sort } from './instruments.ts'
 import { shielded } from './shielded.ts'
 import { scope, version } from './tracer.ts'
 
@@ -24,7 +24,10 @@ interface Point {
   value: number
 }
 
-/** Figures by instrument and attributes. Those of the same are added up, or the greatest is taken where that makes no sense. */
+/** Two figures of the same series as one. */
+const joined = (sort: Sort, one: number, other: number): number => sort === 'gauge' ? Math.max(one, other) : sort === 'least' ? Math.min(one, other) : one + other
+
+/** Figures by instrument and attributes. Those of the same are added up, or the one that matters most is taken where that makes no sense. */
 class Figures {
   readonly points = new Map<string, Point>()
 
@@ -32,7 +35,7 @@ class Figures {
     const key = `${name} ${JSON.stringify(attributes)}`
     const point = this.points.get(key)
     if (!point) this.points.set(key, { name, attributes, value })
-    else point.value = sortOf(name) === 'gauge' ? Math.max(point.value, value) : point.value + value
+    else point.value = joined(sortOf(name), point.value, value)
   }
 }
 

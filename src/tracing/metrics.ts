@@ -22,6 +22,8 @@ export interface ClusterFigures {
   readonly checked: boolean
   /** Milliseconds since its registry's last answer; absent before the first, and for a list that is written down. */
   readonly age?: number | undefined
+  /** The certificates that it dials with. */
+  readonly certificates: readonly { readonly use: 'own' | 'authority', readonly expiresIn: number }[]
   /** Its open connections. */
   connections(): { readonly active: number, readonly idle: number }
 }
@@ -162,7 +164,7 @@ const tellCounts = (tell: Tell, cluster: string, { attempts, retries, ejections,
   for (const [result, count] of checks) tell('checks', count, { 'enmesh.cluster': cluster, 'enmesh.check.result': result })
 }
 
-const tellState = (tell: Tell, { name, budget, breaker, endpoints, checked, age }: ClusterFigures): void => {
+const tellState = (tell: Tell, { name, budget, breaker, endpoints, checked, age, certificates }: ClusterFigures): void => {
   tell('budget', budget, { 'enmesh.cluster': name })
   if (breaker) {
     for (const state of ['closed', 'open', 'half-open']) {
@@ -174,4 +176,5 @@ const tellState = (tell: Tell, { name, budget, breaker, endpoints, checked, age 
     tell('endpoints', count, { 'enmesh.cluster': name, 'enmesh.endpoint.state': state })
   }
   if (age !== undefined) tell('age', age / 1_000, { 'enmesh.cluster': name })
+  for (const { use, expiresIn } of certificates) tell('expiry', expiresIn / 1_000, { 'enmesh.cluster': name, 'enmesh.certificate.use': use })
 }

@@ -153,7 +153,7 @@ class BareConnection implements Reply {
 const keepAliveInitialDelay = 60_000
 
 /** Begins a connection to the attempt's endpoint, with TLS where its cluster says so. */
-const dial = ({ config, context }: Connecting, attempt: Attempt): Line => {
+const dial = ({ config, tls, context }: Connecting, attempt: Attempt): Line => {
   const { endpoint } = attempt
   const servername = servernameFor(config, attempt)
   const url = new URL(`http://${endpoint.address}`)
@@ -163,7 +163,7 @@ const dial = ({ config, context }: Connecting, attempt: Attempt): Line => {
   if (servername === undefined) {
     return { socket: connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay }), handshake: undefined }
   }
-  const { socket, handshake } = dialTls({ config: config.tls, context, servername }, { host, port })
+  const { socket, handshake } = dialTls({ config: tls, context, servername }, { host, port })
   socket.setKeepAlive(true, keepAliveInitialDelay).setNoDelay(true)
   return { socket, handshake }
 }

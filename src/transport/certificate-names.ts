@@ -1,9 +1,15 @@
 import type { PeerCertificate } from 'node:tls'
+import { z } from 'zod'
+
+/** A name that a certificate must carry exactly. */
+export const certificateName = z.string()
+  .regex(/^[\x21-\x7e]{1,254}$/, "is not a name: write a host ('svc.shop.local') or a URI ('spiffe://shop/svc')")
 
 // Node puts a value with a comma or a quote into quotes (CVE-2021-44532), so that no name can pass for two.
 const entry = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/y
 
-interface Name {
+/** An alternative name of a certificate, with Node's word for its kind: `DNS`, `URI`, `IP Address`, … */
+export interface Name {
   readonly kind: string
   readonly name: string
 }
@@ -30,7 +36,8 @@ export const namesIn = (list: string | undefined = ''): readonly Name[] => {
   return names
 }
 
-const carries = (names: readonly Name[], wanted: string): boolean => wanted.includes('://')
+/** Whether a name is among those of a certificate: a URI exactly, a host in any case. */
+export const carries = (names: readonly Name[], wanted: string): boolean => wanted.includes('://')
   ? names.some(({ kind, name }) => kind === 'URI' && name === wanted)
   : names.some(({ kind, name }) => kind === 'DNS' && name.toLowerCase() === wanted.toLowerCase())
 

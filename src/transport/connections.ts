@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
-import { optionsOf, tlsConfig, tlsConnector, type Handshake } from './tls.ts'
+import { enforcesTls, optionsOf, tlsConfig, tlsConnector, type Handshake, type ReadTls, type Sessions, type TlsConfig } from './tls.ts'
 
 /** How the endpoints of a cluster are dialled. */
 export const connectionConfig = z.strictObject({
@@ -42,10 +42,11 @@ interface OnLine {
 class LineClient extends Client {
   readonly #line: Line
 
-  constructor(connecting: Connecting, endpoint: Endpoint, servername: string | undefined) {
+  constructor(connecting: Connecting, endpoint: Endpoint, servername: string | undefined, sessions: Sessions) {
     const { keepAlive } = connecting.config
     const line: Line = { socket: undefined, handshake: undefined }
-    super(originOf(endpoint, servername), { connect: connect(connecting, servername, endpoint, line), keepAliveTimeout: keepAlive, pipelining: 1, allowH2: false })
+    const dial = connect(connecting, servername, endpoint, line, sessions)
+    super(originOf(endpoint, servername), { connect: dial, keepAliveTimeout: keepAlive, pipelining: 1, allowH2: false })
     this.#line = line
   }
 
@@ -55,10 +56,12 @@ class LineClient extends Client {
   }
 }
 
-const connect = ({ config, context }: Connecting, servername: string | undefined, endpoint: Endpoint, line: Line): buildConnector.connector => {
+const connect = (
+  { config, context, tls }: Connecting, servername: string | undefined, endpoint: Endpoint, line: Line, sessions: Sessions,
+): buildConnector.connector => {
   const timeout = config.connectTimeout
   const dial = servername === undefined ? connector({ timeout, allowH2: false })
-    : tlsConnector({ config: config.tls, context, servername, timeout, onHandshake: (handshake) => { line.handshake = handshake } })
+    : tlsConnector({ config: tls, context, servername, timeout, sessions, onHandshake: (handshake) => { line.handshake = handshake } })
   const withIp = (options: buildConnector.Options): buildConnector.Options => endpoint.ip === undefined ? options : { ...options, hostname: endpoint.ip }
   return (options, callback) => dial(withIp(options), (...result) => {
     if (result[1]) line.socket = result[1]
@@ -69,26 +72,30 @@ const connect = ({ config, context }: Connecting, servername: string | undefined
 /** How connections of one configuration are made. */
 export interface Connecting {
   readonly config: ConnectionConfig
-  /** The authorities, certificate and key that its `tls` names. */
+  /** Its `tls`, as `readTls` shows it. */
+  readonly tls: TlsConfig
+  /** The authorities, certificate and key that it names. */
   readonly context: SecureContext | undefined
   /** Tells pools of this configuration from those of another: a call that began under an old one may still need a pool after an update. */
   readonly kind: string
 }
 
-/** Makes ready to dial; the configuration's `tls` as `readTls` shows it. */
-export const connecting = (config: ConnectionConfig, context: SecureContext | undefined): Connecting => {
-  const { connections, connectTimeout, keepAlive, tls } = config
+/** Makes ready to dial, with TLS as it was read last. */
+export const connecting = (config: ConnectionConfig, { shown: tls, context }: ReadTls): Connecting => {
+  const { connections, connectTimeout, keepAlive } = config
   const kind = createHash('sha256').update(JSON.stringify([connections, connectTimeout, keepAlive, tls])).digest('base64')
-  return { config, context, kind }
+  return { config, tls, context, kind }
 }
 
 /**
  * What decides whether a socket may carry an attempt: the name that its certificate was checked for, `undefined` where TLS is not spoken.
  */
 export const servernameFor = ({ tls }: ConnectionConfig, { call: { request }, endpoint }: Attempt): string | undefined => {
-  if (request.scheme === 'http' && !endpoint.tls && tls === false) return undefined
+  if (request.scheme === 'http' && !endpoint.tls && (tls === false || !enforcesTls(tls, portOf(endpoint)))) return undefined
   return optionsOf(tls).servername ?? request.host
 }
+
+const portOf = ({ address }: Endpoint): number => Number(address.slice(address.lastIndexOf(':') + 1))
 
 /** The endpoint's own pool, made at its first request: a thousand idle endpoints cost nothing. */
 export const poolOf = (connecting: Connecting, endpoint: Endpoint, servername: string | undefined): Dispatcher => {
@@ -96,7 +103,8 @@ export const poolOf = (connecting: Connecting, endpoint: Endpoint, servername: s
   const key = servername === undefined ? kind : `${kind} ${servername}`
   let pool = endpoint.pools.get(key)
   if (!pool) {
-    const factory = (): Dispatcher => freshConnection(connecting, endpoint, servername)
+    const sessions: Sessions = { latest: undefined }
+    const factory = (): Dispatcher => new LineClient(connecting, endpoint, servername, sessions)
     pool = new Pool(originOf(endpoint, servername), { connections: config.connections, allowH2: false, factory })
     endpoint.pools.set(key, pool)
   }
@@ -129,4 +137,4 @@ export const openConnections = (endpoints: Iterable<Endpoint>): OpenConnections 
 
 /** A connection of its own, which nobody else uses. */
 export const freshConnection = (connecting: Connecting, endpoint: Endpoint, servername: string | undefined): Dispatcher =>
-  new LineClient(connecting, endpoint, servername)
+  new LineClient(connecting, endpoint, servername, { latest: undefined })

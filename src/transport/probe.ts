@@ -6,7 +6,8 @@ import type { Clock } from '../runtime/clock.ts'
 import { judgeHealth, healthQuestion } from './grpc-health.ts'
 import { askHttp1, askHttp2, type Answer } from './probe-exchange.ts'
 import { tlsFailure } from './tls-failure.ts'
-import { dialTls, nameOf, optionsOf, type Handshake, type TlsConfig } from './tls.ts'
+import { nameOf } from './certificates.ts'
+import { dialTls, enforcesTls, optionsOf, type Handshake, type TlsConfig } from './tls.ts'
 
 const port = z.int().min(1).max(65_535).optional()
   .describe("Where the endpoints answer health checks; the endpoint's own port by default.")
@@ -122,7 +123,7 @@ class ProbeLine {
 
   constructor(endpoint: Endpoint, config: ProbeConfig, { tls, context }: ProbedCluster, host: string) {
     const to = addressOf(endpoint, config.port)
-    this.secure = endpoint.tls || tls !== false
+    this.secure = endpoint.tls || enforcesTls(tls, to.port)
     const h2 = config.protocol === 'http2' || config.protocol === 'grpc'
     if (this.secure) {
       const options = optionsOf(tls)

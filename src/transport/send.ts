@@ -1,29 +1,38 @@
-import type { SecureContext } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import type { Attempt } from '../core/call.ts'
 import type { Send } from '../core/send.ts'
 import { bareConnection } from './bare-connection.ts'
-import { connecting, freshConnection, poolOf, servernameFor, type ConnectionConfig } from './connections.ts'
+import { connecting, freshConnection, poolOf, servernameFor, type Connecting, type ConnectionConfig } from './connections.ts'
 import { Exchange, type Resend } from './exchange.ts'
+import type { ReadTls } from './tls.ts'
 
 /**
- * Sends attempts over HTTP/1.1 through the endpoint's own pool, or makes the bare connections that they ask for. `context` holds what `readTls`
- * made of the configuration's `tls`.
+ * Sends attempts over HTTP/1.1 through the endpoint's own pool, or makes the bare connections that they ask for. `tls.current` is what `readTls`
+ * made of the configuration's `tls`, and may be replaced at any time.
  */
-export const httpTransport = (config: ConnectionConfig, context: SecureContext | undefined): Send<Attempt> => {
-  const ready = connecting(config, context)
+export const httpTransport = (config: ConnectionConfig, tls: { readonly current: ReadTls }): Send<Attempt> => {
+  let read = tls.current
+  let made = connecting(config, read)
+  const latest = (): Connecting => {
+    if (read !== tls.current) {
+      read = tls.current
+      made = connecting(config, read)
+    }
+    return made
+  }
   // A connection of its own cannot be stale a second time.
   const resend: Resend = (exchange) => {
     const { attempt } = exchange
-    const servername = servernameFor(ready.config, attempt)
-    const connection = freshConnection(ready, attempt.endpoint, servername)
+    const servername = servernameFor(config, attempt)
+    const connection = freshConnection(latest(), attempt.endpoint, servername)
     connection.dispatch(dispatchOptions(attempt, servername), exchange)
     void connection.close().catch(() => {})
   }
   return (attempt) => {
     if (attempt.ending !== undefined) return Promise.reject(tooLate(attempt))
+    const ready = latest()
     if (attempt.call.request.connection) return bareConnection(ready, attempt)
-    const servername = servernameFor(ready.config, attempt)
+    const servername = servernameFor(config, attempt)
     const pool = poolOf(ready, attempt.endpoint, servername)
     const options = dispatchOptions(attempt, servername)
     const exchange = new Exchange(attempt, resend)

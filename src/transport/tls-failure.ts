@@ -1,5 +1,6 @@
 import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
-import { nameOf, type Handshake } from './tls.ts'
+import { nameOf } from './certificates.ts'
+import type { Handshake } from './tls.ts'
 
 /** A failure of TLS in words. */
 export interface Failure {

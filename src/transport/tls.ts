@@ -1,62 +1,41 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import {
-  checkServerIdentity, connect, createSecureContext, type ConnectionOptions, type DetailedPeerCertificate, type SecureContext, type TLSSocket,
-} from 'node:tls'
+import { checkServerIdentity, connect, type ConnectionOptions, type DetailedPeerCertificate, type SecureContext, type TLSSocket } from 'node:tls'
 import type { buildConnector } from 'undici'
 import util from 'undici/lib/core/util.js'
 import { z } from 'zod'
-import { OptionsError, type OptionFault } from '../core/errors.ts'
-import { checkNames } from './certificate-names.ts'
+import { checkNames, certificateName } from './certificate-names.ts'
+import { authorities, inPairs, readMaterial, source, type Material } from './certificates.ts'
+import { warnBefore } from './expiry.ts'
 
-const text = z.string().regex(/-----BEGIN [A-Z0-9 ]+-----/,
-  "is not PEM text, which has a line such as -----BEGIN CERTIFICATE-----; for a file write { file: 'path/to.pem' }")
-
-// Its base64 too, which is how keys travel in variables. What passes is a path, and messages show it.
-const noPath = /[\r\n]|-----BEGIN|LS0tLS1CRUdJTi/
-
-const file = z.strictObject({
-  file: z.string().min(1).refine((path) => !noPath.test(path), 'is no path: it has a line break, or is PEM itself. ' +
-    'Write PEM text as the option itself, without `file` (`key: process.env.TLS_KEY`), and leave line breaks out of a path')
-    .describe("Path of a PEM file; a relative one starts at the process's working directory."),
-})
-
-const source = z.union([text, file])
 
 const protocol = z.string().regex(/^[\x21-\x7e]{1,255}$/, "is not the name of a protocol, such as 'http/1.1'")
   .refine((name) => name !== 'h2', "HTTP/2 is not spoken here yet: leave 'h2' out")
-
-/** What belongs together: a key and its certificate, a passphrase and its key. */
-const inPairs = (options: object, context: z.RefinementCtx): void => {
-  const needs = (option: string, other: string, message: string): void => {
-    if (option in options && !(other in options)) context.addIssue({ code: 'custom', path: [option], message })
-  }
-  needs('key', 'cert', 'has no certificate beside it: add `cert`, the certificate of this key')
-  needs('cert', 'key', 'has no key beside it: add `key`, the private key of this certificate')
-  needs('passphrase', 'key', 'has no key that it could open: add `key`')
-}
-
 /**
- * How TLS is spoken to the endpoints of a cluster. Files are read when the configuration is taken over (`createMesh`, `update`), and only then:
- * renewed files take effect with the next `update`.
+ * How TLS is spoken to the endpoints of a cluster. Files are read when the configuration is taken over (`createMesh`, `update`), and again
+ * whenever they are renewed.
  */
 export const tlsOptions = z.strictObject({
-  ca: z.union([text, file, z.array(source).min(1, "needs at least one authority; leave it out to trust the machine's own")]).optional()
+  ca: authorities.optional()
     .describe("Authorities to trust in place of the machine's own: PEM text, { file }, or a list of them."),
   cert: source.optional()
     .describe('Certificate to show to endpoints that ask for one (mutual TLS), its intermediates after it: PEM text or { file }.'),
   key: source.optional().describe('Private key of `cert`: PEM text or { file }.'),
   passphrase: z.string().min(1).optional().describe('Opens an encrypted `key`.'),
+  enforce: z.boolean().default(true)
+    .describe('Whether plain text is refused: every endpoint is dialled with TLS. False speaks TLS only where the registry says so of an endpoint, or the caller dials `https://`.'),
+  ports: z.array(z.int().min(1).max(65_535)).min(1, 'needs at least one port; leave it out for all').optional()
+    .describe('Ports of endpoints for which `enforce` holds; all by default. At others it is as with `enforce: false`.'),
   servername: z.string().min(1).optional()
     .describe("Name that is asked for and that the endpoint's certificate must carry; the service's name by default."),
-  names: z.array(z.string().regex(/^[\x21-\x7e]{1,254}$/, "is not a name: write a host ('svc.shop.local') or a URI ('spiffe://shop/svc')")).min(1).optional()
+  names: z.array(certificateName).min(1).optional()
     .describe("Names of which the endpoint's certificate must carry one exactly, in place of `servername`: hosts, or URIs such as SPIFFE IDs."),
   verify: z.boolean().default(true).describe(
     'DANGER: false trusts WHOEVER ANSWERS. No authority, name or date is checked, so anybody on the way can read and change everything. ' +
     'For trials only; to trust an authority of your own use `ca`.',
   ),
   alpn: z.array(protocol).default(['http/1.1']).describe("Protocols to offer, the preferred one first; HTTP/1.1 is spoken whatever is chosen. 'h2' is refused."),
+  warnBefore,
 }).superRefine(inPairs)
 
 /** Whether, or how, the endpoints of a cluster speak TLS. */
@@ -66,7 +45,6 @@ export const tlsConfig = z.union([z.boolean(), tlsOptions])
 export type TlsConfig = z.output<typeof tlsConfig>
 
 type TlsOptions = z.output<typeof tlsOptions>
-type Source = z.output<typeof source>
 
 /** A cluster's TLS with everything read that it names. */
 export interface ReadTls {
@@ -77,139 +55,20 @@ export interface ReadTls {
   readonly shown: TlsConfig
   /** Authorities, certificate and key, ready for use; `undefined` where the configuration names none. */
   readonly context: SecureContext | undefined
+  /** The certificates themselves, for their dates. */
+  readonly certificates: Pick<Material, 'authorities' | 'chain'>
 }
 
 /** Reads the files that a configuration names and checks what is in them. Throws an `OptionsError` with every fault; none repeats a key. */
 export const readTls = (config: TlsConfig): ReadTls => {
-  if (typeof config === 'boolean') return { shown: config, context: undefined }
-  const { ca, cert, key, passphrase } = config
-  const faults: OptionFault[] = []
-  const reading = <Read>(place: OptionFault['path'], read: () => Read): Read | undefined => {
-    try {
-      return read()
-    } catch (error) {
-      faults.push({ path: ['tls', ...place], message: (error as Error).message })
-      return undefined
-    }
-  }
-  const authorities = (Array.isArray(ca) ? ca : ca === undefined ? [] : [ca])
-    .map((from, index) => reading(Array.isArray(ca) ? ['ca', index] : ['ca'], () => certificatesIn(from)))
-  const chain = cert === undefined ? undefined : reading(['cert'], () => certificatesIn(cert))
-  const ownKey = key === undefined ? undefined : reading(['key'], () => keyIn(key, passphrase))
-  if (chain && ownKey) reading(['key'], () => assertFits(ownKey, chain))
-  const context = faults.length > 0 ? undefined : reading([], () => contextOf(authorities.flatMap((read) => read!), chain, ownKey))
-  if (faults.length > 0) throw new OptionsError(faults)
-  const shownCa = authorities.map((read, index) => shownSource((Array.isArray(ca) ? ca[index] : ca)!, read!))
-  return {
-    context,
-    shown: {
-      ...config,
-      ...(ca !== undefined && { ca: Array.isArray(ca) ? shownCa : shownCa[0]! }),
-      ...(cert !== undefined && { cert: shownSource(cert, chain!) }),
-      ...(key !== undefined && { key: typeof key === 'string' ? '(private key)' : key }),
-      ...(passphrase !== undefined && { passphrase: '(passphrase)' }),
-    },
-  }
+  if (typeof config === 'boolean') return { shown: config, context: undefined, certificates: { authorities: [], chain: undefined } }
+  const { authorities, chain, context, shown } = readMaterial(config, ['tls'])
+  return { shown: { ...config, ...shown } as TlsConfig, context, certificates: { authorities, chain } }
 }
 
-/** A private key as it is written, with what opens it. */
-interface OwnKey {
-  readonly pem: string
-  readonly passphrase: string | undefined
-}
-
-const textOf = (from: Source): string => {
-  if (typeof from === 'string') return from
-  // As it is written, and not resolved: what variables brought in is found and withheld by its text.
-  const path = from.file
-  let content: string | undefined
-  try {
-    content = regularText(path)
-  } catch (error) {
-    throw new Error(`the file cannot be read (${codeOf(error)} at '${path}'): check the path, which starts at the process's working directory ` +
-      'if it is relative, and who may read the file', { cause: error })
-  }
-  if (content === undefined) throw new Error(`'${path}' is a directory, a pipe or a device: give the path of a regular file`)
-  if (content.trim() === '') throw new Error(`the file '${path}' is empty: write PEM into it first`)
-  return content
-}
-
-/** The text of a regular file; `undefined` for anything else: to open a pipe would stop the process until somebody writes. */
-const regularText = (path: string): string | undefined => {
-  const opened = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    return fstatSync(opened).isFile() ? readFileSync(opened, 'utf8') : undefined
-  } finally {
-    closeSync(opened)
-  }
-}
-
-const certificateBlock = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g
-const keyBlock = /-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----[\s\S]*?-----END \1-----/
-
-const whereIn = (from: Source): string => typeof from === 'string' ? 'the text' : `the file '${from.file}'`
-
-const certificatesIn = (from: Source): readonly X509Certificate[] => {
-  const blocks = textOf(from).match(certificateBlock) ?? []
-  if (blocks.length === 0) throw new Error(`${whereIn(from)} has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----`)
-  return blocks.map((block, index) => {
-    try {
-      return new X509Certificate(block)
-    } catch (error) {
-      throw new Error(`certificate ${index + 1} of ${blocks.length} in ${whereIn(from)} is damaged (${codeOf(error)}): export it again`, { cause: error })
-    }
-  })
-}
-
-// Nothing of a key is repeated, not even by an error as a cause.
-const keyIn = (from: Source, passphrase: string | undefined): OwnKey => {
-  const pem = keyBlock.exec(textOf(from))?.[0]
-  if (pem === undefined) throw new Error(`${whereIn(from)} has no private key in PEM, which begins with -----BEGIN PRIVATE KEY-----`)
-  const encrypted = /ENCRYPTED/.test(pem)
-  if (encrypted && passphrase === undefined) throw new Error(`the key in ${whereIn(from)} is encrypted: add \`passphrase\``)
-  try {
-    createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) })
-  } catch (error) {
-    throw new Error(`the key in ${whereIn(from)} cannot be used (${codeOf(error)}): ` +
-      `${encrypted ? 'check that `passphrase` is the one it was encrypted with' : 'export it again, as unencrypted PKCS#8 for instance'}`)
-  }
-  return { pem, passphrase }
-}
-
-const assertFits = ({ pem, passphrase }: OwnKey, [own]: readonly X509Certificate[]): void => {
-  if (own!.checkPrivateKey(createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) }))) return
-  throw new Error(`does not fit the first certificate of \`cert\` (${nameOf(own!.subject)}): give the key that it was made with, ` +
-    'and put the certificate of the key before its intermediates')
-}
-
-const contextOf = (ca: readonly X509Certificate[], chain: readonly X509Certificate[] | undefined, key: OwnKey | undefined): SecureContext | undefined => {
-  if (ca.length === 0 && !chain) return undefined
-  try {
-    return createSecureContext({
-      ...(ca.length > 0 && { ca: ca.map(String) }),
-      ...(chain && { cert: chain.map(String).join('') }),
-      ...(key && { key: key.pem }),
-      ...(key?.passphrase !== undefined && { passphrase: key.passphrase }),
-    })
-  } catch (error) {
-    throw new Error(`cannot be used (${codeOf(error)}): this Node's TLS refuses its key or certificates, too weak ones for instance`, { cause: error })
-  }
-}
-
-const codeOf = (error: unknown): string => (error as { code?: string }).code ?? 'no code'
-
-const shownSource = (from: Source, certificates: readonly X509Certificate[]): Source => {
-  const pem = certificates.map(String).join('')
-  return typeof from === 'string' ? pem : { file: from.file, sha256: createHash('sha256').update(pem).digest('hex') } as Source
-}
-
-const longestName = 200
-
-/** A name that somebody else wrote into a certificate, on one line and of bounded length. */
-export const nameOf = (written: string): string => {
-  const plain = written.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ')
-  return plain.length > longestName ? `${plain.slice(0, longestName)}…` : plain
-}
+/** Whether an endpoint at a port is dialled with TLS whoever asks, and never in plain text. */
+export const enforcesTls = (config: TlsConfig, port: number): boolean => typeof config === 'boolean' ? config
+  : config.enforce && (config.ports === undefined || config.ports.includes(port))
 
 /** What is known of a TLS connection, from the first byte on: what was asked, and what the endpoint showed. */
 export interface Handshake {
@@ -274,8 +133,14 @@ export const dialTls = ({ config, context, servername }: Securing, { host, port,
   return { socket, handshake }
 }
 
+/** The latest session of those who dial the same endpoint in the same way: whoever dials next goes on with it, and is spared most of the handshake. */
+export interface Sessions {
+  latest: Buffer | undefined
+}
+
 /** What a connection over TLS is made with. */
 export interface TlsDialling extends Securing {
+  readonly sessions: Sessions
   /** Milliseconds until the handshake must be over. */
   readonly timeout: number
   /** Hears of each handshake as it begins. */
@@ -283,10 +148,9 @@ export interface TlsDialling extends Securing {
 }
 
 /** Dials as undici's own connector does, with TLS as `dialTls` speaks it. */
-export const tlsConnector = ({ timeout, onHandshake, ...securing }: TlsDialling): buildConnector.connector => {
-  let session: Buffer | undefined
-  return ({ hostname, port }, callback) => {
-    const { socket, handshake } = dialTls(securing, { host: hostname, port: Number(port || 443), session })
+export const tlsConnector = ({ timeout, onHandshake, sessions, ...securing }: TlsDialling): buildConnector.connector =>
+  ({ hostname, port }, callback) => {
+    const { socket, handshake } = dialTls(securing, { host: hostname, port: Number(port || 443), session: sessions.latest })
     onHandshake(handshake)
     socket.setKeepAlive(true, 60_000).setNoDelay(true)
     const cancelTimeout = util.setupConnectTimeout(new WeakRef(socket), { timeout, hostname, port })
@@ -297,11 +161,14 @@ export const tlsConnector = ({ timeout, onHandshake, ...securing }: TlsDialling)
       tell = undefined
       told?.(...result)
     }
-    socket.on('session', (latest: Buffer) => { session = latest })
+    socket.on('session', (latest: Buffer) => { sessions.latest = latest })
     socket.once('secureConnect', () => settle(null, socket))
-    socket.on('error', (error: Error) => settle(error, null))
+    socket.on('error', (error: Error) => {
+      // It may be the session that the endpoint does not like.
+      if (!socket.authorized) sessions.latest = undefined
+      settle(error, null)
+    })
   }
-}
 
 /** Notes what a handshake shows while it can be seen: a socket that failed tells nothing any more. */
 const watch = (socket: TLSSocket, handshake: Handshake): void => {

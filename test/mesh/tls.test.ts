@@ -115,7 +115,7 @@ test('the status shows certificates and where they are from, and no key', { skip
   const { tls } = clusters['order']!.config as unknown as { tls: { ca: readonly [{ file: string, sha256: string }, string] } }
   assert.match(tls.ca[0].sha256, /^[0-9a-f]{64}$/)
   assert.deepEqual(tls, {
-    ca: [{ ...ca, sha256: tls.ca[0].sha256 }, pki.otherRoot], cert: client.cert, key: '(private key)', verify: true, alpn: ['http/1.1'],
+    ca: [{ ...ca, sha256: tls.ca[0].sha256 }, pki.otherRoot], cert: client.cert, key: '(private key)', enforce: true, verify: true, alpn: ['http/1.1'], warnBefore: 1_209_600_000,
   })
   assert.deepEqual((clusters['order1']!.config.tls as { key: unknown }).key, { file: at('own.key') })
   assert.equal(clusters['order2']!.config.tls, true)

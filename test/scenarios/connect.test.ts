@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -131,6 +131,42 @@ test('TLS is spoken where the cluster says so, and verified', { skip: tls ? fals
   socket.destroy()
   const strict = mesh(of([server.address], { tls: { ca: tls!.otherRoot, servername: 'svc.test' } }))
   assert.equal(await code(strict.connect('redis.local')), 'ENMESH_TLS')
+})
+
+test('plain text goes where TLS is not enforced', async (t) => {
+  const server = await speaks(t, 'plain')
+  const port = Number(server.address.split(':')[1])
+  const { mesh } = story(t)
+  for (const part of [{ enforce: false }, { ports: [port + 1] }]) {
+    const socket = await mesh(of([server.address], { tls: part })).connect('redis.local')
+    assert.equal(socket instanceof TLSSocket, false)
+    assert.equal(await nameOn(socket), 'plain')
+    socket.destroy()
+  }
+})
+
+test('a renewed certificate is that of the next connection, and those before stay', { skip: tls ? false : 'no openssl here' }, async (t) => {
+  const { root, client, renewed, server: own } = tls!
+  const server = await speaks(t, 'safe', createTlsServer({ ...own, ca: root, requestCert: true }))
+  const directory = mkdtempSync(join(tmpdir(), 'enmesh-connect-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const path = join(directory, 'own.pem')
+  const write = ({ cert, key }: typeof client): void => writeFileSync(path, `${key}${cert}`)
+  write(client)
+  const mesh = story(t).mesh(of([server.address], { tls: { ca: root, servername: 'svc.test', cert: { file: path }, key: { file: path } } }))
+  const first = await mesh.connect('redis.local')
+  assert.equal(await nameOn(first), 'safe')
+  const told = next(mesh, 'certificate-renewed')
+  write(renewed)
+  await told
+  const second = await mesh.connect('redis.local')
+  assert.equal(await nameOn(second), 'safe')
+  const [before, after] = server.sockets.map((socket) => (socket as TLSSocket).getPeerCertificate().serialNumber)
+  assert.ok(before && after && before !== after)
+  first.write('still here')
+  assert.equal(await nameOn(first), 'still here')
+  first.destroy()
+  second.destroy()
 })
 
 describe('ends', () => {

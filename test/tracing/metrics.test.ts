@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test, type TestContext } from 'node:test'
+import { rootCertificates } from 'node:tls'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { metrics, type Meter, type MeterProvider } from '@opentelemetry/api'
 import { createMesh, registries, type Mesh, type MeshInput, type MeshOptions } from '../../src/index.ts'
@@ -49,7 +50,7 @@ test('every instrument has the name, the unit, the kind and the attributes that 
   const upstream = scriptedUpstream([{ status: 503 }, {}])
   const mesh = createMesh({
     services: { 'a.local': { cluster: 'a', retry: { backoff: { base: 0 } } } },
-    clusters: { a: { registry: { type: 'fake' }, healthCheck: { protocol: 'tcp' } } },
+    clusters: { a: { registry: { type: 'fake' }, healthCheck: { protocol: 'tcp' }, tls: { ca: rootCertificates[0]! } } },
   }, {
     runtime, transport: upstream.send, registries: registries.with(fake.kind), probe: async () => ({ result: 'passed', found: 'it' }),
   })
@@ -65,7 +66,7 @@ test('every instrument has the name, the unit, the kind and the attributes that 
     found.set(name, { unit, kind, scope, attributes: new Set([...known, ...Object.keys(attributes)]) })
   }
   const guide = tableOfGuide()
-  assert.equal(guide.size, 11)
+  assert.equal(guide.size, 12)
   assert.deepEqual(found, guide)
 })
 

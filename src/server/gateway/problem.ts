@@ -1,4 +1,5 @@
 import { MeshError, type AttemptRecord, type MeshErrorCode } from '../../core/errors.ts'
+import { problemHeaders, problemType } from '../problem.ts'
 
 /**
  * Why a gateway answers by itself, as a stable word: a code of the mesh, or one of the gateway's own.
@@ -82,7 +83,7 @@ export const problemOf = (error: unknown, requestId: string | undefined, disclos
   const { title, status, detail } = kinds[code]
   const told = error instanceof Refusal || (disclose && error instanceof Error) ? error.message : detail
   return {
-    type: `urn:enmesh:error:${code}`,
+    type: problemType(code),
     title,
     status: error instanceof Refusal ? error.status : status,
     detail: told,
@@ -96,12 +97,7 @@ export const problemOf = (error: unknown, requestId: string | undefined, disclos
 /** Header fields and body of a problem answer. */
 export const written = (problem: Problem): { readonly fields: string[], readonly body: Buffer } => {
   const body = Buffer.from(JSON.stringify(problem))
-  return {
-    body,
-    fields: [
-      'content-type', 'application/problem+json', 'content-length', String(body.byteLength), 'enmesh-error', problem.code, 'cache-control', 'no-store',
-    ],
-  }
+  return { body, fields: Object.entries(problemHeaders(problem.code, body.byteLength)).flat() }
 }
 
 /** The head of an answer as it goes over the wire. */
