@@ -1,5 +1,7 @@
 import { verdict, type Attempt } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
+import { retryAfterOf } from '../core/retry-after.ts'
+import type { Clock } from '../runtime/clock.ts'
 
 /** Longest that a `Retry-After` counts, in milliseconds: an endpoint that asks for more is tried again then. */
 const longestRetryAfter = 300_000
@@ -14,10 +16,6 @@ export const failedBy = (attempt: Attempt, reply: Reply | undefined): boolean | 
   return said === undefined ? undefined : said === 'failure'
 }
 
-/** Milliseconds for which a refusal asks not to come back, as seconds in `Retry-After`; 0 where it says nothing of the kind. */
-export const pushback = ({ status, headers }: Reply): number => {
-  if (status !== 429 && status !== 503) return 0
-  const header = headers['retry-after']
-  if (typeof header !== 'string' || !/^\s*\d{1,9}\s*$/.test(header)) return 0
-  return Math.min(longestRetryAfter, Number(header) * 1_000)
-}
+/** Milliseconds for which a refusal asks by `Retry-After` not to come back; 0 where it says nothing of the kind. */
+export const pushback = (reply: Reply, clock: Clock): number =>
+  reply.status === 429 || reply.status === 503 ? Math.min(longestRetryAfter, retryAfterOf(reply, clock) ?? 0) : 0

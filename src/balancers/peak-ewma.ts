@@ -68,7 +68,7 @@ class Costs {
     else this.#answered(seat, took, old, now)
     this.#changedAt.values[seat] = now
     const dearer = this.#penalty * this.#failing.at(seat, now)
-    const until = now + (reply ? pushback(reply) : 0)
+    const until = now + (reply ? pushback(reply, this.#clock) : 0)
     this.#cost.values[seat] = Math.log(this.#latency.values[seat]!) + dearer + until / this.#decay
   }
 

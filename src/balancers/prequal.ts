@@ -136,7 +136,7 @@ class Reports {
     const now = this.#clock.now()
     if (!failed) return this.#answered(seat, attempt, reply!, now)
     this.#failing.failed(seat, now, this.#at.values[seat]! > Number.NEGATIVE_INFINITY)
-    if (reply) this.#until.values[seat] = now + pushback(reply)
+    if (reply) this.#until.values[seat] = now + pushback(reply, this.#clock)
   }
 
   /** Where an answer carries no report, our own requests and the time that it took are all there is to go by. */

@@ -58,15 +58,17 @@ const formatOf = (name: string): string => {
   return lower.startsWith('x-b3-') ? 'b3' : lower
 }
 
-// Asked of every field of every attempt, and a process writes few names; those that callers make up must not pile up.
+// Asked of every field of every attempt, and a process writes few names; those that callers make up must not pile up, nor long ones be kept.
 const known = new Map<string, string>()
 const mostNames = 1_000
+const longestName = 100
 
 const knownFormatOf = (name: string): string => {
   let format = known.get(name)
   if (format === undefined) {
     if (known.size >= mostNames) known.clear()
-    known.set(name, format = formatOf(name))
+    format = formatOf(name)
+    if (name.length <= longestName) known.set(name, format)
   }
   return format
 }

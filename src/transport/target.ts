@@ -22,13 +22,14 @@ const blockedPorts: ReadonlySet<number> = new Set([
 // To normalise a host parses it a second time, and a process dials few; hostile ones must not pile up.
 const hosts = new Map<string, string>()
 const mostHosts = 1_000
+const longestHost = 253
 
 const normalised = (hostname: string): string => {
   const known = hosts.get(hostname)
   if (known !== undefined) return known
   if (hosts.size >= mostHosts) hosts.clear()
   const host = normaliseHost(hostname) ?? hostname
-  hosts.set(hostname, host)
+  if (hostname.length <= longestHost) hosts.set(hostname, host)
   return host
 }
 

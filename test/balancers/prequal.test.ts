@@ -137,6 +137,14 @@ describe('prequal', () => {
     assert.deepEqual(picks(), [0])
   })
 
+  test('Retry-After may be a date', async () => {
+    const { answers, clock, reporting } = make(all)
+    const { endpoints, picks } = reporting([[1, 1], [1, 100]])
+    answers(endpoints[0], { ms: 1, status: 503, headers: { 'retry-after': new Date(clock.wall() + 20_000).toUTCString() } })
+    await clock.advance(18_000)
+    assert.deepEqual(picks(), [1])
+  })
+
   test('a report of nonsense is none', () => {
     const { balancer, answers } = make(all)
     const endpoints = fakeEndpoints(2)
