@@ -4,9 +4,9 @@ export type { BuiltInBalancer, BuiltInMatcher, BuiltInRegistry, CallPolicyInput,
 export type { ConnectOptions } from './mesh/connect.ts'
 export type { ClusterExplanation, Explanation } from './mesh/explain.ts'
 export type { Changes } from './mesh/snapshot.ts'
-export type { FetchInit } from './transport/fetch.ts'
-export { toResponse } from './transport/response.ts'
-export type { HealthFinding, HealthProbe } from './transport/probe.ts'
+export type { FetchInit } from './transport/fetch/fetch.ts'
+export { toResponse } from './transport/fetch/response.ts'
+export type { HealthFinding, HealthProbe } from './transport/probes/probe.ts'
 export type { ClusterStatus, EndpointStatus } from './cluster/status.ts'
 export type { MeshEvents, OutlierRule } from './core/events.ts'
 

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { publish } from '../core/events.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { filesOf } from '../transport/certificates.ts'
-import { certificateStatus, expiriesOf, ExpiryWatch, type CertificateStatus, type Expiry } from '../transport/expiry.ts'
-import { Renewal } from '../transport/renewal.ts'
-import { optionsOf, readTls, type ReadTls, type TlsConfig } from '../transport/tls.ts'
+import { filesOf } from '../transport/tls/certificates.ts'
+import { certificateStatus, expiriesOf, ExpiryWatch, type CertificateStatus, type Expiry } from '../transport/tls/expiry.ts'
+import { Renewal } from '../transport/tls/renewal.ts'
+import { optionsOf, readTls, type ReadTls, type TlsConfig } from '../transport/tls/tls.ts'
 
 /** What a cluster dials with: its authorities, certificate and key as they were read last. Files that are renewed replace them, all at once. */
 export class Credentials {

@@ -9,7 +9,7 @@ import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import {
   grpcProbe, http1Probe, http2Probe, immediateFail, tcpProbe, type HealthFinding, type HealthProbe,
-} from '../transport/probe.ts'
+} from '../transport/probes/probe.ts'
 import type { OutlierDetection } from './outlier.ts'
 
 // Whoever writes 5 for five seconds would have every endpoint asked without a rest.

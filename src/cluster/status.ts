@@ -1,5 +1,5 @@
 import type { Endpoint } from '../core/endpoint.ts'
-import type { CertificateStatus } from '../transport/expiry.ts'
+import type { CertificateStatus } from '../transport/tls/expiry.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterConfig } from './config.ts'
 

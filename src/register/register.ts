@@ -6,7 +6,7 @@ import type { Environment } from '../config-file/substitute.ts'
 import { watchConfig } from '../config-file/watch.ts'
 import { MeshConfigError } from '../core/errors.ts'
 import { createMesh, type Mesh } from '../mesh/mesh.ts'
-import { fetchThrough, setProcessDispatcher, settleProcessDispatcher, displacedBy } from '../transport/process-dispatcher.ts'
+import { fetchThrough, setProcessDispatcher, settleProcessDispatcher, displacedBy } from '../transport/dispatcher/process-dispatcher.ts'
 import { briefly, changesIn, inventory, reportTo, type Report } from './report.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Runtime } from '../runtime/runtime.ts'
-import { certificateName } from '../transport/certificate-names.ts'
+import { certificateName } from '../transport/tls/certificate-names.ts'
 import { plainPath } from './plain-path.ts'
 
 const rule = z.strictObject({

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
-import { namesIn } from '../transport/certificate-names.ts'
-import { nameOf } from '../transport/certificates.ts'
+import { namesIn } from '../transport/tls/certificate-names.ts'
+import { nameOf } from '../transport/tls/certificates.ts'
 
 /** Who is at the other end of a connection, as far as its certificate says. */
 export interface Caller {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
-import { carries, namesIn } from '../transport/certificate-names.ts'
-import { nameOf } from '../transport/certificates.ts'
+import { carries, namesIn } from '../transport/tls/certificate-names.ts'
+import { nameOf } from '../transport/tls/certificates.ts'
 
 /** Why a client is refused, as a stable word. */
 export type RefusalCode = 'plain-text' | 'tls' | 'silent' | 'no-certificate' | 'untrusted' | 'expired' | 'not-yet-valid' | 'wrong-name' | 'revoked'

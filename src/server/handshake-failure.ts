@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
-import { nameOf } from '../transport/certificates.ts'
+import { nameOf } from '../transport/tls/certificates.ts'
 import { serviceNames, subjectOf } from './caller.ts'
 
 /** How a handshake came to nothing, other than by our refusal: `alert` said why, `left` did not, `timeout` never ended, and in `protocol` the two found nothing in common. */

@@ -20,7 +20,7 @@ export { meshTls, type MeshTls, type MeshTlsEvents, type MeshTlsStatus } from '.
 export type { MeshTlsOptions } from './mesh-tls-options.ts'
 export type { RefusalCode } from './client-check.ts'
 export type { HandshakeFailureCode } from './handshake-failure.ts'
-export type { CertificateStatus, CertificateUse, Expiry } from '../transport/expiry.ts'
+export type { CertificateStatus, CertificateUse, Expiry } from '../transport/tls/expiry.ts'
 
 export { authorize, type Authorization, type AuthorizationEvents, type AuthorizationStatus, type AuthorizedRequest, type Decided, type Decision } from './authorize.ts'
 export type { AuthorizeOptions } from './authorize-options.ts'

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { certificateName } from '../transport/certificate-names.ts'
-import { authorities, source } from '../transport/certificates.ts'
-import { warnBefore } from '../transport/expiry.ts'
+import { certificateName } from '../transport/tls/certificate-names.ts'
+import { authorities, source } from '../transport/tls/certificates.ts'
+import { warnBefore } from '../transport/tls/expiry.ts'
 
 const clients = z.strictObject({
   ca: authorities.describe('Authorities whose clients are trusted: PEM text, { file }, or a list of them.'),

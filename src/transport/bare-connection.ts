@@ -6,7 +6,7 @@ import type { BodySink, Ending, Reply, ReplyHeaders } from '../core/reply.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import { classify } from './classify.ts'
 import { servernameFor, type Connecting, type Line } from './connections.ts'
-import { dialTls } from './tls.ts'
+import { dialTls } from './tls/tls.ts'
 
 /** Bare connections that are open to an endpoint, or being made. */
 const open = new WeakMap<Endpoint, number>()

@@ -1,7 +1,7 @@
 import type { Attempt } from '../core/call.ts'
 import type { MeshError } from '../core/errors.ts'
 import type { Line } from './connections.ts'
-import { cutHandshake, tlsFailure } from './tls-failure.ts'
+import { cutHandshake, tlsFailure } from './tls/tls-failure.ts'
 
 const codeOf = (cause: unknown): string => {
   const { code } = cause as { code?: unknown }

@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
-import { enforcesTls, optionsOf, tlsConfig, tlsConnector, type Handshake, type ReadTls, type Sessions, type TlsConfig } from './tls.ts'
+import { enforcesTls, optionsOf, tlsConfig, tlsConnector, type Handshake, type ReadTls, type Sessions, type TlsConfig } from './tls/tls.ts'
 
 /** How the endpoints of a cluster are dialled. */
 export const connectionConfig = z.strictObject({

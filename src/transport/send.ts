@@ -4,7 +4,7 @@ import type { Send } from '../core/send.ts'
 import { bareConnection } from './bare-connection.ts'
 import { connecting, freshConnection, poolOf, servernameFor, type Connecting, type ConnectionConfig } from './connections.ts'
 import { Exchange, type Resend } from './exchange.ts'
-import type { ReadTls } from './tls.ts'
+import type { ReadTls } from './tls/tls.ts'
 
 /**
  * Sends attempts over HTTP/1.1 through the endpoint's own pool, or makes the bare connections that they ask for. `tls.current` is what `readTls`

@@ -5,7 +5,7 @@ import type { z } from 'zod'
 import { healthCheckConfig, HealthChecks, mostAtOnce } from '../../src/cluster/health-checks.ts'
 import { outlierConfig, OutlierDetection } from '../../src/cluster/outlier.ts'
 import { Endpoint } from '../../src/core/endpoint.ts'
-import type { HealthFinding } from '../../src/transport/probe.ts'
+import type { HealthFinding } from '../../src/transport/probes/probe.ts'
 import { fakeRuntime, scriptedRandom, settle } from '../../src/testing/index.ts'
 
 const passed: HealthFinding = { result: 'passed', found: 'status 200' }

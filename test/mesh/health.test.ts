@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { createMesh, registries, type MeshConfigError, type Mesh, type MeshInput } from '../../src/index.ts'
 import { FakeRegistry, fakeRuntime, scriptedUpstream, settle, type Script } from '../../src/testing/index.ts'
-import type { HealthFinding } from '../../src/transport/probe.ts'
+import type { HealthFinding } from '../../src/transport/probes/probe.ts'
 import { outcomeOf } from './support.ts'
 
 const url = 'http://a.local/'

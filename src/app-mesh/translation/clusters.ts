@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { MeshInput } from '../../mesh/config.ts'
 import { didYouMean } from '../../mesh/faults.ts'
-import { http1Probe } from '../../transport/probe.ts'
+import { http1Probe } from '../../transport/probes/probe.ts'
 import type { AppMeshDocument, VirtualNode } from '../document.ts'
 import type { NodeListener } from '../document/listener.ts'
 import type { Policed } from './caller.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PeerCertificate } from 'node:tls'
-import { checkNames, namesIn } from '../../src/transport/certificate-names.ts'
+import { checkNames, namesIn } from '../../../src/transport/tls/certificate-names.ts'
 
 const passes = (list: string | undefined, ...wanted: readonly string[]): boolean =>
   checkNames(wanted, { subjectaltname: list } as PeerCertificate) === undefined

@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
-import type { Call, CallPolicy } from '../core/call.ts'
-import type { Reply } from '../core/reply.ts'
-import type { RequestHead } from '../core/request.ts'
-import type { MeshDispatcher } from './dispatcher.ts'
+import type { Call, CallPolicy } from '../../core/call.ts'
+import type { Reply } from '../../core/reply.ts'
+import type { RequestHead } from '../../core/request.ts'
+import type { MeshDispatcher } from '../dispatcher/dispatcher.ts'
 import type { PlainRequest } from './plain-request.ts'
 import { onAbort, usable, type AnySignal } from './signal.ts'
 

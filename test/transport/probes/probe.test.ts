@@ -7,12 +7,12 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { test, type TestContext } from 'node:test'
 import { createServer as createTls, type TlsOptions } from 'node:tls'
 import { z } from 'zod'
-import { Endpoint } from '../../src/core/endpoint.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { grpcProbe, healthProbe, http1Probe, http2Probe, tcpProbe, type HealthFinding } from '../../src/transport/probe.ts'
-import { readTls, tlsConfig } from '../../src/transport/tls.ts'
-import { authority } from '../support/authority.ts'
-import { runNode } from '../support/child.ts'
+import { Endpoint } from '../../../src/core/endpoint.ts'
+import { systemClock } from '../../../src/runtime/clock.ts'
+import { grpcProbe, healthProbe, http1Probe, http2Probe, tcpProbe, type HealthFinding } from '../../../src/transport/probes/probe.ts'
+import { readTls, tlsConfig } from '../../../src/transport/tls/tls.ts'
+import { authority } from '../../support/authority.ts'
+import { runNode } from '../../support/child.ts'
 
 const probes = z.discriminatedUnion('protocol', [http1Probe, http2Probe, tcpProbe, grpcProbe])
 

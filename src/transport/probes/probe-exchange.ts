@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { ReplyHeaders } from '../core/reply.ts'
+import type { ReplyHeaders } from '../../core/reply.ts'
 
 /** What is asked over a connection. */
 export interface Question {

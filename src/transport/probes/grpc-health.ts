@@ -1,6 +1,6 @@
 import type { Answer, Question } from './probe-exchange.ts'
 import type { HealthFinding } from './probe.ts'
-import { nameOf } from './certificates.ts'
+import { nameOf } from '../tls/certificates.ts'
 
 /*
  * The health service of gRPC, https://github.com/grpc/grpc/blob/master/doc/health-checking.md: two messages of one field each,

@@ -1,5 +1,5 @@
-import { RequestHead } from '../core/request.ts'
-import { requestBody } from './body.ts'
+import { RequestHead } from '../../core/request.ts'
+import { requestBody } from '../body.ts'
 import { usable, type AnySignal } from './signal.ts'
 import type { Target } from './target.ts'
 

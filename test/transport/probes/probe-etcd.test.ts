@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Endpoint } from '../../src/core/endpoint.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { grpcProbe, healthProbe } from '../../src/transport/probe.ts'
-import { Etcd, etcdMissing } from '../support/etcd.ts'
+import { Endpoint } from '../../../src/core/endpoint.ts'
+import { systemClock } from '../../../src/runtime/clock.ts'
+import { grpcProbe, healthProbe } from '../../../src/transport/probes/probe.ts'
+import { Etcd, etcdMissing } from '../../support/etcd.ts'
 
 test("a real server's health service of gRPC is understood, while it runs and when it is gone", { skip: etcdMissing }, async (t) => {
   const etcd = await Etcd.start()

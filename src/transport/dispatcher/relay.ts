@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import type { Call } from '../core/call.ts'
-import type { BodySink, Reply, ReplyHeaders } from '../core/reply.ts'
+import type { Call } from '../../core/call.ts'
+import type { BodySink, Reply, ReplyHeaders } from '../../core/reply.ts'
 
 /** In the place of a handler that has heard all. */
 const nobody: Dispatcher.DispatchHandler = {}

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Dispatcher } from 'undici'
-import { originOf, readOrigin } from '../../src/transport/origin.ts'
-import { placeBeyond, readRequest } from '../../src/transport/read-request.ts'
+import { originOf, readOrigin } from '../../../src/transport/dispatcher/origin.ts'
+import { placeBeyond, readRequest } from '../../../src/transport/dispatcher/read-request.ts'
 
 const origin = readOrigin('http://svc.test')
 

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
-import { duration } from '../config/duration.ts'
-import type { Cancel, Clock } from '../runtime/clock.ts'
+import { duration } from '../../config/duration.ts'
+import type { Cancel, Clock } from '../../runtime/clock.ts'
 import { namesIn } from './certificate-names.ts'
 import { nameOf, type Material } from './certificates.ts'
 

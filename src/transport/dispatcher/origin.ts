@@ -1,5 +1,5 @@
-import { normaliseHost } from '../core/host.ts'
-import { shownPlace } from './shown.ts'
+import { normaliseHost } from '../../core/host.ts'
+import { shownPlace } from '../shown.ts'
 
 /** Where a request of a dispatcher's goes. */
 export interface Origin {

@@ -1,9 +1,9 @@
 import { stringify } from 'node:querystring'
 import type { Dispatcher } from 'undici'
-import { RequestHead } from '../core/request.ts'
-import { requestBody, type BodyInput } from './body.ts'
+import { RequestHead } from '../../core/request.ts'
+import { requestBody, type BodyInput } from '../body.ts'
 import type { Origin } from './origin.ts'
-import { kindOf, shownPlace } from './shown.ts'
+import { kindOf, shownPlace } from '../shown.ts'
 
 type Options = Dispatcher.DispatchOptions & { readonly query?: Parameters<typeof stringify>[0], readonly maxRedirections?: number }
 

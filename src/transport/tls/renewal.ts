@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { detached, type Cancel, type Clock } from '../runtime/clock.ts'
-import { quiet, WatchedFile } from '../runtime/watched-file.ts'
+import { detached, type Cancel, type Clock } from '../../runtime/clock.ts'
+import { quiet, WatchedFile } from '../../runtime/watched-file.ts'
 import { regularText } from './certificates.ts'
 
 /** Milliseconds between looks at files of which the system tells no change. */

@@ -1,13 +1,13 @@
 import { connect, type Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { z } from 'zod'
-import type { Endpoint } from '../core/endpoint.ts'
-import type { Clock } from '../runtime/clock.ts'
+import type { Endpoint } from '../../core/endpoint.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import { judgeHealth, healthQuestion } from './grpc-health.ts'
 import { askHttp1, askHttp2, type Answer } from './probe-exchange.ts'
-import { tlsFailure } from './tls-failure.ts'
-import { nameOf } from './certificates.ts'
-import { dialTls, enforcesTls, optionsOf, type Handshake, type TlsConfig } from './tls.ts'
+import { tlsFailure } from '../tls/tls-failure.ts'
+import { nameOf } from '../tls/certificates.ts'
+import { dialTls, enforcesTls, optionsOf, type Handshake, type TlsConfig } from '../tls/tls.ts'
 
 const port = z.int().min(1).max(65_535).optional()
   .describe("Where the endpoints answer health checks; the endpoint's own port by default.")

@@ -1,5 +1,5 @@
 import type { ReadableByteStreamController, UnderlyingByteSource } from 'node:stream/web'
-import type { BodySink, Reply } from '../core/reply.ts'
+import type { BodySink, Reply } from '../../core/reply.ts'
 import { abortError, reasonOf, type AnySignal } from './signal.ts'
 
 /** What a reader of a body hears when it breaks off: the reason of the caller's own abort, or else what the platform's `fetch` says. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FakeClock } from '../../src/testing/index.ts'
-import { certificateStatus, ExpiryWatch, type Expiry } from '../../src/transport/expiry.ts'
+import { FakeClock } from '../../../src/testing/index.ts'
+import { certificateStatus, ExpiryWatch, type Expiry } from '../../../src/transport/tls/expiry.ts'
 
 const day = 24 * 3_600_000
 

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { z } from 'zod'
-import { OptionsError, type OptionFault } from '../core/errors.ts'
+import { OptionsError, type OptionFault } from '../../core/errors.ts'
 
 const text = z.string().regex(/-----BEGIN [A-Z0-9 ]+-----/,
   "is not PEM text, which has a line such as -----BEGIN CERTIFICATE-----; for a file write { file: 'path/to.pem' }")

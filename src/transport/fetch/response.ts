@@ -1,9 +1,9 @@
 import { markAsUncloneable } from 'node:worker_threads'
-import type { Call } from '../core/call.ts'
-import type { Reply } from '../core/reply.ts'
+import type { Call } from '../../core/call.ts'
+import type { Reply } from '../../core/reply.ts'
 import { bodyStream, Collector, readThrough, taken } from './reply-body.ts'
 import { replyHeaders } from './reply-headers.ts'
-import { kindOf } from './shown.ts'
+import { kindOf } from '../shown.ts'
 import { reasonOf, type AnySignal } from './signal.ts'
 
 // Statuses whose answers have no body (Fetch standard, "null body status").

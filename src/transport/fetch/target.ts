@@ -1,4 +1,4 @@
-import { normaliseHost } from '../core/host.ts'
+import { normaliseHost } from '../../core/host.ts'
 
 /** Where a request goes, read from its URL. */
 export interface Target {

@@ -6,9 +6,9 @@ import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
-import { toResponse, type MeshInput } from '../../src/index.ts'
-import { gate, rejection, story } from '../scenarios/support/story.ts'
-import { bodyOf, says } from '../scenarios/support/upstream.ts'
+import { toResponse, type MeshInput } from '../../../src/index.ts'
+import { gate, rejection, story } from '../../scenarios/support/story.ts'
+import { bodyOf, says } from '../../scenarios/support/upstream.ts'
 
 const svc = (address: string): MeshInput => ({ services: { 'svc.test': { routes: [{ to: 'c', timeout: 0, retry: false }] } }, clusters: { c: { registry: { type: 'static', endpoints: [address] } } } })
 

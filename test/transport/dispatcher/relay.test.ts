@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createMesh } from '../../src/index.ts'
-import { scriptedUpstream } from '../../src/testing/index.ts'
+import { createMesh } from '../../../src/index.ts'
+import { scriptedUpstream } from '../../../src/testing/index.ts'
 
 test('a body that breaks off in the same turn as its head comes fails, and does not leave its reader waiting', async () => {
   const upstream = scriptedUpstream({ status: 200, error: 'ENMESH_CONNECTION_RESET' })

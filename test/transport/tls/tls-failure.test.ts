@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { tlsFailure, type Failed } from '../../src/transport/tls-failure.ts'
-import { tlsOptions, type Handshake } from '../../src/transport/tls.ts'
+import { tlsFailure, type Failed } from '../../../src/transport/tls/tls-failure.ts'
+import { tlsOptions, type Handshake } from '../../../src/transport/tls/tls.ts'
 
 const pem = (kind: string): string => `-----BEGIN ${kind}-----`
 
