@@ -5,7 +5,7 @@ import type { MeshStatus, RouteStatus } from '../mesh/mesh.ts'
 import { inOrder } from '../route/table.ts'
 import { readReady, refuseIdle, type DefinitionOptions } from './definitions.ts'
 import { howMany, stops } from './faults.ts'
-import { meshAtRest } from './mesh-at-rest.ts'
+import { statusAtRest } from './mesh-at-rest.ts'
 import { exit, failed, type Result } from './result.ts'
 import { destination, registryInWords, valueInWords, type Steps } from './words.ts'
 import type { Paint, World } from './world.ts'
@@ -156,9 +156,7 @@ export const diff = async (oldPath: string, newPath: string, options: DiffOption
   const withheld = new Map([...old.withheld, ...now.withheld])
   if (!old.config || !now.config || stops(faults)) return failed(faults, withheld)
   refuseIdle([old.definition, now.definition], options)
-  const meshes = [meshAtRest(old.config), meshAtRest(now.config)]
-  const [before, after] = meshes.map((mesh) => mesh.status()) as [MeshStatus, MeshStatus]
-  await Promise.all(meshes.map((mesh) => mesh.close()))
+  const [before, after] = [await statusAtRest(old.config), await statusAtRest(now.config)]
   const changes = [...serviceChanges(before, after), ...clusterChanges(before, after), ...meshChanges(before, after)]
   return {
     code: changes.length > 0 && options.exitCode === true ? exit.differences : exit.well,

@@ -48,6 +48,10 @@ describe('enmesh diff', () => {
     egress is deny; it was allow
 ~ mesh drain
     drain is 5s; it was 10s`],
+    ['certificates in other files', config([split({ v1: 90, v2: 10 })], { clusters: {
+      v1: { registry: { type: 'static', endpoints: ['10.0.0.1:80'] }, tls: { ca: { file: '/nowhere/ca.pem' }, names: ['v1.internal'] } },
+      v2: { registry: { type: 'dns', hostname: 'v2.internal', port: 80 } },
+    } }), /~ cluster v1\n {4}tls is .*"ca":\{"file":"\/nowhere\/ca.pem"\}.*; it was false\n$/],
     ['nothing, however it is written', config([split({ v1: 90, v2: 10 }, { timeout: 15_000 })], { egress: 'allow' }), 'no difference: every service, route and cluster is the same'],
   ] as const) {
     test(`tells of ${what}`, async (t) => {
@@ -58,6 +62,23 @@ describe('enmesh diff', () => {
       else assert.equal(stdout, `${expected}\n`)
     })
   }
+
+  test('tells every change of TLS whose certificates stand in files, which are not read', async (t) => {
+    const secured = (tls: object) => ({ services: { 'a.local': { cluster: 'a' } }, clusters: { a: { registry: { type: 'static', endpoints: ['10.0.0.1:443'] }, tls } } })
+    const own = { cert: { file: '/nowhere/a.pem' }, key: { file: '/nowhere/a-key.pem' } }
+    const at = folder(t, {
+      'old.json': secured({ ca: { file: '/nowhere/ca.pem' }, ...own, names: ['a.internal'] }),
+      'new.json': secured({ ca: { file: '/nowhere/other.pem' }, cert: own.cert, key: { file: '/nowhere/b-key.pem' }, names: ['b.internal'], verify: false }),
+      'inline.json': secured({ ca: { file: '/nowhere/ca.pem' }, ...own, key: '-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----', names: ['a.internal'] }),
+    })
+    assert.equal((await enmesh(['diff', at('old.json'), at('new.json')])).stdout, `~ cluster a
+    tls.names is b.internal; it was a.internal
+    tls.verify is false; it was true
+    tls.ca.file is /nowhere/other.pem; it was /nowhere/ca.pem
+    tls.key.file is /nowhere/b-key.pem; it was /nowhere/a-key.pem
+`)
+    assert.match((await enmesh(['diff', at('old.json'), at('inline.json')])).stdout, /tls\.key is \(private key\); it was \{"file":"\/nowhere\/a-key\.pem"\}/)
+  })
 
   test('tells of routes that are asked in another order', async (t) => {
     const one = { name: 'one', match: { path: { prefix: '/a' } }, to: 'v1' }
