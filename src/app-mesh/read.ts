@@ -30,7 +30,8 @@ export type AppMeshSource = string | URL | Source
 
 /**
  * Reads App Mesh definitions to one mesh document in the shape of the API. Sources may be of different formats, each is
- * recognised by what is in it; a directory stands for the files right in it. Of what CLI JSON and Kubernetes manifests define,
+ * recognised by what is in it; a directory stands for the files right in it, of values for
+ * Terraform's variables for those that Terraform takes by itself. Of what CLI JSON and Kubernetes manifests define,
  * a later source replaces an earlier one, as `update-route` and `kubectl apply` do.
  *
  * Rejects with an `AppMeshError` that has every fault with file, resource and path. What AWS would have put up with is a warning:
@@ -76,6 +77,13 @@ const readOne = async (
 }
 
 const endings = /\.(json|ya?ml|template|tf)$/
+const values = /\.tfvars(\.json)?$/
+
+/** Of a directory's values for Terraform's variables, those that it takes by itself; others, as those of a stage, are given by name. */
+const isTaken = (name: string): boolean => values.test(name) ? /^terraform\.tfvars|\.auto\.tfvars/.test(name) : endings.test(name)
+
+/** By name, and as Terraform does `terraform.tfvars` before any `*.auto.tfvars`, which stand over it. */
+const inOrder = (a: string, b: string): number => Number(a.includes('.auto.tfvars')) - Number(b.includes('.auto.tfvars')) || (a < b ? -1 : 1)
 
 const filesOf = async (source: AppMeshSource): Promise<readonly (Source | Fault)[]> => {
   // Files lose their byte order mark when they are read.
@@ -83,7 +91,7 @@ const filesOf = async (source: AppMeshSource): Promise<readonly (Source | Fault)
   const path = pathOf(source)
   const isDirectory = await stat(path).then((found) => found.isDirectory(), () => false)
   if (!isDirectory) return [await fileAt(path)]
-  const names = (await readdir(path)).filter((name) => endings.test(name)).sort()
+  const names = (await readdir(path)).filter(isTaken).sort(inOrder)
   if (names.length > 0) return Promise.all(names.map((name) => fileAt(join(path, name))))
   return [{ severity: 'error', file: path, message: 'is a directory without a .json, .yaml, .yml, .template or .tf file right in it' }]
 }

@@ -42,7 +42,7 @@ interface Written {
 
 const definitionOptions = (command: Command): Command => command
   .option('--as <node>', 'the virtual node (or gateway) that calls: its backends decide what it may call')
-  .option('--mesh <name>', 'the mesh that is meant, where the files define several')
+  .option('--mesh <name>', 'the mesh that is meant, where the files define several or name none')
   .addOption(new Option('--param <name=value>', 'a parameter of CloudFormation, or ${name} of a manifest; may be repeated').argParser(pair))
   .addOption(new Option('--var <name=value>', 'a variable of Terraform, lists and objects as JSON; may be repeated').argParser(pair))
   .addOption(new Option('--endpoints <node=addresses>', 'host:port,… in place of the discovery of a node; may be repeated').argParser(pair))

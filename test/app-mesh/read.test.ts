@@ -90,7 +90,7 @@ describe('several meshes', () => {
 
   test('are refused by their names', async () => {
     const [fault] = await faultsOf(both)
-    assert.match(fault!.message, /^several meshes are defined: 'shop', 'other'\. Say which is meant by the option `mesh`$/)
+    assert.match(fault!.message, /^several meshes are defined: 'shop', 'other'\. Say which is meant by the option `mesh`, or by --mesh NAME$/)
   })
 
   test('also where only resources name them', async () => {
@@ -101,6 +101,15 @@ describe('several meshes', () => {
     const { document } = await readAppMesh(both, { mesh: 'other' })
     assert.deepEqual([document.mesh, document.virtualNodes], [other(mesh), [other(node)]])
     assert.match((await faultsOf(both, { mesh: 'othr' }))[0]!.message, /there is no mesh 'othr': did you mean 'other'\?/)
+  })
+
+  test('one fault asks for the name that no file has', async () => {
+    const nameless = { virtualServiceName: 'a.local', spec: {} }
+    const sources = ['a.json', 'b.json'].map((file) => ({ file, text: JSON.stringify({ ...nameless, virtualServiceName: file }) }))
+    const faults = await faultsOf(sources)
+    assert.deepEqual(faults.map(({ file, message }) => [file, message]),
+      [['a.json', 'names no mesh, and 1 more name none: read the mesh itself as well, or give its name by the option `mesh`, or by --mesh NAME']])
+    assert.equal((await readAppMesh(sources, { mesh: 'shop' })).document.virtualServices.length, 2)
   })
 
   test('a mesh that nobody defined has its defaults, and a warning', async () => {
@@ -124,6 +133,20 @@ describe('files', () => {
       const { document } = await readAppMesh(sources)
       assert.deepEqual([document.mesh, document.virtualNodes], [mesh, [node]])
     }
+  })
+
+  test('of a directory, the values for variables that Terraform takes by itself, in its order', async (t) => {
+    const node = (name: string) => `resource "aws_appmesh_virtual_node" "a" {\n  name = ${name}\n  mesh_name = "shop"\n  spec {}\n}\n`
+    const path = directory(t, {
+      'main.tf': `variable "a" {}\nvariable "b" {}\nvariable "c" { default = "c" }\n${node('"${var.a}-${var.b}-${var.c}"')}`,
+      'terraform.tfvars': 'a = "own"\nb = "own"\n',
+      'all.auto.tfvars.json': '{ "b": "auto" }',
+      'prod.tfvars': 'c = "prod"\n',
+      'test.tfvars.json': '{ "c": "test" }',
+    })
+    const nodeIn = async (sources: Parameters<typeof readAppMesh>[0]) => (await readAppMesh(sources)).document.virtualNodes[0]!.virtualNodeName
+    assert.equal(await nodeIn(path), 'own-auto-c')
+    assert.equal(await nodeIn([path, join(path, 'prod.tfvars')]), 'own-auto-prod')
   })
 
   test('a directory without any is refused', async (t) => {

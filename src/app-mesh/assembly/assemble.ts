@@ -35,6 +35,7 @@ export const assemble = (read: readonly Read[], wanted: string | undefined, brok
   const { meshName, fault } = chosen(all, wanted)
   if (fault !== undefined) faults.push({ severity: 'error', file, message: fault })
   const kept = wanted === undefined ? all : all.filter((found) => meshNameOf(found) === wanted)
+  faults.push(...nameless(kept))
   const definitions = defining(kept, faults)
   if (!broken) faults.push(...references(definitions))
   faults.push(...neverMatching(definitions))
@@ -51,7 +52,8 @@ const defining = (kept: readonly Found[], faults: Fault[]): Definitions => {
     const { value, faults: wrong } = check(resources[found.kind], found.body)
     // What its reader could not tell is told already.
     const told = (path: BodyPath): boolean => found.unread?.some((unread) => unread.every((step, at) => path[at] === step)) === true
-    faults.push(...wrong.filter(({ path }) => !told(path as BodyPath)).map(({ path, message }) => faultAt('error', found, path as BodyPath, message)))
+    const said = wrong.filter(({ path }) => !told(path as BodyPath) && !(path[0] === 'meshName' && isNameless(found)))
+    faults.push(...said.map(({ path, message }) => faultAt('error', found, path as BodyPath, message)))
     return wrong.length === 0 ? [{ found, body: value as Bodies[Found['kind']] }] : []
   })
   const known = kept.map(({ kind, body }) => identityOf(kind, body)).filter((identity) => identity !== undefined)
@@ -69,13 +71,23 @@ const withMesh = (read: readonly Read[], wanted: string | undefined, faults: Fau
   return read.map((one) => ({
     ...one,
     found: one.found.map((found) => {
-      const { kind, body, unread } = found
-      const nameless = kind !== 'mesh' && typeof body === 'object' && body !== null && !Object.hasOwn(body, 'meshName') && unread?.some(([first]) => first === 'meshName') !== true
-      if (!nameless) return found
+      if (!isNameless(found)) return found
       faults.push(faultAt('warning', found, [], `names no mesh: it is taken to belong to '${meshName}'`))
-      return { ...found, body: { meshName, ...body } }
+      return { ...found, body: { meshName, ...found.body as object } }
     }),
   }))
+}
+
+/** Whether nothing says which mesh a resource belongs to, not even something that its reader could not tell. */
+const isNameless = ({ kind, body, unread }: Found): boolean =>
+  kind !== 'mesh' && typeof body === 'object' && body !== null && !Object.hasOwn(body, 'meshName') && unread?.some(([first]) => first === 'meshName') !== true
+
+/** One fault for all resources that name no mesh: one name is the answer to them all. */
+const nameless = (kept: readonly Found[]): readonly Fault[] => {
+  const [first, ...others] = kept.filter(isNameless)
+  if (!first) return []
+  const more = others.length === 0 ? '' : `, and ${others.length} more name none`
+  return [faultAt('error', first, [], `names no mesh${more}: read the mesh itself as well, or give its name by the option \`mesh\`, or by --mesh NAME`)]
 }
 
 /** The resources without those that a later source replaces. */
@@ -118,7 +130,7 @@ const chosen = (kept: readonly Found[], wanted: string | undefined): Choice => {
   if (wanted !== undefined) return named.has(wanted) ? { meshName: wanted } : { fault: `there is no mesh '${wanted}': ${didYouMean(wanted, [...named])}` }
   const choices = defined.size > 0 ? defined : named
   const [meshName] = choices
-  if (choices.size > 1) return { fault: `several meshes are defined: ${quoted(choices)}. Say which is meant by the option \`mesh\`` }
+  if (choices.size > 1) return { fault: `several meshes are defined: ${quoted(choices)}. Say which is meant by the option \`mesh\`, or by --mesh NAME` }
   return meshName === undefined ? {} : { meshName }
 }
 

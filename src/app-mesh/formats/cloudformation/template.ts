@@ -1,4 +1,5 @@
 import { functions, type FunctionContext } from './functions.ts'
+import { giveParameter } from '../left-open.ts'
 import type { Fault, ReadOptions, ResourceKind } from '../../found.ts'
 import { nameField, parentField } from '../../body/shape.ts'
 import { fieldOf, moved, plain, textOf, written, type Traced } from '../../body/traced.ts'
@@ -131,7 +132,7 @@ export class Template implements FunctionContext {
   #elsewhere(key: string, resource: Traced, name: string, where: string): Traced {
     const type = textOf(fieldOf(resource, 'Type')) ?? 'a resource without a Type'
     return this.fail(where, `needs ${key === name ? 'what Ref gives' : `the attribute ${key.slice(name.length + 1)}`} of "${name}" (${type}), ` +
-      `which only the deployed stack knows: give it as a parameter, { "${key}": "…" }`)
+      `which only the deployed stack knows: ${giveParameter(key)}`)
   }
 
   #names(section: string): Iterable<string> {
@@ -141,7 +142,7 @@ export class Template implements FunctionContext {
 
   #pseudo(name: string, where: string): Traced {
     if (Object.hasOwn(known, name)) return plain(known[name]!, where)
-    return this.fail(where, `needs ${name}, which only a deployment knows: give it as a parameter, { "${name}": "…" }`)
+    return this.fail(where, `needs ${name}, which only a deployment knows: ${giveParameter(name)}`)
   }
 
   #parameter(name: string, parameter: Traced, where: string): Traced {
@@ -149,10 +150,10 @@ export class Template implements FunctionContext {
     const fallback = fieldOf(parameter, 'Default')
     const given = this.given(name, where)
     if (!given && fallback?.kind !== 'plain') {
-      return this.fail(where, `needs the parameter "${name}", which has no default: give it, { "${name}": "…" }`)
+      return this.fail(where, `needs the parameter "${name}", which has no default: ${giveParameter(name)}`)
     }
     if (!given && type.startsWith('AWS::SSM::Parameter')) {
-      return this.fail(where, `needs the parameter "${name}", whose value is kept in Systems Manager: give it, { "${name}": "…" }`)
+      return this.fail(where, `needs the parameter "${name}", whose value is kept in Systems Manager: ${giveParameter(name)}`)
     }
     const value = given?.kind === 'plain' ? given : fallback as Traced & { kind: 'plain' }
     if (this.#refused(parameter, written(value))) {
@@ -279,7 +280,7 @@ export class Template implements FunctionContext {
     const value = this.#imported(name)
     if (value) return moved(value, where)
     return this.fail(where, `imports "${name}", which no template that is read exports: read the one that does as well, ` +
-      `or give it as a parameter, { "${name}": "…" }`)
+      `or ${giveParameter(name)}`)
   }
 
   /** The value that this template exports under a name. Exports that cannot be told are none: nobody may ever ask for them. */

@@ -1,4 +1,5 @@
 import type { Fault, ReadOptions, Source } from '../../found.ts'
+import { giveParameter } from '../left-open.ts'
 import { below, fieldOf, naming, textOf, written, type Traced, type TracedObject } from '../../body/traced.ts'
 import { NotYaml, readDocuments } from '../../body/yaml-source.ts'
 
@@ -85,7 +86,7 @@ const manifestOf = (written: TracedObject, file: string, filled: Filled, tell: (
   const top = closed(written, filled, (name, place, path) => {
     if (kind === 'Namespace' || told.has(name)) return
     told.add(name)
-    const message = `has ${place}, and no value for it was given: give it as a parameter, { "${name}": "…" }`
+    const message = `has ${place}, and no value for it was given: ${giveParameter(name)}`
     tell({ severity: 'error', file, resource: subject, path, message })
   }) as TracedObject
   const metadata = fieldOf(top, 'metadata')

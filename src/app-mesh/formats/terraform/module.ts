@@ -2,6 +2,7 @@ import { evaluate, dig, type Ast, type Attributes, type Scope, type Segment } fr
 import { asNumber, asText, kindOf, TerraformSet, Unevaluated } from './functions.ts'
 import { templatePieces, isTemplate } from './template.ts'
 import { types } from './dialect.ts'
+import { giveVariable } from '../left-open.ts'
 import { below, plain, trace, type Traced } from '../../body/traced.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -83,7 +84,7 @@ export class Module implements Scope {
       case 'module': return this.#readModule(String(name), rest)
       case 'data': return this.#resource(this.files.data, 'data', path)
       case 'path': case 'terraform': case 'self': case 'each': case 'count':
-        throw new Unevaluated(`needs ${addressOf(path)}, which is not known here: write the value, or give it as a variable, { "${given}": … }`)
+        throw new Unevaluated(`needs ${addressOf(path)}, which is not known here: write the value, or ${giveVariable(given)}`)
       default: return this.#resource(this.files.resources, '', path)
     }
   }
@@ -132,7 +133,7 @@ export class Module implements Scope {
     if (given !== undefined) return given
     if (!block) throw new Unevaluated(`needs var.${name}, which no file of ${this.#where} declares; it has ${quoted(this.files.variables.keys())}`)
     if (Object.hasOwn(block.body, 'default')) return this.value(block.body.default)
-    throw new Unevaluated(`needs the variable "${name}", which has no default: give it, { "${name}": … }`)
+    throw new Unevaluated(`needs the variable "${name}", which has no default: ${giveVariable(name)}`)
   }
 
   #readLocal(name: string): unknown {
@@ -153,7 +154,7 @@ export class Module implements Scope {
     const told = called?.files.outputs.get(String(output))
     if (!called || !told) {
       throw new Unevaluated(`needs ${addressOf(['module', name, ...path])}, and the files of that module are not among those read: ` +
-        `add them, or give the value as a variable, { "${address}": … }`)
+        `add them, or ${giveVariable(address)}`)
     }
     return dig(called.value(told.body.value), rest, `module.${name}.${String(output)}`)
   }
@@ -164,7 +165,7 @@ export class Module implements Scope {
     const block = blocks.get(key)
     if (!block) {
       throw new Unevaluated(`needs ${addressOf(path)}, and no file of ${this.#where} has ${kind === '' ? key : `data.${key}`}: ` +
-        `add the file that does, or give the value as a variable, { "${this.#prefix}${addressOf(path)}": … }`)
+        `add the file that does, or ${giveVariable(`${this.#prefix}${addressOf(path)}`)}`)
     }
     const address = kind === '' ? key : `data.${key}`
     const attributes = (scope: Scope, instance: string): Attributes => ({
@@ -192,7 +193,7 @@ export class Module implements Scope {
     }
     const hint = own && attribute === 'id' ? `: write ${address}.name, which App Mesh wants` : ''
     throw new Unevaluated(`needs ${address}.${attribute}, which is known after an apply only${hint || ': read the state instead (terraform show -json), ' +
-      `or give the value as a variable, { "${given}": … }`}`)
+      `or ${giveVariable(given)}`}`)
   }
 
   /** Those that count or for_each make of a block, by their keys; `undefined` where it has neither, and is one. */

@@ -1,4 +1,5 @@
 import type { Fault, Source } from '../../found.ts'
+import { giveVariable } from '../left-open.ts'
 import { types } from './dialect.ts'
 import { dig } from './expression.ts'
 import { below, trace, type Traced } from '../../body/traced.ts'
@@ -68,7 +69,7 @@ const planned = (plan: Json, variables: Json, file: string, tell: (fault: Fault)
         severity: 'error', file, resource: address, path: where,
         message: reference === undefined ? 'is known after the apply only: read the state after it (terraform show -json)'
           : `needs ${reference}, which is known after the apply only: read the state after it (terraform show -json), ` +
-            `or give the value as a variable, { "${moduleOf(address)}${reference}": … }`,
+            `or ${giveVariable(`${moduleOf(address)}${reference}`)}`,
       })
     }
     return { address, type, values: filled(values, unknown.get(address), expressionsAt(root, address), '', resolve, missing) }
