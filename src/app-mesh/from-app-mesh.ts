@@ -120,7 +120,7 @@ const remarkOnCaller = ({ virtualNodes }: AppMeshDocument, as: string | undefine
   const resource = `virtualNode ${node.virtualNodeName}`
   listenersOf(node).forEach(({ tls }, index) => {
     if (tls && tls.mode !== 'DISABLED') {
-      remarks.warn(resource, ['spec', 'listeners', index, 'tls'], 'is no business of a caller: have the server of this process speak TLS itself')
+      remarks.warn(resource, ['spec', 'listeners', index, 'tls'], 'is no business of a caller: have the server of this process speak TLS itself, by `meshTls` of enmesh/server for instance')
     }
   })
 }

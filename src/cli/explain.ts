@@ -62,9 +62,14 @@ const originsIn = (definition: Definition) => definition.kind === 'app-mesh' ? d
 /** What a definition has of a host that its mesh does not serve. */
 const missing = (definition: Definition, host: string, services: readonly string[], as: string | undefined): string => {
   if (definition.kind === 'app-mesh' && as !== undefined) {
-    const { virtualServices } = definition.reading.document
+    const { virtualServices, virtualGateways, gatewayRoutes } = definition.reading.document
     if (virtualServices.some(({ virtualServiceName }) => virtualServiceName === host)) {
       return `; it is a virtual service, but no backend of '${as}': add it to the backends there`
+    }
+    if (virtualGateways.some(({ virtualGatewayName }) => virtualGatewayName === as)) {
+      const routes = gatewayRoutes.filter(({ virtualGatewayName }) => virtualGatewayName === as).map(({ gatewayRouteName }) => `'${gatewayRouteName}'`)
+      return `; '${as}' is a virtual gateway, and what its own routes (${routes.join(', ') || 'none'}) make of requests from outside is not told here: ` +
+        `ask for what they send on, by ${services.map((service) => `'${service}'`).join(' or ') || 'no service'}`
     }
   }
   return services.length === 0 ? '; there are no services' : `; ${didYouMean(host, services)}`

@@ -87,8 +87,8 @@ class BareConnection implements Reply {
       moved = now
       if (silent < looks) this.#cancel = call.clock.background(idleTimeout / looks, look)
       else {
-        socket.destroy(call.error('ENMESH_ATTEMPT_TIMEOUT', `${call} at ${this.attempt.endpoint.address}: nothing went over the connection for the route's ` +
-          `\`idleTimeout\` of ${idleTimeout} ms, so it was closed. Raise \`idleTimeout\` if silence of this length is meant; 0 is none.`))
+        socket.destroy(call.error('ENMESH_ATTEMPT_TIMEOUT', `${call} at ${this.attempt.endpoint.address}: nothing went over the connection for the ` +
+          `\`idleTimeout\` of ${idleTimeout} ms, so it was closed. Raise it if silence of this length is meant (0 is none), at the route and at the cluster: the less of the two holds.`))
       }
     }
     return call.clock.background(idleTimeout / looks, look)

@@ -25,8 +25,8 @@ export const classify = (attempt: Attempt, cause: Error, line: Line | undefined)
   const tls = tlsFailure({ code, cause, handshake: line?.handshake, fresh, now: call.clock.wall() })
   if (tls) return call.error('ENMESH_TLS', `${asked}: the TLS connection could not be made (${code || cause.name}): ${tls.found}. ${tls.todo}.`, cause)
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-    return call.error('ENMESH_ATTEMPT_TIMEOUT', `${asked}: the endpoint sent nothing for the route's \`idleTimeout\` (${found}). ` +
-      'Raise `idleTimeout` if silence of this length is meant.', cause)
+    return call.error('ENMESH_ATTEMPT_TIMEOUT', `${asked}: the endpoint sent nothing for the \`idleTimeout\` of ${call.idleTimeout} ms (${found}). ` +
+      'Raise it if silence of this length is meant, at the route and at the cluster: the less of the two holds.', cause)
   }
   if (attempt.sentAt === 0) {
     return call.error('ENMESH_CONNECT_FAILED', `${asked}: no connection could be made (${found}). ` +

@@ -62,6 +62,13 @@ describe('discovery', () => {
     assert.match(faults[0]!.message, /did you mean 'pricing-1'/)
   })
 
+  test('given addresses that are no list are refused by their place', () => {
+    for (const wrong of ['127.0.0.1:1', [9001], null]) {
+      const faults = faultsOf(() => fromAppMesh(everything() as AppMeshDocument, { endpoints: { 'pricing-v1': wrong } as never, ...quiet }))
+      assert.deepEqual(faults.find(({ path }) => path === 'endpoints["pricing-v1"]')?.message, "must be a list of addresses, such as ['127.0.0.1:9001']")
+    }
+  })
+
   test('a node without discovery, without a listener, or that is not there is a cluster that refuses every call', async () => {
     const none = { type: 'none' }
     assert.deepEqual((await clusterOf({ serviceDiscovery: undefined })).registry, none)

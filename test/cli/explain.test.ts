@@ -43,6 +43,17 @@ describe('enmesh explain', () => {
     assert.match(stdout, /it is a virtual service, but no backend of 'gateway-node': add it to the backends there/)
   })
 
+  test('says what to ask for where a virtual gateway is meant', async (t) => {
+    const inside = { meshName: 'shop', virtualGatewayName: 'edge' }
+    const mesh = {
+      ...shop(),
+      virtualGateways: [{ ...inside, spec: { listeners: [{ portMapping: { port: 80, protocol: 'http' } }] } }],
+      gatewayRoutes: [{ ...inside, gatewayRouteName: 'all', spec: { httpRoute: { match: { prefix: '/' }, action: { target: { virtualService: { virtualServiceName: 'stock.shop.local' } } } } } }],
+    }
+    const { stdout } = await enmesh(['explain', folder(t, { 'mesh.json': mesh })('mesh.json'), '--as', 'edge', 'http://api.example.com/'])
+    assert.match(stdout, /'edge' is a virtual gateway, and what its own routes \('all'\) make of requests from outside is not told here: ask for what they send on, by 'stock\.shop\.local'$/m)
+  })
+
   test('says where no route matches', async (t) => {
     const config = { services: { 'a.local': { routes: [{ name: 'x', match: { path: { exact: '/x' } }, to: 'a' }] } }, clusters: { a: { registry: { type: 'none' } } } }
     const { code, stdout } = await enmesh(['explain', folder(t, { 'mesh.json': config })('mesh.json'), 'POST', 'http://a.local/y'])

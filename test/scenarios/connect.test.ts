@@ -233,7 +233,7 @@ describe('ends', () => {
     }
     assert.equal(socket.destroyed, false)
     await clock.advance(12_000)
-    assert.match(((await failed)[0] as MeshError).message, /nothing went over the connection for the route's `idleTimeout` of 8000 ms/)
+    assert.match(((await failed)[0] as MeshError).message, /nothing went over the connection for the `idleTimeout` of 8000 ms/)
   })
 
   test('when nobody answers within the connect timeout', async (t) => {

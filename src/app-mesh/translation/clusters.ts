@@ -24,7 +24,7 @@ export class Clusters {
   readonly #all = new Map<string, ClusterInput>()
   readonly #nodes: ReadonlyMap<string, VirtualNode>
   readonly #document: AppMeshDocument
-  readonly #endpoints: ReadonlyMap<string, readonly string[]>
+  readonly #endpoints: Map<string, readonly string[]>
   readonly #certificates: Certificates
   readonly #remarks: Remarks
 
@@ -35,7 +35,11 @@ export class Clusters {
     this.#certificates = certificates
     this.#remarks = remarks
     const known = document.virtualNodes.flatMap((node) => [node.virtualNodeName, ...listenersOf(node).map(({ portMapping }) => `${node.virtualNodeName}:${portMapping.port}`)])
-    for (const name of Object.keys(endpoints)) {
+    for (const [name, addresses] of Object.entries(endpoints)) {
+      if (!Array.isArray(addresses) || !addresses.every((address) => typeof address === 'string')) {
+        remarks.refuse('', `endpoints["${name}"]`, "must be a list of addresses, such as ['127.0.0.1:9001']")
+        this.#endpoints.delete(name)
+      }
       if (!known.includes(name)) remarks.refuse('', `endpoints["${name}"]`, `there is no such virtual node: ${didYouMean(name, document.virtualNodes.map(({ virtualNodeName }) => virtualNodeName))}`)
     }
   }
