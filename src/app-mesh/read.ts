@@ -65,6 +65,8 @@ export const readAppMesh = async (
   return { document, found, warnings: all }
 }
 
+const looksNative = /^(?:services|clusters):/m
+
 const readOne = async (
   source: Source, options: ReadOptions,
 ): Promise<{ readonly reading: Reading, readonly format?: Format }> => {
@@ -72,7 +74,8 @@ const readOne = async (
     const reading = await format.read(source, options)
     if (reading) return { reading, format }
   }
-  const message = `is in no format that is known here: give ${[...groupFormats, ...formats].map(({ name }) => name).join(', ')}`
+  const ours = looksNative.test(source.text) ? '. If it is a configuration of enmesh, give it by its own name: a directory is read as App Mesh alone' : ''
+  const message = `is in no format that is known here: give ${[...groupFormats, ...formats].map(({ name }) => name).join(', ')}${ours}`
   return { reading: { found: [], faults: [{ severity: 'error', file: source.file, message }] } }
 }
 

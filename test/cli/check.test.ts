@@ -65,6 +65,13 @@ describe('enmesh check', () => {
     assert.equal((await enmesh(['check', path, '--as', 'gateway-node', '--ca', 'arn:ca/1=/nowhere/ca.pem'])).code, 0)
   })
 
+  test('says how a configuration that lies in a directory is given', async (t) => {
+    const at = folder(t, { 'mesh.yaml': 'services:\n  a.local: [ "10.0.0.1:80" ]\n' })
+    const { code, stderr } = await enmesh(['check', at('.')])
+    assert.equal(code, 1)
+    assert.match(stderr, /mesh\.yaml: is in no format .* If it is a configuration of enmesh, give it by its own name: a directory is read as App Mesh alone/)
+  })
+
   test('says which nodes there are when asked for one that is not', async (t) => {
     const { code, stderr } = await enmesh(['check', folder(t, { 'mesh.json': shop() })('mesh.json'), '--as', 'gateway'])
     assert.equal(code, 1)
