@@ -1,6 +1,7 @@
 import type { Attempt, Call } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { Reply } from '../core/reply.ts'
+import type { RequestHead } from '../core/request.ts'
 import type { Layer } from '../core/send.ts'
 
 /**
@@ -9,8 +10,11 @@ import type { Layer } from '../core/send.ts'
  */
 export interface Picker {
   (call: Call): Endpoint | undefined
-  /** What there is to say of an endpoint's part in the choice, in a few words, for `status()` and `explain()`. */
-  readonly explain?: ((endpoint: Endpoint) => string | undefined) | undefined
+  /**
+   * What there is to say of an endpoint's part in the choice, in a few words, for `status()` and `explain()`; the latter has a
+   * request, whose values may be secrets and are not to be repeated.
+   */
+  readonly explain?: ((endpoint: Endpoint, request?: RequestHead) => string | undefined) | undefined
 }
 
 /**

@@ -7,6 +7,7 @@ import { readPart, requestPart } from '../core/request-part.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Balancer } from './balancer.ts'
 import { loadBound, type LoadBound } from './load-bound.ts'
+import { withExplanation } from './parts.ts'
 
 /** The options that hashing balancers share. */
 export const hashingConfig = z.strictObject({
@@ -42,7 +43,7 @@ export const hashing = (
     if (endpoints.length === 0) return () => undefined
     const lookup = prepare(endpoints)
     const bound = maxLoad === undefined ? undefined : loadBound(endpoints, maxLoad)
-    return (call) => {
+    const pick = (call: Call): Endpoint => {
       const own = call.hashKey ?? read(call.request)
       const point = own === undefined ? Math.floor(random() * 2 ** 32) : hashOf(own)
       const first = endpoints[lookup(point)]!
@@ -50,6 +51,12 @@ export const hashing = (
       if ((call.attempts.length === 0 || !call.hasTried(first)) && !bound?.isFull(first)) return first
       return elsewhere(endpoints, lookup, point, call, bound)
     }
+    return withExplanation(pick, (endpoint, request) => {
+      if (request === undefined) return undefined
+      const own = read(request)
+      if (own === undefined) return 'the request has no key, so chance decides unless the call has a `hashKey`'
+      return `the request's key leads ${endpoints[lookup(hashOf(own))] === endpoint ? 'here' : 'elsewhere'}`
+    })
   }
 }
 

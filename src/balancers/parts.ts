@@ -20,7 +20,7 @@ export interface Part<Key> {
 export const lazily = (balancer: Balancer, endpoints: readonly Endpoint[], all: readonly Endpoint[]): Picker => {
   let picker: Picker | undefined
   const prepared = (): Picker => picker ??= balancer(endpoints, all)
-  return withExplanation((call) => prepared()(call), (endpoint) => prepared().explain?.(endpoint))
+  return withExplanation((call) => prepared()(call), (...asked) => prepared().explain?.(...asked))
 }
 
 /** A picker that has something to say of endpoints. */
@@ -44,9 +44,9 @@ export const drawPart = <Key>(
     const drawn = pickers[draw()]?.(call)
     return drawn !== undefined && (call.attempts.length === 0 || !call.hasTried(drawn)) ? drawn : untried(pickers, call) ?? drawn
   }
-  return withExplanation(pick, (endpoint) => {
+  return withExplanation(pick, (endpoint, request) => {
     const place = places.get(keyOf(endpoint))
-    return place === undefined ? undefined : andThen(parts[place]!.means, pickers[place]!.explain?.(endpoint))
+    return place === undefined ? undefined : andThen(parts[place]!.means, pickers[place]!.explain?.(endpoint, request))
   })
 }
 

@@ -44,9 +44,15 @@ export const subset = combinator('subset', (member) => z.strictObject({
     }
     const otherwise = fallingBack(fallback)
     const pickOther = lazily(inner, endpoints.filter(otherwise), all.filter(otherwise))
-    return withExplanation((call) => (pickers.get(wantedBy(call.request)) ?? pickOther)(call), (endpoint) => {
+    const isFor = (endpoint: Endpoint, request: RequestHead): boolean => {
+      const asked = wantedBy(request)
+      return pickers.has(asked) ? subsetOf(endpoint) === asked : otherwise(endpoint)
+    }
+    const verdict = (endpoint: Endpoint, request: RequestHead | undefined): string =>
+      request === undefined ? '' : isFor(endpoint, request) ? ', and for this one' : ', and not for this one'
+    return withExplanation((call) => (pickers.get(wantedBy(call.request)) ?? pickOther)(call), (endpoint, request) => {
       const own = pickers.get(subsetOf(endpoint))
-      if (own) return andThen(`for requests that ask for ${described(endpoint)}`, own.explain?.(endpoint))
+      if (own) return andThen(`for requests that ask for ${described(endpoint)}${verdict(endpoint, request)}`, own.explain?.(endpoint, request))
       return otherwise(endpoint) ? 'for requests that no other endpoint fits' : 'for no request: it lacks what subsets go by'
     })
   })

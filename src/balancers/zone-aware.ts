@@ -64,7 +64,7 @@ export const zoneAware = combinator('zone-aware', (member) => z.strictObject({
       : endpoints.some(({ state }) => state !== 'available') ? 'too few are available' : undefined
     if (aside === undefined) return zoned(endpoints, all)
     const pick = inner(endpoints, all)
-    return withExplanation((call) => pick(call), (endpoint) =>
-      andThen(`in zone '${zoneOf(endpoint)}'; zones are left aside, since ${aside}`, pick.explain?.(endpoint)))
+    return withExplanation((call) => pick(call), (endpoint, request) =>
+      andThen(`in zone '${zoneOf(endpoint)}'; zones are left aside, since ${aside}`, pick.explain?.(endpoint, request)))
   })
 })

@@ -4,6 +4,7 @@ import type { Attempt, Call } from '../core/call.ts'
 import type { Endpoint, Load } from '../core/endpoint.ts'
 import { publish } from '../core/events.ts'
 import type { Reply } from '../core/reply.ts'
+import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
 import { follow, type Following } from '../registries/follow.ts'
 import { parseEndpointAddress } from '../registries/address.ts'
@@ -250,9 +251,9 @@ export class Cluster {
       'Check that instances are registered, and what the registry is asked for.')
   }
 
-  /** In words: whether and why an endpoint may be picked. */
-  explain(endpoint: Endpoint): string {
-    const part = this.#pick.explain?.(endpoint)
+  /** In words: whether and why an endpoint may be picked, for one request if it is given. */
+  explain(endpoint: Endpoint, request?: RequestHead): string {
+    const part = this.#pick.explain?.(endpoint, request)
     return part === undefined ? this.#explainState(endpoint) : `${this.#explainState(endpoint)}; ${part}`
   }
 

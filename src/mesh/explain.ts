@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { census } from '../cluster/status.ts'
 import { normaliseHost } from '../core/host.ts'
 import { RequestHead } from '../core/request.ts'
+import { matchedPrefix, rewritten } from '../route/rewrite.ts'
 import { findService, type Snapshot } from './snapshot.ts'
 
 /** What would become of a request, and why. */
@@ -66,7 +67,9 @@ export const explain = (
   const shares = Object.entries(typeof route.config.to === 'string' ? { [route.config.to]: 1 } : route.config.to)
   const total = shares.reduce((sum, [, weight]) => sum + weight, 0)
   const sentTo = shares.filter(([, weight]) => weight > 0).map(([name]) => `'${name}'`).join(' or ')
-  const clusters = shares.map(([name, weight]) => explainCluster(snapshot.clusters.get(name)!, weight / total))
+  const { rewrite, match } = route.config
+  const sent = rewrite ? rewritten(rewrite, matchedPrefix(match), request) : request
+  const clusters = shares.map(([name, weight]) => explainCluster(snapshot.clusters.get(name)!, weight / total, sent))
   return {
     summary: [`service '${service.name}', route '${route.name}', to ${sentTo}`, ...clusters.flatMap(refusal)].join('; '),
     service: service.name,
@@ -87,7 +90,7 @@ const refusal = ({ name, breaker, awaited, unavailable, endpoints }: ClusterExpl
   return endpoints.length === 0 ? [`'${name}' has no endpoint, so it would be refused there`] : []
 }
 
-const explainCluster = (cluster: Cluster, share: number): ClusterExplanation => {
+const explainCluster = (cluster: Cluster, share: number, request: RequestHead): ClusterExplanation => {
   const { breaker } = cluster.parts
   return {
     name: cluster.name,
@@ -98,7 +101,7 @@ const explainCluster = (cluster: Cluster, share: number): ClusterExplanation => 
     endpoints: cluster.endpoints.map((endpoint) => ({
       address: endpoint.address,
       state: endpoint.state,
-      why: cluster.explain(endpoint),
+      why: cluster.explain(endpoint, request),
     })),
   }
 }

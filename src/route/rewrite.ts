@@ -49,17 +49,21 @@ export const rewrittenPath = ({ path, prefix }: RewriteConfig, from: string | un
   return withPrefix(normalPath(pathname), from!, prefix!) + query
 }
 
+/** The head that is sent in place of the caller's. `from` is the prefix that matched. */
+export const rewritten = (config: RewriteConfig, from: string | undefined, request: RequestHead): RequestHead => {
+  const { method, scheme, host, port, headers, body, upgrade } = request
+  return new RequestHead({
+    method, scheme, host, port, headers, body, upgrade,
+    path: rewrittenPath(config, from, request),
+    hostHeader: config.host ?? request.hostHeader,
+  })
+}
+
 /**
  * Sends a changed head in place of the caller's: another `Host`, another path, or another prefix in place of
  * the one that matched (`from`). The query and everything else stay.
  */
 export const rewrite = (config: RewriteConfig, from: string | undefined): Layer<Call> => (next) => (call) => {
-  const { request } = call
-  const { method, scheme, host, port, headers, body, upgrade } = request
-  call.request = new RequestHead({
-    method, scheme, host, port, headers, body, upgrade,
-    path: rewrittenPath(config, from, request),
-    hostHeader: config.host ?? request.hostHeader,
-  })
+  call.request = rewritten(config, from, call.request)
   return next(call)
 }

@@ -259,3 +259,18 @@ describe('the bound', () => {
     assert.ok(bound.isFull(endpoints[0]!))
   })
 })
+
+for (const type of types) {
+  test(`${type} says where the key of a request leads, and repeats none`, () => {
+    const endpoints = fakeEndpoints(5)
+    const pick = make(type, { key: [{ cookie: 'session' }, { header: 'x-user' }] })(endpoints)
+    for (const headers of [['x-user', 'ada'], ['cookie', 'session=ben; x=1'], ['x-user', 'cleo']]) {
+      const request = aRequest({ headers })
+      const said = endpoints.map((endpoint) => pick.explain?.(endpoint, request))
+      const place = endpoints.indexOf(pick(new Call(request, new FakeClock()))!)
+      assert.deepEqual(said, endpoints.map((_, at) => `the request's key leads ${at === place ? 'here' : 'elsewhere'}`))
+    }
+    assert.equal(pick.explain?.(endpoints[0]!, aRequest()), 'the request has no key, so chance decides unless the call has a `hashKey`')
+    assert.equal(pick.explain?.(endpoints[0]!), undefined)
+  })
+}

@@ -81,6 +81,18 @@ describe('subset', () => {
     assert.equal(make({ ...byVersion, fallback: 'none' })(endpoints).explain?.(endpoints[4]!), 'for no request: it lacks what subsets go by')
   })
 
+  test('says whether it is for a request that is given', () => {
+    const said = (options: object, headers: string[]) => {
+      const { explain } = make({ ...byVersion, ...options })(endpoints)
+      return [0, 4].map((place) => explain?.(endpoints[place]!, call(headers).request))
+    }
+    const other = 'for requests that no other endpoint fits'
+    assert.deepEqual(said({}, ['x-version', '1']), ["for requests that ask for version '1', and for this one", other])
+    assert.deepEqual(said({}, ['x-version', '2']), ["for requests that ask for version '1', and not for this one", other])
+    assert.deepEqual(said({}, []), ["for requests that ask for version '1', and for this one", other])
+    assert.equal(said({ fallback: 'none' }, ['x-version', '9'])[0], "for requests that ask for version '1', and not for this one")
+  })
+
   test('finds nothing in nothing, and refuses to choose by nothing', () => {
     assert.equal(make(byVersion)([])(fakeCall()), undefined)
     for (const options of [{ metadata: {} }, {}, { ...byVersion, fallback: {} }, { ...byVersion, fallback: 'all' }, { metadata: { version: {} } }]) {

@@ -151,3 +151,26 @@ describe('explain', () => {
     await mesh.close()
   })
 })
+
+test('explain says where the key of a request leads, as its route sends it, through balancers around the one that hashes', async () => {
+  const { mesh, upstream } = virtual({
+    services: { 's.local': { routes: [{ name: 'api', match: { path: { prefix: '/api/' } }, rewrite: { prefix: '/' }, to: 's' }] } },
+    clusters: {
+      s: {
+        ...listing(...Array.from({ length: 8 }, (_, host) => ({ address: `10.0.0.${host + 1}:80`, metadata: { zone: 'a' } }))),
+        balancer: { type: 'priority', of: { type: 'zone-aware', zone: 'a', of: { type: 'ring-hash', key: { path: true } } } },
+        slowStart: '1s',
+      },
+    },
+  })
+  await mesh.ready()
+  for (const path of ['one', 'two', 'three']) {
+    const { endpoints } = mesh.explain(`http://s.local/api/${path}`).clusters[0]!
+    await (await mesh.fetch(`http://s.local/api/${path}`)).text()
+    const here = endpoints.filter(({ why }) => why.endsWith("; the request's key leads here")).map(({ address }) => address)
+    assert.deepEqual(here, [upstream.attempts.at(-1)!.endpoint.address])
+    assert.equal(endpoints.filter(({ why }) => why.endsWith('leads elsewhere')).length, 7)
+  }
+  assert.ok(mesh.status().clusters['s']!.endpoints.every(({ why }) => !why.includes('key')))
+  await mesh.close()
+})
