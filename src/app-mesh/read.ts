@@ -60,9 +60,22 @@ export const readAppMesh = async (
     }
   }
   const { document, found, faults: odd } = assemble(read, options.mesh, faults.some(({ severity }) => severity === 'error'))
-  const all = [...faults, ...odd]
+  const all = [...faults, ...odd, ...idle(files, options)]
   if (!document || all.some(({ severity }) => severity === 'error')) throw new AppMeshError(all)
   return { document, found, warnings: all }
+}
+
+/** Names that files may make of parts, so that they stand nowhere as they are. */
+const composed = /ImportValue/
+
+/** What was given for names that stand nowhere in what was read: most likely another was meant. */
+const idle = (files: readonly (Source | Fault)[], { parameters = {}, variables = {} }: ReadOptions): readonly Fault[] => {
+  const texts = files.flatMap((file) => 'severity' in file ? [] : [file.text])
+  if (texts.some((text) => composed.test(text))) return []
+  const unnamed = (option: string, given: object): readonly Fault[] => Object.keys(given)
+    .filter((name) => /^\w+$/.test(name) && !texts.some((text) => text.includes(name)))
+    .map((name) => ({ severity: 'warning', file: '', path: `${option}["${name}"]`, message: 'has no effect: nothing of this name stands in what was read' }))
+  return [...unnamed('parameters', parameters), ...unnamed('variables', variables)]
 }
 
 const looksNative = /^(?:services|clusters):/m

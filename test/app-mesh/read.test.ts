@@ -119,6 +119,15 @@ describe('several meshes', () => {
   })
 })
 
+test('a value for a name that stands nowhere has no effect, and a warning says so', async () => {
+  const manifest = `apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\nmetadata: { name: "\${STAGE}-shop" }\n`
+  const given = { parameters: { STAGE: 'test', STAGF: 'prod', 'AWS::Region': 'eu-west-1' }, variables: { domain: 'a', 'aws_lb.main.dns_name': 'b' } }
+  const { document, warnings } = await readAppMesh({ file: 'mesh.yaml', text: manifest }, given)
+  assert.equal(document.mesh.meshName, 'test-shop')
+  const message = 'has no effect: nothing of this name stands in what was read'
+  assert.deepEqual(warnings, [['parameters', 'STAGF'], ['variables', 'domain']].map(([option, name]) => ({ severity: 'warning', file: '', path: `${option}["${name}"]`, message })))
+})
+
 describe('files', () => {
   const directory = (t: TestContext, files: Readonly<Record<string, string>>): string => {
     const path = mkdtempSync(join(tmpdir(), 'enmesh-app-mesh-'))
