@@ -1,5 +1,5 @@
 import { readJson } from '../../config-file/json.ts'
-import { placesOf, Unreadable, type Piece } from '../../config-file/piece.ts'
+import { placesOf, plainOf, Unreadable } from '../../config-file/piece.ts'
 import { placeOf } from '../../mesh/faults.ts'
 import type { BodyPath, Fault, Found, ResourceKind, Source } from '../found.ts'
 import type { FormatReader } from './format.ts'
@@ -25,12 +25,6 @@ const namings: readonly Naming[] = [
 type Json = Readonly<Record<string, unknown>>
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const valueOf = (piece: Piece): unknown => {
-  if (piece.kind === 'list') return piece.items.map(valueOf)
-  if (piece.kind === 'object') return Object.fromEntries(piece.entries.map(({ name, value }) => [name, valueOf(value)]))
-  return piece.value
-}
 
 /** What the service adds to a resource, or takes for the request alone: no part of a definition. */
 const withoutService = ({ metadata: _metadata, status: _status, clientToken: _token, ...body }: Json): Json => body
@@ -108,7 +102,7 @@ export const apiJson: FormatReader = (source) => {
   if (!/^\s*[[{]/.test(source.text)) return undefined
   const collector = new Collector(source.file)
   try {
-    collector.any(valueOf(readJson(source.text)), [])
+    collector.any(plainOf(readJson(source.text)), [])
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error
     return { found: [], faults: [unreadable(source, error)] }

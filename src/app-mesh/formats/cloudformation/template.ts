@@ -12,7 +12,8 @@ const kinds: Readonly<Record<string, ResourceKind>> = {
 /** The kind of an App Mesh resource of a template; `undefined` for resources of other services. */
 export const kindOf = (resource: Traced | undefined): ResourceKind | undefined => {
   const type = textOf(fieldOf(resource, 'Type'))
-  return type?.startsWith('AWS::AppMesh::') ? kinds[type.slice('AWS::AppMesh::'.length)] : undefined
+  const name = type?.startsWith('AWS::AppMesh::') === true ? type.slice('AWS::AppMesh::'.length) : ''
+  return Object.hasOwn(kinds, name) ? kinds[name] : undefined
 }
 
 /** CloudFormation's spelling of a field of the API that starts with no initials. */
@@ -26,6 +27,11 @@ const listType = /^(?:CommaDelimitedList|List<.*>|AWS::SSM::Parameter::Value<(?:
 const known: Readonly<Record<string, string>> = { 'AWS::Partition': 'aws', 'AWS::URLSuffix': 'amazonaws.com' }
 
 const quoted = (names: Iterable<string>): string => [...names].map((name) => `"${name}"`).join(', ') || 'none'
+
+/** Of things that are made of one another: more than a template has, and far from what the stack holds. */
+const longestChain = 50
+
+const isSet = (flag: Traced | undefined): boolean => flag?.kind === 'plain' && String(flag.value) === 'true'
 
 /** One template, whose parts are evaluated when they are asked for: what belongs to other services is mostly not. */
 export class Template implements FunctionContext {
@@ -158,7 +164,9 @@ export class Template implements FunctionContext {
     if (this.#refused(parameter, written(value))) {
       const allowed = fieldOf(parameter, 'AllowedValues')
       const values = allowed?.kind === 'list' ? allowed.items.flatMap((item) => item.kind === 'plain' ? [written(item)] : []) : []
-      return this.fail(where, `has "${written(value)}" for the parameter "${name}", which allows ${quoted(values)}`)
+      // A value that is not to be echoed is in no message either.
+      const found = isSet(fieldOf(parameter, 'NoEcho')) ? 'another value' : `"${written(value)}"`
+      return this.fail(where, `has ${found} for the parameter "${name}", which allows ${quoted(values)}`)
     }
     if (!listType.test(type)) return { ...value, where }
     const texts = written(value).split(',').map((text) => text.trim())
@@ -218,6 +226,7 @@ export class Template implements FunctionContext {
   /** Evaluates what other parts refer to, once; the result stands where it was asked for. */
   #guarded(key: string, where: string, evaluate: () => Evaluated): Evaluated {
     if (this.#open.has(key)) return this.fail(where, `asks for ${key}, which is made of itself: write the value`)
+    if (this.#open.size > longestChain) return this.fail(where, `asks for ${key}, at the end of more than ${longestChain} things that are made of one another`)
     if (!this.#known.has(key)) {
       this.#open.add(key)
       this.#known.set(key, evaluate())
@@ -269,8 +278,9 @@ export class Template implements FunctionContext {
     return undefined
   }
 
-  mapping(map: string, first: string, second: string): Traced | undefined {
-    return fieldOf(fieldOf(fieldOf(fieldOf(this.#root, 'Mappings'), map), first), second)
+  mapping(map: string, first: string, second: string, where: string): Evaluated {
+    const found = fieldOf(fieldOf(fieldOf(fieldOf(this.#root, 'Mappings'), map), first), second)
+    return found && this.#guarded(`Mappings.${map}.${first}.${second}`, where, () => this.evaluate(found))
   }
 
   imported(name: string, where: string): Evaluated {
@@ -290,7 +300,8 @@ export class Template implements FunctionContext {
       const exported = fieldOf(fieldOf(output, 'Export'), 'Name')
       const value = fieldOf(output, 'Value')
       if (!exported || !value) continue
-      const found = this.#quietly(() => this.evaluate(exported))
+      // An export whose name is itself imported is looked for no further.
+      const found = this.#quietly(() => this.#guarded(`the name of the export at ${exported.where}`, exported.where, () => this.evaluate(exported)))
       if (found?.kind === 'plain' && written(found) === name) return this.#guarded(`the export ${name}`, value.where, () => this.evaluate(value))
     }
     return undefined
