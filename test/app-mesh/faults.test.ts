@@ -189,7 +189,7 @@ test('every fault is told, and the message of the error has them all', async () 
   await assert.rejects(read(mesh), (error: AppMeshError) => {
     assert.equal(error.faults.length, 2)
     assert.match(error.message, /have 2 faults:\n {2}mesh\.json, route acme: routes\[0\]\.spec\.httpRoute\.match\.prefix: must begin|have 2 faults:/)
-    assert.match(error.message, /mesh\.json, virtualNode pricing-1: virtualNodes\[0\]\.spec\.listeners\[0\]\.portMapping\.port: must be at least 1, not 0/)
+    assert.match(error.message, /mesh\.json:1:\d+, virtualNode pricing-1: virtualNodes\[0\]\.spec\.listeners\[0\]\.portMapping\.port: must be at least 1, not 0/)
     return true
   })
 })
@@ -202,7 +202,7 @@ test('what refers to a resource of the wrong shape is not complained about as we
 })
 
 const unreadable: Readonly<Record<string, readonly [string, RegExp]>> = {
-  'broken JSON': ['{ "meshName": "a", }', /line 1, column 18: expected no ',' before '}'/],
+  'broken JSON': ['{ "meshName": "a", }', /^expected no ',' before '}'/],
   'a name twice': ['{ "meshName": "a", "meshName": "b" }', /written twice/],
   'no resource': ['{ "name": "a" }', /is no resource of App Mesh: it has none of/],
   'a list of texts': ['["a"]', /is no resource: write an object/],

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readCloudFormation } from '../../src/app-mesh/formats/cloudformation.ts'
 import type { Fault, ReadOptions, Source } from '../../src/app-mesh/found.ts'
-import type { GroupReader } from '../../src/app-mesh/formats/format.ts'
+import type { FormatReader } from '../../src/app-mesh/formats/format.ts'
 import { readKubernetes } from '../../src/app-mesh/formats/kubernetes.ts'
 import { readTerraform } from '../../src/app-mesh/formats/terraform.ts'
 
 /** What is wrong, the source, where it is said to be (resource and path), and what is said. */
 type Case = readonly [what: string, text: string, resource: string | undefined, path: string | RegExp | undefined, message: RegExp, severity?: Fault['severity']]
 
-const refuses = (reader: GroupReader, file: string, cases: readonly Case[], options: ReadOptions = {}): void => {
+const refuses = (reader: FormatReader, file: string, cases: readonly Case[], options: ReadOptions = {}): void => {
   for (const [what, text, resource, path, message, severity = 'error'] of cases) {
     test(`${file}: ${what}`, async () => {
       const source: Source = { file, text }
@@ -51,8 +51,8 @@ const hostname = (value: string): string => template(`Spec: { ServiceDiscovery: 
 const place = 'Resources.Node.Properties.Spec.ServiceDiscovery.DNS.Hostname'
 
 refuses(readCloudFormation, 'mesh.yaml', [
-  ['a file that is no YAML', 'Resources:\n  A: { Type: AWS::AppMesh::Mesh\n  B: 1', undefined, undefined, /line 3, column 3/],
-  ['a name that is there twice', 'Resources:\n  A: { Type: AWS::AppMesh::Mesh }\n  A: { Type: AWS::AppMesh::Mesh }', undefined, undefined, /line 3, column 3.*unique/],
+  ['a file that is no YAML', 'Resources:\n  A: { Type: AWS::AppMesh::Mesh\n  B: 1', undefined, undefined, /template that can be read: YAML|bracket/],
+  ['a name that is there twice', 'Resources:\n  A: { Type: AWS::AppMesh::Mesh }\n  A: { Type: AWS::AppMesh::Mesh }', undefined, undefined, /this name is written twice/],
   ['a template nested too deep', `Resources: { A: { Type: AWS::AppMesh::Mesh, Properties: ${'{ a: '.repeat(120)}1${' }'.repeat(120)} } }`, undefined, undefined, /more than 100 levels deep/],
   ['an alias that stands in itself', 'Resources: &r\n  A: { Type: AWS::AppMesh::Mesh, Properties: { B: *r } }', undefined, undefined, /levels deep|more than 10000|circular/i],
   ['a Ref to nothing', hostname('!Ref Nowhere'), 'Node', place, /"Nowhere", which is neither a parameter nor a resource.*"Open".*"Balancer"/],
@@ -112,13 +112,13 @@ const old = (kind: string, spec: string): string =>
 const router = (routes: string): string => manifest('VirtualRouter', `{ routes: ${routes} }`) + mesh
 
 refuses(readKubernetes, 'manifest.yaml', [
-  ['a file that is no YAML', 'apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\nmetadata: { name: a', undefined, undefined, /line 3, column \d+/],
-  ['a tag', manifest('VirtualNode', '!local {}') + mesh, undefined, undefined, /the tag !local has no meaning here/],
+  ['a file that is no YAML', 'apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\nmetadata: { name: a', undefined, undefined, /no manifest that can be read: is indented.*or a bracket before it is not closed/],
+  ['a tag', manifest('VirtualNode', '!local {}') + mesh, undefined, undefined, /tags \(!…\) have no meaning here/],
   ['an alias of nothing', manifest('VirtualNode', '*a') + mesh, undefined, undefined, /anchor|alias/i],
   ['a name that is no text', manifest('VirtualNode', '{ [a]: b }') + mesh, undefined, undefined, /a name is plain text/],
   ['a kind that the controller does not have', manifest('VirtualPod', '{}'), 'VirtualPod shop/pricing', 'kind', /"VirtualPod", and App Mesh has Mesh, VirtualService/],
   ['a version that the controller does not have', manifest('VirtualNode', '{}').replace('v1beta2', 'v1'), 'VirtualNode shop/pricing', 'apiVersion', /"appmesh\.k8s\.aws\/v1", and .*v1beta2 and .*v1beta1 can be read/],
-  ['a manifest without a name', 'apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\nmetadata: {}', 'Mesh', 'metadata', /has no name: write metadata\.name/],
+  ['a manifest without a name', 'apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\nmetadata: {}', 'Mesh', 'metadata', /has no name that is a text: write metadata\.name/],
   ['a placeholder in a value', manifest('VirtualNode', '{ serviceDiscovery: { dns: { hostname: "${HOST}" } } }') + mesh, 'VirtualNode pricing', 'spec.serviceDiscovery.dns.hostname', /has \$\{HOST\}, and no value for it was given: give it as a parameter, \{ "HOST": "…" \}/],
   ['a placeholder in a name', manifest('VirtualNode', '{}', '"${NAME}-v1"') + mesh, 'VirtualNode ${NAME}-v1', 'metadata.name', /has \$\{NAME\}/],
   ['a placeholder in place of a list', manifest('VirtualNode', '{ listeners: [${LISTENERS}] }') + mesh, 'VirtualNode pricing', 'spec.listeners[0]', /has \$\{LISTENERS\}/],
@@ -235,8 +235,8 @@ refuses(readTerraform, 'main.tf', [
 ])
 
 refuses(readTerraform, 'main.tf.json', [
-  ['a name that is there twice', '{ "resource": { "aws_appmesh_mesh": { "m": { "name": "a" }, "m": { "name": "b" } } } }', undefined, undefined, /line 1, column 61: this name is written twice/],
-  ['a broken file, of which nothing is repeated', '{ "secret": hunter2 }', undefined, undefined, /^is not written in Terraform's language: line 1, column 13: expected a value$/],
+  ['a name that is there twice', '{ "resource": { "aws_appmesh_mesh": { "m": { "name": "a" }, "m": { "name": "b" } } } }', undefined, undefined, /this name is written twice/],
+  ['a broken file, of which nothing is repeated', '{ "secret": hunter2 }', undefined, undefined, /^is not written in Terraform's language: expected a value$/],
 ])
 
 const state = (resources: unknown): string => JSON.stringify({ format_version: '1.0', values: { root_module: { resources } } })

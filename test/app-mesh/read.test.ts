@@ -59,7 +59,7 @@ describe('several sources', () => {
     const { document, warnings } = await readAppMesh([source('shop.json', { mesh, virtualNodes: [node, b], virtualRouters: [router], routes: [route('a')] }), source('update.json', route('b'))])
     assert.deepEqual(document.routes, [route('b')])
     assert.deepEqual(warnings, [{
-      severity: 'warning', file: 'update.json', resource: 'route all', message: 'replaces the definition of the same name that shop.json has',
+      severity: 'warning', file: 'update.json', line: 1, column: 1, resource: 'route all', message: 'replaces the definition of the same name that shop.json has',
     }])
   })
 

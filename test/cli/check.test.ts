@@ -26,10 +26,10 @@ describe('enmesh check', () => {
     ['a fault of a configuration, with its line', 'mesh.yaml', native.replace('cluster: a', 'cluster: b'), /^error: \S+mesh\.yaml:2:14: services\["a\.local"\]\.cluster: there is no cluster 'b'/],
     ['YAML that is none', 'mesh.yaml', 'services:\n\ta: 1\n', /^error: \S+mesh\.yaml:2:1: /],
     ['JSON that is none', 'mesh.json', '{ "services": { ', /^error: \S+mesh\.json:1:\d+: the file ends too early/],
-    ['JSON of App Mesh that is none', 'mesh.json', '{ "virtualNodes": [ ', /^error: \S+mesh\.json: line 1, column \d+: the file ends too early/],
+    ['JSON of App Mesh that is none', 'mesh.json', '{ "virtualNodes": [ ', /^error: \S+mesh\.json:1:\d+: the file ends too early/],
     ['something else', 'mesh.yaml', 'hello: 1\n', /^error: \S+mesh\.yaml: is in no format that is known here: give CloudFormation, Kubernetes manifests, Terraform, JSON of the App Mesh API$/m],
-    ['an empty file', 'mesh.yaml', '', /^error: \S+mesh\.yaml: is in no format/],
-    ['a route to a node that is not there', 'mesh.json', JSON.stringify(shop()).replace('"virtualNode":"pricing-v1"', '"virtualNode":"pricing-v9"'), /^warning: \S+mesh\.json, route all: .*weightedTargets\[0\]\.virtualNode/m],
+    ['an empty file', 'mesh.yaml', '', /^error: \S+mesh\.yaml: is empty: give/],
+    ['a route to a node that is not there', 'mesh.json', JSON.stringify(shop()).replace('"virtualNode":"pricing-v1"', '"virtualNode":"pricing-v9"'), /^warning: \S+mesh\.json:\d+:\d+, route all: .*weightedTargets\[0\]\.virtualNode/m],
   ] as const) {
     test(`tells of ${what}`, async (t) => {
       const { stderr } = await enmesh(['check', folder(t, { [name]: content })(name)])
@@ -42,7 +42,7 @@ describe('enmesh check', () => {
     Object.assign((mesh.virtualNodes[0]!.spec as { listeners: object[] }).listeners[0]!, { portMapping: { port: 8080, protocol: 'http2' } })
     const { code, stderr } = await enmesh(['check', folder(t, { 'mesh.json': mesh })('mesh.json')])
     assert.equal(code, 0)
-    assert.match(stderr, /^warning: \S+mesh\.json, virtualNode pricing-v1: virtualNodes\[0\]\.spec\.listeners\[0\]\.portMapping\.protocol: is http2/m)
+    assert.match(stderr, /^warning: \S+mesh\.json:\d+:\d+, virtualNode pricing-v1: virtualNodes\[0\]\.spec\.listeners\[0\]\.portMapping\.protocol: is http2/m)
   })
 
   test('reads App Mesh files together, and configurations one by one', async (t) => {
@@ -60,7 +60,7 @@ describe('enmesh check', () => {
     const path = folder(t, { 'mesh.json': mesh })('mesh.json')
     const without = await enmesh(['check', path, '--as', 'gateway-node'])
     assert.equal(without.code, 1)
-    assert.match(without.stderr, /error: .*mesh\.json, virtualNode gateway-node: virtualNodes\[3\].*the authority 'arn:ca\/1' is kept where only proxies could read it/)
+    assert.match(without.stderr, /error: .*mesh\.json:\d+:\d+, virtualNode gateway-node: virtualNodes\[3\].*the authority 'arn:ca\/1' is kept where only proxies could read it/)
     // The file is where the service runs, and is not looked at.
     assert.equal((await enmesh(['check', path, '--as', 'gateway-node', '--ca', 'arn:ca/1=/nowhere/ca.pem'])).code, 0)
   })

@@ -1,7 +1,8 @@
 import { functions, type FunctionContext } from './functions.ts'
 import type { Fault, ReadOptions, ResourceKind } from '../../found.ts'
+import type { Positions } from '../../body/positions.ts'
 import { nameField, parentField } from '../../body/shape.ts'
-import { fieldOf, moved, plain, textOf, written, type Traced } from '../../body/traced.ts'
+import { fieldOf, moved, naming, plain, textOf, written, type Traced } from '../../body/traced.ts'
 
 /** The kinds of App Mesh resources, by the last part of CloudFormation's type names: `AWS::AppMesh::VirtualNode`. */
 const kinds: Readonly<Record<string, ResourceKind>> = {
@@ -36,6 +37,7 @@ const isSet = (flag: Traced | undefined): boolean => flag?.kind === 'plain' && S
 /** One template, whose parts are evaluated when they are asked for: what belongs to other services is mostly not. */
 export class Template implements FunctionContext {
   readonly file: string
+  readonly position: Positions
   readonly #root: Traced
   readonly #parameters: Readonly<Record<string, string>>
   readonly #imported: (name: string) => Evaluated
@@ -46,8 +48,11 @@ export class Template implements FunctionContext {
   #resource: string | undefined
   #quiet = false
 
-  constructor(file: string, root: Traced, options: ReadOptions, imported: (name: string) => Evaluated, tell: (fault: Fault) => void) {
+  constructor(
+    file: string, root: Traced, position: Positions, options: ReadOptions, imported: (name: string) => Evaluated, tell: (fault: Fault) => void,
+  ) {
     this.file = file
+    this.position = position
     this.#root = root
     this.#parameters = options.parameters ?? {}
     this.#imported = imported
@@ -58,6 +63,12 @@ export class Template implements FunctionContext {
   get resources(): ReadonlyMap<string, Traced> {
     const resources = fieldOf(this.#root, 'Resources')
     return resources?.kind === 'object' ? resources.entries : new Map()
+  }
+
+  /** Refuses a section of resources that is none. */
+  seeSections(): void {
+    const resources = fieldOf(this.#root, 'Resources')
+    if (resources?.kind !== 'object') this.fail(resources?.where ?? 'Resources', `is ${naming(resources)}: write resources by their logical ids`)
   }
 
   /** Evaluates something of one resource: faults are told as its own. */
@@ -108,7 +119,8 @@ export class Template implements FunctionContext {
     const key = `${path}\n${message}`
     if (this.#quiet || this.#told.has(key)) return
     this.#told.add(key)
-    this.#tell({ severity, file: this.file, ...(this.#resource === undefined ? {} : { resource: this.#resource }), path, message })
+    const resource = this.#resource === undefined ? {} : { resource: this.#resource }
+    this.#tell({ severity, file: this.file, ...this.position(path), ...resource, path, message })
   }
 
   /** A value of the caller's for a name that the template leaves open. */

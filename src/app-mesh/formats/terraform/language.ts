@@ -1,7 +1,8 @@
 import path from 'node:path'
 import { readJson } from '../../../config-file/json.ts'
-import { placesOf, plainOf, Unreadable } from '../../../config-file/piece.ts'
+import { plainOf, Unreadable } from '../../../config-file/piece.ts'
 import type { Fault, Source } from '../../found.ts'
+import { positionIn } from '../../body/positions.ts'
 import { Effort } from './effort.ts'
 import type { Ast } from './expression.ts'
 import { Module, type Block, type Call, type Instance, type ModuleFiles } from './module.ts'
@@ -27,17 +28,6 @@ export const isLanguage = (source: Source): boolean => isConfiguration(source) |
 
 interface Parsed { readonly source: Source, readonly body: Json }
 
-/** What JSON says, with its own messages for what is broken: those of `JSON.parse` quote the file. */
-const jsonOf = ({ file, text }: Source): unknown => {
-  try {
-    return plainOf(readJson(text))
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error
-    const { line, column } = placesOf(file, text)(error.at)
-    throw new Error(`line ${line}, column ${column}: ${error.message}`, { cause: error })
-  }
-}
-
 /** A message of the parser, without its own words around it: `main.tf:3,5-6: …`. */
 const saidBy = (error: unknown): string => String(error instanceof Error ? error.message : error).replace(/^parse config: \[(.*)\]$/s, '$1')
 
@@ -61,7 +51,9 @@ export const instancesOf = async (
     return []
   }
   const parsed = await parseAll(sources, parser, tell)
-  const values = Object.fromEntries(parsed.filter(({ source }) => isValues(source)).flatMap(({ body }) => Object.entries(body)))
+  // Those of `terraform.tfvars` count least, as for Terraform.
+  const given = parsed.filter(({ source }) => isValues(source)).sort((one, other) => Number(isFirst(other)) - Number(isFirst(one)))
+  const values = Object.fromEntries(given.flatMap(({ body }) => Object.entries(body)))
   const configurations = parsed.filter(({ source }) => isConfiguration(source))
   const modules = new Map<string, ModuleFiles>()
   for (const directory of new Set(configurations.map(({ source }) => path.dirname(source.file)))) {
@@ -71,17 +63,20 @@ export const instancesOf = async (
   return new Configuration(modules, { ...values, ...variables }, tell).instances()
 }
 
+const isFirst = ({ source: { file } }: Parsed): boolean => path.basename(file).startsWith('terraform.tfvars')
+
 const parseAll = async (
   sources: readonly Source[], parser: HclParser, tell: (fault: Fault) => void,
 ): Promise<readonly Parsed[]> => {
   const parsed: Parsed[] = []
   for (const source of sources) {
     try {
-      const body = source.file.endsWith('.json') ? jsonOf(source) : await languageOf(source, parser)
+      const body = source.file.endsWith('.json') ? plainOf(readJson(source.text)) : await languageOf(source, parser)
       if (!isObject(body)) throw new Error('it is no object')
       parsed.push({ source, body })
     } catch (error) {
-      tell({ severity: 'error', file: source.file, message: `is not written in Terraform's language: ${saidBy(error)}` })
+      const place = error instanceof Unreadable ? positionIn(source)(error.at) : {}
+      tell({ severity: 'error', file: source.file, ...place, message: `is not written in Terraform's language: ${saidBy(error)}` })
     }
   }
   return parsed
