@@ -182,6 +182,7 @@ const n = 'aws_appmesh_virtual_node.n'
 refuses(readTerraform, 'main.tf', [
   ['a file that is not in its language', 'resource "a" {', undefined, undefined, /main\.tf:1,1[45]/],
   ['a variable without a value', nodeWith('var.open'), n, dns, /variable "open", which has no default: give it, \{ "open": … \}/],
+  ['a word that is no value', nodeWith('pricing'), n, dns, /names pricing, which is no value/],
   ['a variable that nobody declares', nodeWith('var.nowhere'), n, dns, /var\.nowhere, which no file of this directory declares; it has "open"/],
   ['a local that nobody declares', nodeWith('local.nowhere'), n, dns, /local\.nowhere.*it has "list", "one", "self"/],
   ['a local made of itself', nodeWith('local.self'), n, dns, /local\.self, which is made of itself/],

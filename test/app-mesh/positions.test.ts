@@ -57,6 +57,6 @@ test('each document of a file of manifests has its own lines, and placeholders d
 
 test('what is broken has the place where it breaks', async () => {
   assert.deepEqual(await told('mesh.yaml', 'Resources:\n  A: { Type: AWS::AppMesh::Mesh\n  B: 1'), ['3:3 '])
-  assert.deepEqual(await told('mesh.json', '{\n  "mesh": { "meshName": "shop", }\n}'), ['2:32 '])
+  assert.deepEqual(await told('mesh.json', '{\n  "mesh": { "meshName": "shop", }\n}'), ['2:31 '])
   assert.deepEqual(await told('state.json', '{\n  "format_version": "1.0",\n  "values": secret\n}'), ['3:13 '])
 })

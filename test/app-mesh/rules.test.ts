@@ -402,6 +402,49 @@ test('S12: an endpoint is out after so many errors in a row, and one may always 
   assert.deepEqual(mesh.status().clusters['a']!.endpoints.map(({ state }) => state), ['ejected', 'available'])
 })
 
+test('S12: it returns at the sweep after its time, which is longer each time', async (t) => {
+  const { upstream } = story(t)
+  let sick = false
+  const servers = [await upstream((_, response) => {
+    response.statusCode = sick ? 500 : 200
+    response.end()
+  }), await upstream((_, response) => response.end('well'))]
+  const document = await documentOf({ routes: [aRoute('all', 'a', all, policy(['client-error']))], nodes: [outliers(3, 50)] })
+  const clock = new FakeClock()
+  const mesh = createMesh(fromAppMesh(document, { endpoints: { a: servers.map(({ address }) => address) }, onWarning: () => {} }), { runtime: { clock } })
+  t.after(() => mesh.close())
+  const askOften = async (): Promise<void> => {
+    for (let i = 0; i < 8; i++) await (await mesh.fetch(`http://${service}/`)).text()
+  }
+  const states = (): readonly string[] => mesh.status().clusters['a']!.endpoints.map(({ state }) => state)
+  const out = ['ejected', 'available']
+  await mesh.ready()
+  const begin = clock.now()
+  const until = async (seconds: number): Promise<void> => { await clock.advance(begin + seconds * 1_000 - clock.now()) }
+
+  await askOften()
+  sick = true
+  await until(5)
+  await askOften()
+  assert.deepEqual([states(), servers[0]!.requests.length], [out, 4 + 3])
+  // Out from 5 s for 30 s, and since the first request sweeps are at 10 s, 20 s, 30 s, 40 s.
+  await until(39.999)
+  assert.deepEqual(states(), out)
+  await until(40)
+  assert.deepEqual(states(), ['available', 'available'])
+
+  await askOften()
+  assert.deepEqual([states(), servers[0]!.requests.length], [out, 4 + 3 + 3])
+  // The second time for twice as long, from 40 s to 100 s.
+  await until(99.999)
+  assert.deepEqual(states(), out)
+  sick = false
+  await until(100)
+  assert.deepEqual(states(), ['available', 'available'])
+  await askOften()
+  assert.equal(servers[0]!.requests.length, 4 + 3 + 3 + 4)
+})
+
 test('S13: with fewer than half of the endpoints available, all are used', async (t) => {
   const { ask, upstreams } = await stage(t, { routes: [aRoute('all', 'a', all, policy(['client-error']))], nodes: [outliers(2, 100)] }, { a: [status(500), status(500), (_, response) => response.end('well')] })
   for (let i = 0; i < 30; i++) await ask()

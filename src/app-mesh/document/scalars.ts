@@ -21,6 +21,11 @@ export const union = <Shape extends Readonly<Record<string, z.ZodType>>>(shape: 
 /** Text of a length within bounds. */
 export const text = (min: number, max: number) => z.string().min(min).max(max)
 
+const kept = 'is a name that JavaScript keeps for itself: choose another'
+
+/** A text that is a name: what is named becomes a member of an object under it. */
+export const named = <Schema extends z.ZodString>(schema: Schema): Schema => schema.refine((name) => name !== '__proto__', { error: kept })
+
 /** A whole number within bounds. */
 export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max)
 
@@ -28,10 +33,10 @@ export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) => z.i
 export const names = z.registry<{ readonly resource: true }>()
 
 /** The name of a resource. */
-export const resourceName = text(1, 255).register(names, { resource: true })
+export const resourceName = named(text(1, 255)).register(names, { resource: true })
 
 /** The name that callers dial. */
-export const serviceName = z.string().min(1).register(names, { resource: true })
+export const serviceName = named(z.string().min(1)).register(names, { resource: true })
 
 /** A port. */
 export const port = whole(1, 65_535)

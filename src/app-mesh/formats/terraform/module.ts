@@ -86,6 +86,7 @@ export class Module implements Scope {
     const [root, name, ...rest] = path
     const given = `${this.#prefix}${addressOf(path)}`
     if (Object.hasOwn(this.#given, given)) return this.#given[given]
+    if (path.length < (root === 'data' ? 3 : 2)) throw new Unevaluated(`names ${addressOf(path)}, which is no value: name what is meant of it`)
     const label = addressOf(path.slice(0, 2))
     switch (root) {
       case 'var': return dig(this.#once(label, () => this.#readVariable(String(name))), rest, label)
