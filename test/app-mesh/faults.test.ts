@@ -211,6 +211,7 @@ const unreadable: Readonly<Record<string, readonly [string, RegExp]>> = {
   'broken JSON': ['{ "meshName": "a", }', /^expected no ',' before '}'/],
   'a name twice': ['{ "meshName": "a", "meshName": "b" }', /written twice/],
   'no resource': ['{ "name": "a" }', /is no resource of App Mesh: it has none of/],
+  'a spec whose names stood on a command line': ['{ "spec": {} }', /it has none of .*; the names that stood on a command line/],
   'a list of texts': ['["a"]', /is no resource: write an object/],
   'an empty list': ['[]', /nothing of App Mesh is defined/],
   'something else altogether': ['hello', /is in no format that is known here/],

@@ -103,6 +103,17 @@ describe('several meshes', () => {
     assert.match((await faultsOf(both, { mesh: 'othr' }))[0]!.message, /there is no mesh 'othr': did you mean 'other'\?/)
   })
 
+  test('resources that name none are told of once, with what to do', async () => {
+    const nameless = ({ meshName: _, ...body }: typeof node) => body
+    const sources = [source('1.json', nameless(node)), source('2.json', nameless({ ...node, virtualNodeName: 'b' }))]
+    const [fault, ...others] = await faultsOf(sources)
+    assert.deepEqual([fault!.file, fault!.resource, others], ['1.json', 'virtualNode a', []])
+    assert.match(fault!.message, /^names no mesh, nor do 1 more, and nothing that is read does: say its name by the option `mesh`/)
+    assert.deepEqual((await readAppMesh(sources, { mesh: 'shop' })).document.virtualNodes, [{ ...node }, { ...node, virtualNodeName: 'b' }])
+    const between = await faultsOf([source('1.json', nameless(node)), ...both])
+    assert.ok(between.some(({ message }) => message.startsWith("names no mesh, and several are named: 'shop', 'other'")))
+  })
+
   test('a mesh that nobody defined has its defaults, and a warning', async () => {
     const { document, warnings } = await readAppMesh(source('node.json', node))
     assert.deepEqual(document.mesh, { meshName: 'shop' })

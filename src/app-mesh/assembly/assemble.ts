@@ -58,6 +58,10 @@ const defining = (kept: readonly Found[], faults: Fault[]): Definitions => {
   return new Definitions(defined, new Set(known))
 }
 
+/** Whether a resource names no mesh, though it belongs to one, and its reader knows of no reason. */
+const isNameless = ({ kind, body, unread }: Found): boolean =>
+  kind !== 'mesh' && typeof body === 'object' && body !== null && !Object.hasOwn(body, 'meshName') && unread?.some(([first]) => first === 'meshName') !== true
+
 /**
  * Gives resources that name no mesh the only one there is: `--mesh-name` stood on a command line, or the Mesh's manifest in
  * another place.
@@ -65,17 +69,24 @@ const defining = (kept: readonly Found[], faults: Fault[]): Definitions => {
 const withMesh = (read: readonly Read[], wanted: string | undefined, faults: Fault[]): readonly Read[] => {
   const names = new Set(read.flatMap(({ found }) => found.map(meshNameOf)).filter((name) => typeof name === 'string'))
   const meshName = wanted ?? (names.size === 1 ? [...names][0] : undefined)
-  if (meshName === undefined) return read
+  const nameless = read.flatMap(({ found }) => found.filter(isNameless))
+  if (meshName === undefined && nameless.length > 0) faults.push(ofNoMesh(nameless, names))
   return read.map((one) => ({
     ...one,
     found: one.found.map((found) => {
-      const { kind, body, unread } = found
-      const nameless = kind !== 'mesh' && typeof body === 'object' && body !== null && !Object.hasOwn(body, 'meshName') && unread?.some(([first]) => first === 'meshName') !== true
-      if (!nameless) return found
+      if (!isNameless(found)) return found
+      if (meshName === undefined) return { ...found, unread: [...found.unread ?? [], ['meshName']] }
       faults.push(faultAt('warning', found, [], `names no mesh: it is taken to belong to '${meshName}'`))
-      return { ...found, body: { meshName, ...body } }
+      return { ...found, body: { meshName, ...found.body as object } }
     }),
   }))
+}
+
+/** Told once: whoever left the mesh out of one manifest did so in all. */
+const ofNoMesh = (nameless: readonly Found[], names: ReadonlySet<string>): Fault => {
+  const others = nameless.length > 1 ? `, nor do ${nameless.length - 1} more` : ''
+  const known = names.size === 0 ? 'nothing that is read does' : `several are named: ${quoted(names)}`
+  return faultAt('error', nameless[0]!, [], `names no mesh${others}, and ${known}: say its name by the option \`mesh\` (--mesh), or read what defines it as well`)
 }
 
 /** The resources without those that a later source replaces. */

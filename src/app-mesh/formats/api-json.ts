@@ -77,7 +77,11 @@ class Collector {
   #alone(body: Json, base: BodyPath): void {
     const naming = namings.find(({ name }) => name in body)
     if (naming) this.#resource(naming, body, base)
-    else this.#refuse(base, `is no resource of App Mesh: it has none of ${namings.map(({ name }) => name).join(', ')}`)
+    else {
+      // The rest stood on the command line, as with `aws appmesh update-route --route-name …`.
+      const hint = 'spec' in body ? '; the names that stood on a command line beside it belong in here' : ''
+      this.#refuse(base, `is no resource of App Mesh: it has none of ${namings.map(({ name }) => name).join(', ')}${hint}`)
+    }
   }
 
   #resource({ kind, name }: Naming, written: unknown, base: BodyPath): void {

@@ -79,7 +79,7 @@ const trust = ({ trust: { acm, file, sds } }: Validation, dialled: Dialled): Pic
     const ca = certificates[name]?.ca
     if (ca !== undefined) return [{ file: ca }]
     refuse(dialled, ['validation', 'trust', acm ? 'acm' : 'sds'], `the authority '${name}' is kept where only proxies could read it: export it, and give its file by the option `
-      + `certificates: { '${name}': { ca: 'authority.pem' } }`)
+      + `certificates: { '${name}': { ca: 'authority.pem' } } (--ca)`)
     return []
   })
   return files.length === 0 ? {} : { ca: files.length === 1 ? files[0]! : files }
@@ -100,7 +100,7 @@ const shown = (
   const { cert, key } = certificates[sds!.secretName] ?? {}
   if (cert !== undefined && key !== undefined) return { cert: { file: cert }, key: { file: key } }
   refuse(dialled, ['certificate', 'sds'], `the secret '${sds!.secretName}' is kept where only proxies could read it: give its files by the option `
-    + `certificates: { '${sds!.secretName}': { cert: 'certificate.pem', key: 'key.pem' } }`)
+    + `certificates: { '${sds!.secretName}': { cert: 'certificate.pem', key: 'key.pem' } } (--cert)`)
   return {}
 }
 
