@@ -146,5 +146,24 @@ const ofGatewayRoute = (route: Defined<'gatewayRoute'>, definitions: Definitions
   return [
     ...missing(route, ['virtualGatewayName'], 'virtualGateway', virtualGatewayName, definitions, 'no request comes to this route'),
     ...missing(route, path, 'virtualService', target.virtualService.virtualServiceName, definitions, 'its requests are refused'),
+    ...ofTargetPort(route, ['spec', kind, 'action', 'target'], target, definitions),
   ]
+}
+
+interface GatewayTarget {
+  readonly virtualService: { readonly virtualServiceName: string }
+  readonly port?: number | undefined
+}
+
+/** Where what provides a service has several listeners, the gateway has to say which it calls. */
+const ofTargetPort = (
+  { found, body: { meshName } }: Defined<'gatewayRoute'>, path: BodyPath, { virtualService, port }: GatewayTarget, definitions: Definitions,
+): readonly Fault[] => {
+  const name = virtualService.virtualServiceName
+  const provider = definitions.one('virtualService', meshName, name)?.spec.provider
+  const ports = portsOf((provider?.virtualNode ? definitions.one('virtualNode', meshName, provider.virtualNode.virtualNodeName)
+    : provider?.virtualRouter && definitions.one('virtualRouter', meshName, provider.virtualRouter.virtualRouterName))?.spec.listeners)
+  const among = `'${name}' listens on ${ports.join(', ')}`
+  if (port === undefined) return ports.length < 2 ? [] : [faultAt('warning', found, path, `needs \`port\`, since ${among}: without it, 80 is called`)]
+  return ports.length === 0 || ports.includes(port) ? [] : [faultAt('warning', found, [...path, 'port'], `is ${port}, and ${among}: no route is for that`)]
 }

@@ -76,7 +76,9 @@ export class Clusters {
   }
 
   #add(name: string, service: string, cluster: ClusterInput): string {
-    for (const candidate of [name, `${name} for ${service}`]) {
+    // A node may be called as another's cluster would be.
+    for (let tried = 0; ; tried++) {
+      const candidate = tried === 0 ? name : `${name} for ${service}${tried === 1 ? '' : ` (${tried})`}`
       if (candidate.length > longestName) {
         this.#remarks.refuse(`virtualNode ${name}`, '',
           `makes a cluster whose name is longer than ${longestName} characters, '${candidate.slice(0, 60)}…': shorten the name of the node`)
@@ -86,7 +88,6 @@ export class Clusters {
       else if (!isDeepStrictEqual(other, cluster)) continue
       return candidate
     }
-    throw new TypeError(`two different clusters would be called '${name} for ${service}'`)
   }
 
   #clusterOf(node: VirtualNode, listener: NodeListener, index: number, policed: Policed | undefined): ClusterInput {
