@@ -53,8 +53,9 @@ const isFault = (file: Given | Fault): file is Fault => 'severity' in file
 /** What is in each of the sources, in their order; each format gets all that those before it left. */
 const readAll = async (sources: readonly Given[], options: ReadOptions, faults: Fault[]): Promise<readonly Read[]> => {
   const read = new Map<Source, Read>()
-  for (const { read: readThese, replaces } of formats) {
-    const { found, faults: told, taken } = await readThese(sources.filter((source) => !read.has(source)), options)
+  for (const { read: readThese, replaces, mentions } of formats) {
+    const isOpen = (source: Given): boolean => !read.has(source) && (!source.ofDirectory || mentions?.test(source.text) !== false)
+    const { found, faults: told, taken } = await readThese(sources.filter(isOpen), options)
     faults.push(...told)
     const byFile = new Map([...taken].map(({ file }): [string, Found[]] => [file, []]))
     for (const one of found) byFile.get(one.file)?.push(one)
@@ -90,10 +91,11 @@ const filesOf = async (source: AppMeshSource): Promise<readonly (Given | Fault)[
   if (typeof source !== 'string' && !(source instanceof URL)) return [{ ...source, text: source.text.replace(/^\uFEFF/, '') }]
   const path = pathOf(source)
   const isDirectory = await stat(path).then((found) => found.isDirectory(), () => false)
-  return isDirectory ? filesIn(path) : [await fileAt(path)]
+  return isDirectory ? sourcesIn(path) : [await fileAt(path)]
 }
 
-const filesIn = async (directory: string): Promise<readonly (Given | Fault)[]> => {
+/** The files right in a directory that may hold definitions; a fault for what cannot be read. */
+export const sourcesIn = async (directory: string): Promise<readonly (Source | Fault)[]> => {
   try {
     const entries = (await readdir(directory, { withFileTypes: true })).filter((entry) => isDefinition(entry.name) && !entry.isDirectory())
     const names = entries.map(({ name }) => name).sort()

@@ -89,6 +89,10 @@ refuses(readCloudFormation, 'mesh.yaml', [
   ['a map that is not there', hostname('!FindInMap [Ports, prod, http]'), 'Node', place, /looks for Mappings\.Ports\.prod\.http/],
   ['an import that nobody exports', hostname('!ImportValue shop-host'), 'Node', place, /imports "shop-host", which no template that is read exports/],
   ['a function of CloudFormation alone', hostname('!GetAZs eu-west-1'), 'Node', place, /calls Fn::GetAZs, which only CloudFormation can do/],
+  ['a part that no resource has', template('Spec: {}', '').replace('    Properties:\n', '    Propertie: {}\n    Properties:\n'), 'Node', 'Resources.Node.Propertie', /is no part of a resource: did you mean 'Properties'/],
+  ['a resource without a type', template('Spec: {}').replace('  Balancer:', '  Empty:\n  Balancer:'), 'Empty', 'Resources.Empty', /has no Type/],
+  ['a type in other letters', template('Spec: {}').replace('AWS::AppMesh::VirtualNode', 'aws::appmesh::virtualnode'), 'Node', 'Resources.Node.Type', /"aws::appmesh::virtualnode", and App Mesh has/],
+  ['resources that are a list', 'AWSTemplateFormatVersion: 2010-09-09\nResources: []', undefined, 'Resources', /is a list: write resources by their logical ids/],
   ['a macro', template('Spec: { Fn::Transform: { Name: AWS::Include } }'), 'Node', 'Resources.Node.Properties.Spec', /calls Fn::Transform/],
   ['a null', template('Spec: { ServiceDiscovery: }'), 'Node', 'Resources.Node.Properties.Spec.ServiceDiscovery', /is null, which CloudFormation refuses/],
   ['one name in two spellings', template('Spec: {}\nspec: {}'), 'Node', 'Resources.Node.Properties.spec', /says a second time what Resources\.Node\.Properties\.Spec says/],
@@ -124,6 +128,8 @@ refuses(readKubernetes, 'manifest.yaml', [
   ['a placeholder in place of a list', manifest('VirtualNode', '{ listeners: [${LISTENERS}] }') + mesh, 'VirtualNode pricing', 'spec.listeners[0]', /has \$\{LISTENERS\}/],
   ['a placeholder of a template', manifest('VirtualNode', '{ serviceDiscovery: { dns: { hostname: "{{ .Values.host }}" } } }') + mesh, 'VirtualNode pricing', 'spec.serviceDiscovery.dns.hostname', /has \{\{ \.Values\.host \}\}.*\{ "Values\.host"/],
   ['a spec that is a list', manifest('VirtualNode', '[]') + mesh, 'VirtualNode shop/pricing', 'spec', /is a list: write the spec as an object/],
+  ['a document that is no manifest', manifest('VirtualNode', '{}') + mesh + '---\nhello\n', undefined, undefined, /this document is no manifest.*it is left out/, 'warning'],
+  ['a manifest without a kind', manifest('VirtualNode', '{}') + mesh + '---\napiVersion: appmesh.k8s.aws/v1beta2\nmetadata: { name: a }\n', undefined, undefined, /this document is no manifest/],
   ['a reference without a name', manifest('VirtualService', '{ provider: { virtualNode: { virtualNodeRef: { namespace: shop } } } }') + mesh, 'VirtualService shop/pricing', 'spec.provider.virtualNode.virtualNodeRef', /a reference without a name/],
   ['a reference that is a text', manifest('VirtualService', '{ provider: { virtualRouter: { virtualRouterRef: pricing } } }') + mesh, 'VirtualService shop/pricing', 'spec.provider.virtualRouter.virtualRouterRef', /is a text: write \{ name: …/],
   ['routes that are no list', router('{}'), 'VirtualRouter shop/pricing', 'spec.routes', /is an object: write a list of routes/],
@@ -244,6 +250,8 @@ const state = (resources: unknown): string => JSON.stringify({ format_version: '
 
 refuses(readTerraform, 'state.json', [
   ['a state that is broken', '{ "format_version": "1.0", ', undefined, undefined, /is no state or plan that can be read/],
+  ['a broken state, of which nothing is repeated', '{ "format_version": "1.0", "password": hunter2 }', undefined, undefined, /^is no state or plan that can be read: expected a value$/],
+  ['a state from long ago', '{ "version": 3, "terraform_version": "0.11.14", "modules": [] }', undefined, 'version', /is 3, from before Terraform 0\.12/],
   ['a type that App Mesh does not have', state([{ address: 'aws_appmesh_x.y', mode: 'managed', type: 'aws_appmesh_x', values: {} }]), 'aws_appmesh_x.y', undefined, /"aws_appmesh_x"/],
   ['a block that is there twice', state([{ address: 'aws_appmesh_mesh.m', mode: 'managed', type: 'aws_appmesh_mesh', values: { name: 'a', spec: [{}, {}] } }]), 'aws_appmesh_mesh.m', 'spec', /is there 2 times/],
   ['a state nested too deep', `{"format_version":"1","values":{"root_module":{"resources":[{"mode":"managed","type":"aws_appmesh_mesh","address":"m","values":{"spec":${'['.repeat(50_000)}${']'.repeat(50_000)}}}]}}}`, undefined, undefined, /is no state or plan that can be read/],

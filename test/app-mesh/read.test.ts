@@ -137,6 +137,24 @@ describe('files', () => {
     }
   })
 
+  test('in a directory the values that Terraform takes by itself count, in its order', async (t) => {
+    const path = directory(t, {
+      'main.tf': 'variable "name" {}\nresource "aws_appmesh_mesh" "shop" {\n  name = var.name\n}\n',
+      'a.auto.tfvars': 'name = "auto"\n', 'terraform.tfvars': 'name = "first"\n', 'prod.tfvars': 'name = "prod"\n', 'other.tfvars.json': '{ "name": "other" }',
+    })
+    assert.equal((await readAppMesh(path)).document.mesh.meshName, 'auto')
+    assert.equal((await readAppMesh([path, join(path, 'prod.tfvars')])).document.mesh.meshName, 'prod')
+  })
+
+  test('what else lies in a directory is left out with a warning, and a file that is named twice is read once', async (t) => {
+    const path = directory(t, { 'mesh.json': JSON.stringify([mesh, node]), 'package.json': '{ "name": "x" }', 'empty.yaml': '' })
+    const { warnings } = await readAppMesh([path, join(path, 'mesh.json')])
+    assert.deepEqual(warnings.map(({ file, message }) => [file, message]), [
+      [join(path, 'empty.yaml'), 'is empty: it is left out'], [join(path, 'package.json'), 'is in no format that is known here: it is left out'],
+    ])
+    assert.match((await faultsOf(join(path, 'package.json')))[0]!.message, /is no resource of App Mesh/)
+  })
+
   test('a directory without any is refused', async (t) => {
     const path = directory(t, { 'README.md': '# no' })
     const [fault] = await faultsOf(path)

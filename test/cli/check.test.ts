@@ -54,6 +54,41 @@ describe('enmesh check', () => {
     assert.deepEqual(definitions.map(({ files }) => files.map((file) => file.split('/').at(-1))), [['mesh.json', 'rest.json'], ['a.yaml'], ['b.yaml']])
   })
 
+  test('looks at each file of a directory by itself, and leaves out what is neither', async (t) => {
+    const { mesh, ...rest } = shop()
+    const at = folder(t, {
+      'mesh.json': { mesh }, 'rest.json': rest, 'enmesh.yaml': native, 'package.json': { name: 'shop' },
+      'compose.yaml': 'services: { web: { image: nginx } }\nvolumes: {}\n', 'notes.yaml': 'hello: 1\n', 'README.md': '# no',
+    })
+    const { code, stdout } = await enmesh(['check', at(''), '--json'])
+    const { definitions, faults } = JSON.parse(stdout) as { definitions: readonly { kind: string, files: readonly string[] }[], faults: readonly { severity: string, file: string, message: string }[] }
+    assert.equal(code, 0, stdout)
+    assert.deepEqual(definitions.map(({ kind, files }) => [kind, files]), [['app-mesh', [at('')]], ['enmesh', [at('enmesh.yaml')]]])
+    assert.deepEqual(faults.map(({ severity, file }) => [severity, file]), ['compose.yaml', 'notes.yaml', 'package.json'].map((name) => ['warning', at(name)]))
+    assert.match(faults[0]!.message, /is left out/)
+  })
+
+  test('takes a directory of one configuration where one is wanted', async (t) => {
+    const { code, stdout, stderr } = await enmesh(['explain', folder(t, { 'enmesh.yaml': native })(''), 'http://a.local/'])
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /service {2}a\.local/)
+  })
+
+  test('takes no configuration at stdin', async () => {
+    const { code, stderr } = await enmesh(['check', '-'], { stdin: native })
+    assert.equal(code, 2)
+    assert.match(stderr, /^error: what came in at stdin is a configuration of enmesh: give it as a file/)
+  })
+
+  for (const args of [['check'], ['check', '--nope', 'x'], ['explain', 'mesh.json'], ['chek'], ['check', 'x', '--param', 'x']]) {
+    test(`says as JSON too that \`${args.join(' ')}\` is wrong`, async () => {
+      const { code, stdout, stderr } = await enmesh([...args, '--json'])
+      const { ok, faults } = JSON.parse(stdout) as { ok: boolean, faults: readonly { severity: string, message: string }[] }
+      assert.deepEqual([code, ok, faults.length, stderr], [2, false, 1, ''])
+      assert.doesNotMatch(faults[0]!.message, /^error/)
+    })
+  }
+
   test('asks for the files of certificates that only proxies could read, by the option that gives them', async (t) => {
     const mesh = shop()
     Object.assign(mesh.virtualNodes.at(-1)!.spec, { backendDefaults: { clientPolicy: { tls: { validation: { trust: { acm: { certificateAuthorityArns: ['arn:ca/1'] } } } } } } })
