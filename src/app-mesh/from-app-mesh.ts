@@ -59,9 +59,10 @@ export const fromAppMesh = (document: AppMeshDocument, options: FromAppMeshOptio
       say('warn', 'is no host that could be dialled: the service is left out')
       continue
     }
-    const twin = dialled.get(`${address.host}:${address.port}`)
+    const { host, port = '' } = address
+    const twin = dialled.get(`${host}:${port}`)
     if (twin !== undefined) say('refuse', `is dialled as '${twin}' is: case and a trailing dot make no difference`)
-    dialled.set(`${address.host}:${address.port}`, virtualServiceName)
+    dialled.set(`${host}:${port}`, virtualServiceName)
     services[virtualServiceName] = serviceOf(service, mesh, caller, clusters, remarks)
   }
   remarkOnNode(mesh, options.as, remarks)
