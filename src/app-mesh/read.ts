@@ -97,9 +97,10 @@ const filesOf = async (source: AppMeshSource): Promise<readonly (Given | Fault)[
 /** The files right in a directory that may hold definitions; a fault for what cannot be read. */
 export const sourcesIn = async (directory: string): Promise<readonly (Source | Fault)[]> => {
   try {
-    const entries = (await readdir(directory, { withFileTypes: true })).filter((entry) => isDefinition(entry.name) && !entry.isDirectory())
-    const names = entries.map(({ name }) => name).sort()
-    if (names.length > 0) return await Promise.all(names.map(async (name) => ({ ...await fileAt(join(directory, name)), ofDirectory: true })))
+    const entries = await readdir(directory, { withFileTypes: true })
+    const names = entries.filter((entry) => isDefinition(entry.name) && !entry.isDirectory()).map(({ name }) => name).sort()
+    const files = names.map(async (name) => ({ ...await fileAt(join(directory, name)), ofDirectory: true }))
+    if (files.length > 0) return await Promise.all(files)
     return [{ severity: 'error', file: directory, message: 'is a directory without a .json, .yaml, .yml, .template or .tf file right in it' }]
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException

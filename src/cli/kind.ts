@@ -69,7 +69,9 @@ export const givenAt = async (path: string, stdin: () => Promise<string>): Promi
 
 const standardInput = async (stdin: () => Promise<string>): Promise<Given> => {
   const text = await stdin()
-  if (await isOurs(text)) throw new UsageError('what came in at stdin is a configuration of enmesh: give it as a file, by whose ending it is read')
+  if (await isOurs(text)) {
+    throw new UsageError('what came in at stdin is a configuration of enmesh: give it as a file, by whose ending it is read')
+  }
   return { path: '-', kind: 'app-mesh', sources: [{ file: '-', text }] }
 }
 

@@ -56,7 +56,8 @@ export class Origins {
     const found = isKind(kind) ? this.#one(kind, name, router) : undefined
     if (!found) return fault
     const path = found.at(fault.path === undefined ? [] : stepsOf(fault.path))
-    return { ...fault, file: found.file, ...found.position?.(path), resource: found.resource, ...(fault.path !== undefined && path !== '' && { path }) }
+    const place = fault.path !== undefined && path !== '' ? { path } : {}
+    return { ...fault, file: found.file, ...found.position?.(path), resource: found.resource, ...place }
   }
 
   #one(kind: ResourceKind, name: string, router?: string): Found | undefined {

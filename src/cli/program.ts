@@ -189,8 +189,9 @@ export const run = async (args: readonly string[], world: World): Promise<number
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exit.well
     if (!(error instanceof CommanderError || error instanceof UsageError)) throw error
-    if (json) world.stdout.write(`${JSON.stringify({ ok: false, faults: [{ severity: 'error', message: error.message.replace(/^error: /, '') }] }, undefined, 2)}\n`)
-    else if (error instanceof UsageError) world.stderr.write(harmless(`error: ${error.message}\n`))
+    const message = error.message.replace(/^error: /, '')
+    if (json) world.stdout.write(`${JSON.stringify({ ok: false, faults: [{ severity: 'error', message }] }, undefined, 2)}\n`)
+    else if (error instanceof UsageError) world.stderr.write(harmless(`error: ${message}\n`))
     return exit.usage
   }
 }

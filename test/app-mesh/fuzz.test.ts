@@ -117,7 +117,7 @@ for (const [what, [file, write]] of Object.entries(formats)) {
     await readAppMesh({ file, text: write(() => {}) })
     await fc.assert(fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
       await seeItIsTold(file, write((written) => { for (const one of changes) apply(written, one) }))
-    }), { numRuns: Number(process.env['ENMESH_FUZZ_RUNS'] ?? 100) })
+    }), { numRuns: Number(process.env['ENMESH_FUZZ_RUNS'] ?? 40) })
   })
 
 }
@@ -130,6 +130,6 @@ for (const [file, text] of texts) {
   test(`${file}: a text that is cut or spoilt somewhere is taken or told`, async () => {
     await fc.assert(fc.asyncProperty(fc.nat(text.length), fc.nat(40), fc.constantFrom('', '{', '}', '[', '"', ':', '\n', '\t', '&a ', '*a', '!x ', '\u0000', '\uFEFF', '${', '- '), async (at, length, inserted) => {
       await seeItIsTold(file, text.slice(0, at) + inserted + text.slice(at + length))
-    }), { numRuns: Number(process.env['ENMESH_FUZZ_RUNS'] ?? 100) })
+    }), { numRuns: Number(process.env['ENMESH_FUZZ_RUNS'] ?? 40) })
   })
 }

@@ -59,8 +59,10 @@ const defining = (kept: readonly Found[], faults: Fault[]): Definitions => {
 }
 
 /** Whether a resource names no mesh, though it belongs to one, and its reader knows of no reason. */
-const isNameless = ({ kind, body, unread }: Found): boolean =>
-  kind !== 'mesh' && typeof body === 'object' && body !== null && !Object.hasOwn(body, 'meshName') && unread?.some(([first]) => first === 'meshName') !== true
+const isNameless = ({ kind, body, unread = [] }: Found): boolean => {
+  if (kind === 'mesh' || typeof body !== 'object' || body === null || Object.hasOwn(body, 'meshName')) return false
+  return !unread.some(([first]) => first === 'meshName')
+}
 
 /**
  * Gives resources that name no mesh the only one there is: `--mesh-name` stood on a command line, or the Mesh's manifest in
@@ -86,7 +88,8 @@ const withMesh = (read: readonly Read[], wanted: string | undefined, faults: Fau
 const ofNoMesh = (nameless: readonly Found[], names: ReadonlySet<string>): Fault => {
   const others = nameless.length > 1 ? `, nor do ${nameless.length - 1} more` : ''
   const known = names.size === 0 ? 'nothing that is read does' : `several are named: ${quoted(names)}`
-  return faultAt('error', nameless[0]!, [], `names no mesh${others}, and ${known}: say its name by the option \`mesh\` (--mesh), or read what defines it as well`)
+  return faultAt('error', nameless[0]!, [],
+    `names no mesh${others}, and ${known}: say its name by the option \`mesh\` (--mesh), or read what defines it as well`)
 }
 
 /** The resources without those that a later source replaces. */

@@ -161,9 +161,14 @@ const ofTargetPort = (
 ): readonly Fault[] => {
   const name = virtualService.virtualServiceName
   const provider = definitions.one('virtualService', meshName, name)?.spec.provider
-  const ports = portsOf((provider?.virtualNode ? definitions.one('virtualNode', meshName, provider.virtualNode.virtualNodeName)
-    : provider?.virtualRouter && definitions.one('virtualRouter', meshName, provider.virtualRouter.virtualRouterName))?.spec.listeners)
+  const { virtualNodeName = '' } = provider?.virtualNode ?? {}
+  const { virtualRouterName = '' } = provider?.virtualRouter ?? {}
+  const { spec } = definitions.one('virtualNode', meshName, virtualNodeName) ?? definitions.one('virtualRouter', meshName, virtualRouterName) ?? {}
+  const ports = portsOf(spec?.listeners)
   const among = `'${name}' listens on ${ports.join(', ')}`
-  if (port === undefined) return ports.length < 2 ? [] : [faultAt('warning', found, path, `needs \`port\`, since ${among}: without it, 80 is called`)]
-  return ports.length === 0 || ports.includes(port) ? [] : [faultAt('warning', found, [...path, 'port'], `is ${port}, and ${among}: no route is for that`)]
+  if (port === undefined && ports.length > 1) {
+    return [faultAt('warning', found, path, `needs \`port\`, since ${among}: without it, 80 is called`)]
+  }
+  if (port === undefined || ports.length === 0 || ports.includes(port)) return []
+  return [faultAt('warning', found, [...path, 'port'], `is ${port}, and ${among}: no route is for that`)]
 }

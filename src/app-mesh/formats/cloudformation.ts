@@ -157,6 +157,7 @@ const withName = (
   const name = spelling(nameField(kind))
   // A virtual service is what callers dial: a name of ours would lead nowhere.
   if (properties.entries.has(name) || kind === 'virtualService') return properties
-  tell(faultOf(subject, 'warning', properties.where, `has no ${name}, so that CloudFormation made one up: it is called "${id}" here; write ${name} to say how`))
+  tell(faultOf(subject, 'warning', properties.where,
+    `has no ${name}, so that CloudFormation made one up: it is called "${id}" here; write ${name} to say how`))
   return { ...properties, entries: new Map([...properties.entries, [name, plain(id, properties.where)]]) }
 }

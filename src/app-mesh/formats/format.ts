@@ -20,6 +20,6 @@ export interface Format {
    * have it. In other formats the same name twice is a fault.
    */
   readonly replaces: boolean
-  /** What stands in a file that is for this format, if it only lies in a directory that was named; absent where the reader tells by itself. */
+  /** What a file must have that only lies in a directory that was named; absent where the reader tells its own from others. */
   readonly mentions?: RegExp
 }

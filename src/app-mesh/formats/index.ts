@@ -9,5 +9,8 @@ export const formats: readonly Format[] = [
   { name: 'CloudFormation', read: readCloudFormation, replaces: false },
   { name: 'Kubernetes manifests', read: readKubernetes, replaces: true },
   { name: 'Terraform', read: readTerraform, replaces: false },
-  { name: 'JSON of the App Mesh API', read: readApiJson, replaces: true, mentions: /"(?:mesh(?:es|Name)?|virtual\w+|(?:gatewayR|r)oute(?:s|Name)?)"/ },
+  {
+    name: 'JSON of the App Mesh API', read: readApiJson, replaces: true,
+    mentions: /"(?:mesh(?:es|Name)?|virtual\w+|(?:gatewayR|r)oute(?:s|Name)?)"/,
+  },
 ]

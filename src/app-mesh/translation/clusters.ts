@@ -118,7 +118,8 @@ export class Clusters {
     const registry = registryOf(node, port, this.#document.mesh.spec?.serviceDiscovery?.ipPreference)
     if (registry) {
       const { error } = registries.schema.safeParse(registry)
-      if (error) this.#remarks.refuse(`virtualNode ${node.virtualNodeName}`, ['spec', 'serviceDiscovery', 'dns', 'hostname'], error.issues[0]!.message)
+      const at = ['spec', 'serviceDiscovery', 'dns', 'hostname']
+      if (error) this.#remarks.refuse(`virtualNode ${node.virtualNodeName}`, at, error.issues[0]!.message)
       return registry
     }
     this.#remarks.warn(`virtualNode ${node.virtualNodeName}`, ['spec', 'serviceDiscovery'], 'there is none, so calls to this node are refused: say where its endpoints are found')

@@ -238,7 +238,9 @@ export class Template implements FunctionContext {
   /** Evaluates what other parts refer to, once; the result stands where it was asked for. */
   #guarded(key: string, where: string, evaluate: () => Evaluated): Evaluated {
     if (this.#open.has(key)) return this.fail(where, `asks for ${key}, which is made of itself: write the value`)
-    if (this.#open.size > longestChain) return this.fail(where, `asks for ${key}, at the end of more than ${longestChain} things that are made of one another`)
+    if (this.#open.size > longestChain) {
+      return this.fail(where, `asks for ${key}, at the end of more than ${longestChain} things that are made of one another`)
+    }
     if (!this.#known.has(key)) {
       this.#open.add(key)
       this.#known.set(key, evaluate())
@@ -313,7 +315,8 @@ export class Template implements FunctionContext {
       const value = fieldOf(output, 'Value')
       if (!exported || !value) continue
       // An export whose name is itself imported is looked for no further.
-      const found = this.#quietly(() => this.#guarded(`the name of the export at ${exported.where}`, exported.where, () => this.evaluate(exported)))
+      const { where } = exported
+      const found = this.#quietly(() => this.#guarded(`the name of the export at ${where}`, where, () => this.evaluate(exported)))
       if (found?.kind === 'plain' && written(found) === name) return this.#guarded(`the export ${name}`, value.where, () => this.evaluate(value))
     }
     return undefined

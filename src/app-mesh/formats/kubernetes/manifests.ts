@@ -75,7 +75,8 @@ export const manifestsIn = async (
   try {
     const documents = await readDocuments({ file: source.file, text: filled.text })
     if (!documents.some(({ root }) => isManifest(root))) return undefined
-    return documents.flatMap((document) => manifestsOf(document, { file: source.file, filled, tell, position: (at) => positionAt(filled.originally(at)) }))
+    const around: Around = { file: source.file, filled, tell, position: (at) => positionAt(filled.originally(at)) }
+    return documents.flatMap((document) => manifestsOf(document, around))
   } catch (error) {
     if (!(error instanceof NotYaml)) throw error
     tell({
@@ -85,7 +86,8 @@ export const manifestsIn = async (
   }
 }
 
-const isManifest = (root: Traced): boolean => textOf(fieldOf(root, 'apiVersion')) !== undefined && textOf(fieldOf(root, 'kind')) !== undefined
+const isManifest = (root: Traced): boolean =>
+  textOf(fieldOf(root, 'apiVersion')) !== undefined && textOf(fieldOf(root, 'kind')) !== undefined
 
 /** What a document stands in. */
 interface Around {

@@ -26,6 +26,8 @@ const isValues = ({ file }: Source): boolean => /\.tfvars(?:\.json)?$/.test(file
 /** Whether a source is written in Terraform's language. Only its file's name tells: HCL has no other sign. */
 export const isLanguage = (source: Source): boolean => isConfiguration(source) || isValues(source)
 
+interface Declared { readonly file: string }
+
 interface Parsed { readonly source: Source, readonly body: Json }
 
 /** A message of the parser, without its own words around it: `main.tf:3,5-6: …`. */
@@ -87,8 +89,10 @@ const languageOf = ({ file, text }: Source, parser: HclParser): Promise<unknown>
   return parser.parse(file, text)
 }
 
-const moduleFiles = async (directory: string, files: readonly Parsed[], parser: HclParser, tell: (fault: Fault) => void): Promise<ModuleFiles> => {
-  const once = <Declared extends { readonly file: string }>(prefix: string, all: readonly (readonly [string, Declared])[]): ReadonlyMap<string, Declared> =>
+const moduleFiles = async (
+  directory: string, files: readonly Parsed[], parser: HclParser, tell: (fault: Fault) => void,
+): Promise<ModuleFiles> => {
+  const once = <One extends Declared>(prefix: string, all: readonly (readonly [string, One])[]): ReadonlyMap<string, One> =>
     declaredOnce(prefix, all, tell)
   const all = (kind: string, prefix = `${kind}.`): ReadonlyMap<string, Block> =>
     once(prefix, files.flatMap(({ source, body }) => labelled(body[kind], source.file)))
@@ -107,16 +111,17 @@ const moduleFiles = async (directory: string, files: readonly Parsed[], parser: 
 }
 
 /** What was declared, by name. Of two of one name neither counts more: that is told, and the first is read on with. */
-const declaredOnce = <Declared extends { readonly file: string }>(
-  prefix: string, all: readonly (readonly [string, Declared])[], tell: (fault: Fault) => void,
-): ReadonlyMap<string, Declared> => {
-  const declared = new Map<string, Declared>()
+const declaredOnce = <One extends Declared>(
+  prefix: string, all: readonly (readonly [string, One])[], tell: (fault: Fault) => void,
+): ReadonlyMap<string, One> => {
+  const declared = new Map<string, One>()
   for (const [name, one] of all) {
     const before = declared.get(name)
     if (!before) declared.set(name, one)
     else {
       const where = before.file === one.file ? 'in this file' : `in ${before.file}`
-      tell({ severity: 'error', file: one.file, resource: `${prefix}${name}`, message: `is declared already ${where}: take one of the two out, or rename it` })
+      const message = `is declared already ${where}: take one of the two out, or rename it`
+      tell({ severity: 'error', file: one.file, resource: `${prefix}${name}`, message })
     }
   }
   return declared

@@ -59,7 +59,9 @@ export class Module implements Scope {
   readonly #open = new Set<string>()
   readonly #told = new Map<string, unknown>()
 
-  constructor(files: ModuleFiles, prefix: string, variable: (name: string) => unknown, given: Json, call: Call, effort: Effort, caller?: Module) {
+  constructor(
+    files: ModuleFiles, prefix: string, variable: (name: string) => unknown, given: Json, call: Call, effort: Effort, caller?: Module,
+  ) {
     this.files = files
     this.effort = effort
     this.#caller = caller
@@ -287,7 +289,8 @@ export class Module implements Scope {
     }
     if (typeof written === 'object' && written !== null) return this.#block(written as Json, where, scope, missing)
     if (typeof written !== 'string') return plain(written as number | boolean | null, where)
-    const traced = this.#tried(() => this.#traced(plainly(this.value(written, scope)), where), (message) => { missing(where, message) })
+    const trace = (): Traced => this.#traced(plainly(this.value(written, scope)), where)
+    const traced = this.#tried(trace, (message) => { missing(where, message) })
     return traced?.value ?? { kind: 'unread', where }
   }
 }

@@ -38,7 +38,8 @@ export const resourcesIn = (
   if (isObject(top.planned_values)) return planned(top, variables, file, tell)
   if (isObject(top.values)) return [...moduleResources(top.values.root_module)].map(({ address, type, values }) => ({ address, type, values: trace(values, '') }))
   if (typeof top.version === 'number' && top.version < 4 && Array.isArray(top.modules)) {
-    tell({ severity: 'error', file, path: 'version', message: `is ${top.version}, from before Terraform 0.12: write the state anew with a later Terraform (terraform show -json)` })
+    const message = `is ${top.version}, from before Terraform 0.12: write the state anew with a later Terraform (terraform show -json)`
+    tell({ severity: 'error', file, path: 'version', message })
     return []
   }
   if (top.version === 4 && Array.isArray(top.resources)) return [...fileResources(top)]
