@@ -2,9 +2,11 @@ import type { Fault } from './found.ts'
 
 const said = (part: string | undefined): boolean => part !== undefined && part !== ''
 
-/** One fault in words: `mesh.yaml, Node: Resources.Node.Properties.Spec: …`. */
-export const faultInWords = ({ file, resource, path, message }: Fault): string =>
-  [[file, resource].filter(said).join(', '), path, message].filter(said).join(': ')
+/** One fault in words: `mesh.yaml:12:7, Node: Resources.Node.Properties.Spec: …`. */
+export const faultInWords = ({ file, line, column, resource, path, message }: Fault): string => {
+  const place = [file, line, column].filter((part) => part !== undefined && part !== '').join(':')
+  return [[place, resource].filter(said).join(', '), path, message].filter(said).join(': ')
+}
 
 const mostWorded = 100
 

@@ -4,6 +4,13 @@ export type ResourceKind = 'mesh' | 'virtualService' | 'virtualNode' | 'virtualR
 /** Steps from a resource's body down to one of its values. */
 export type BodyPath = readonly (string | number)[]
 
+/** Where something begins in a file; both are 1 for the first. */
+export interface Position {
+  readonly line: number
+  /** In UTF-16 units. */
+  readonly column: number
+}
+
 /**
  * One resource as the reader of a format found it: in the shape of the API's `Create*Input`, not yet checked.
  * Readers of formats only translate; what is right or wrong about a body is said in one place, for all formats.
@@ -18,6 +25,8 @@ export interface Found {
   readonly resource: string
   /** Where a value of the body stood in the file, in the file's own words: `Resources.Node.Properties.Spec.Listeners[0]`. */
   at(path: BodyPath): string
+  /** Line and column of a place as `at` tells it, where the format has them; of the nearest around it, if it is not there. */
+  position?(place: string): Position | undefined
   /**
    * Values that the reader could not tell, and left out of the body. A fault says so already: that they are missing is no
    * second one.
@@ -29,6 +38,10 @@ export interface Found {
 export interface Fault {
   readonly severity: 'error' | 'warning'
   readonly file: string
+  /** 1 for the first; absent where the format does not tell, as JSON of Terraform and its language. */
+  readonly line?: number
+  /** 1 for the first. */
+  readonly column?: number
   /** Absent where the file itself is at fault. */
   readonly resource?: string
   /** In the file's own words; absent where the resource as a whole is meant. */

@@ -49,12 +49,24 @@ export const fromAppMesh = (document: AppMeshDocument, options: FromAppMeshOptio
   const caller = callerOf(mesh, options.as, remarks)
   const clusters = new Clusters(mesh, options.endpoints ?? {}, options.certificates ?? {}, remarks)
   const services: Record<string, ServiceInput> = {}
+  const dialled = new Map<string, string>()
   for (const service of caller.services) {
     const { virtualServiceName } = service
-    if (serviceAddress(virtualServiceName)) services[virtualServiceName] = serviceOf(service, mesh, caller, clusters, remarks)
-    else remarks.warn(`virtualService ${virtualServiceName}`, ['virtualServiceName'], 'is no host that could be dialled: the service is left out')
+    const address = serviceAddress(virtualServiceName)
+    const say = (severity: 'warn' | 'refuse', message: string): void =>
+      remarks[severity](`virtualService ${virtualServiceName}`, ['virtualServiceName'], message)
+    if (!address) {
+      say('warn', 'is no host that could be dialled: the service is left out')
+      continue
+    }
+    const { host, port = '' } = address
+    const twin = dialled.get(`${host}:${port}`)
+    if (twin !== undefined) say('refuse', `is dialled as '${twin}' is: case and a trailing dot make no difference`)
+    dialled.set(`${host}:${port}`, virtualServiceName)
+    services[virtualServiceName] = serviceOf(service, mesh, caller, clusters, remarks)
   }
-  remarkOnCaller(mesh, options.as, remarks)
+  remarkOnNode(mesh, options.as, remarks)
+  remarkOnGateway(mesh, options.as, remarks)
   const accessLog = accessLogOf(caller.logging, caller.resource, remarks)
   const errors = remarks.faults.filter(({ severity }) => severity === 'error')
   if (errors.length > 0) throw new AppMeshError(remarks.faults)
@@ -114,7 +126,7 @@ const policyOf = (protocol: NodeListener['portMapping']['protocol'] | undefined)
   protocol === 'tcp' ? tcpPolicy : protocol === 'grpc' ? defaultGrpcPolicy : defaultPolicy
 
 /** What a proxy did for the process that it stood before. */
-const remarkOnCaller = ({ virtualNodes }: AppMeshDocument, as: string | undefined, remarks: Remarks): void => {
+const remarkOnNode = ({ virtualNodes }: AppMeshDocument, as: string | undefined, remarks: Remarks): void => {
   const node = virtualNodes.find(({ virtualNodeName }) => virtualNodeName === as)
   if (!node) return
   const resource = `virtualNode ${node.virtualNodeName}`
@@ -122,6 +134,19 @@ const remarkOnCaller = ({ virtualNodes }: AppMeshDocument, as: string | undefine
     if (tls && tls.mode !== 'DISABLED') {
       remarks.warn(resource, ['spec', 'listeners', index, 'tls'], 'is no business of a caller: have the server of this process speak TLS itself, by `meshTls` of enmesh/server for instance')
     }
+  })
+}
+
+/** What a proxy did at the door of the mesh; its routes are taken by whoever makes the gateway. */
+const remarkOnGateway = ({ virtualNodes, virtualGateways }: AppMeshDocument, as: string | undefined, remarks: Remarks): void => {
+  if (virtualNodes.some(({ virtualNodeName }) => virtualNodeName === as)) return
+  const gateway = virtualGateways.find(({ virtualGatewayName }) => virtualGatewayName === as)
+  gateway?.spec.listeners.forEach(({ tls, connectionPool, healthCheck }, index) => {
+    const warn = (field: string, message: string): void =>
+      remarks.warn(`virtualGateway ${gateway.virtualGatewayName}`, ['spec', 'listeners', index, field], message)
+    if (tls && tls.mode !== 'DISABLED') warn('tls', 'is no business of a caller: have the server of this gateway speak TLS itself')
+    if (connectionPool) warn('connectionPool', 'limits what comes in, which is no business of a caller: limit it at the server of this gateway')
+    if (healthCheck) warn('healthCheck', 'has no effect: whoever stands before this gateway asks it')
   })
 }
 

@@ -1,7 +1,7 @@
 export type { AppMeshDocument, GatewayRoute, Route, VirtualGateway, VirtualNode, VirtualRouter, VirtualService } from './document.ts'
 export { AppMeshError } from './error.ts'
 export { fromAppMesh, type FromAppMeshOptions } from './from-app-mesh.ts'
-export type { BodyPath, Fault, Found, ReadOptions, ResourceKind, Source } from './found.ts'
+export type { BodyPath, Fault, Found, Position, ReadOptions, ResourceKind, Source } from './found.ts'
 export { gatewayRoutesOf, type GatewayRewrite, type GatewayRouteInput } from './translation/gateway-routes.ts'
 export type { MatchInput as AppMeshMatchInput } from './translation/routes.ts'
 export type { CertificateFiles, Certificates } from './translation/client-tls.ts'

@@ -5,8 +5,7 @@ import { MeshConfigError } from '../core/errors.ts'
 import { assemble, type Read } from './assembly/assemble.ts'
 import type { AppMeshDocument } from './document.ts'
 import { AppMeshError } from './error.ts'
-import type { Format, Reading } from './formats/format.ts'
-import { formats, groupFormats } from './formats/index.ts'
+import { formats } from './formats/index.ts'
 import type { Fault, Found, ReadOptions, Source } from './found.ts'
 
 /** How definitions are read. */
@@ -41,24 +40,9 @@ export const readAppMesh = async (
   sources: AppMeshSource | readonly AppMeshSource[], options: AppMeshReadOptions = {},
 ): Promise<AppMeshReading> => {
   const list = Array.isArray(sources) ? sources as readonly AppMeshSource[] : [sources as AppMeshSource]
-  const faults: Fault[] = []
-  const read: Read[] = []
   const files = (await Promise.all(list.map(filesOf))).flat()
-  const grouped = new Map<Source, Read>()
-  for (const { read: readAll, replaces } of groupFormats) {
-    const { found, faults: told, taken } = await readAll(files.filter((file): file is Source => !('severity' in file) && !grouped.has(file)), options)
-    faults.push(...told)
-    for (const source of taken) grouped.set(source, { file: source.file, found: found.filter(({ file }) => file === source.file), replaces })
-  }
-  for (const source of files) {
-    if ('severity' in source) faults.push(source)
-    else if (grouped.has(source)) read.push(grouped.get(source)!)
-    else {
-      const { reading, format } = await readOne(source, options)
-      faults.push(...reading.faults)
-      read.push({ file: source.file, found: reading.found, replaces: format?.replaces ?? false })
-    }
-  }
+  const faults = files.filter((file) => isFault(file))
+  const read = await readAll(onceEach(files.filter((file): file is Given => !isFault(file))), options, faults)
   const { document, found, faults: odd } = assemble(read, options.mesh, faults.some(({ severity }) => severity === 'error'))
   const all = [...faults, ...odd, ...idle(files, options)]
   if (!document || all.some(({ severity }) => severity === 'error')) throw new AppMeshError(all)
@@ -69,8 +53,8 @@ export const readAppMesh = async (
 const composed = /ImportValue/
 
 /** What was given for names that stand nowhere in what was read: most likely another was meant. */
-const idle = (files: readonly (Source | Fault)[], { parameters = {}, variables = {} }: ReadOptions): readonly Fault[] => {
-  const texts = files.flatMap((file) => 'severity' in file ? [] : [file.text])
+const idle = (files: readonly (Given | Fault)[], { parameters = {}, variables = {} }: ReadOptions): readonly Fault[] => {
+  const texts = files.flatMap((file) => isFault(file) ? [] : [file.text])
   if (texts.some((text) => composed.test(text))) return []
   const unnamed = (option: string, given: object): readonly Fault[] => Object.keys(given)
     .filter((name) => /^\w+$/.test(name) && !texts.some((text) => text.includes(name)))
@@ -78,38 +62,64 @@ const idle = (files: readonly (Source | Fault)[], { parameters = {}, variables =
   return [...unnamed('parameters', parameters), ...unnamed('variables', variables)]
 }
 
-const looksNative = /^(?:services|clusters):/m
+const isFault = (file: Given | Fault): file is Fault => 'severity' in file
 
-const readOne = async (
-  source: Source, options: ReadOptions,
-): Promise<{ readonly reading: Reading, readonly format?: Format }> => {
-  for (const format of formats) {
-    const reading = await format.read(source, options)
-    if (reading) return { reading, format }
+/** What is in each of the sources, in their order; each format gets all that those before it left. */
+const readAll = async (sources: readonly Given[], options: ReadOptions, faults: Fault[]): Promise<readonly Read[]> => {
+  const read = new Map<Source, Read>()
+  for (const { read: readThese, replaces, mentions } of formats) {
+    const isOpen = (source: Given): boolean => !read.has(source) && (!source.ofDirectory || mentions?.test(source.text) !== false)
+    const { found, faults: told, taken } = await readThese(sources.filter(isOpen), options)
+    faults.push(...told)
+    const byFile = new Map([...taken].map(({ file }): [string, Found[]] => [file, []]))
+    for (const one of found) byFile.get(one.file)?.push(one)
+    for (const source of taken) read.set(source, { file: source.file, found: byFile.get(source.file)!, replaces })
   }
-  const ours = looksNative.test(source.text) ? '. If it is a configuration of enmesh, give it by its own name: a directory is read as App Mesh alone' : ''
-  const message = `is in no format that is known here: give ${[...groupFormats, ...formats].map(({ name }) => name).join(', ')}${ours}`
-  return { reading: { found: [], faults: [{ severity: 'error', file: source.file, message }] } }
+  for (const source of sources) if (!read.has(source)) faults.push(unknown(source))
+  return sources.flatMap((source) => read.get(source) ?? [])
 }
 
-const endings = /\.(json|ya?ml|template|tf)$/
-const values = /\.tfvars(\.json)?$/
+/** A directory holds other things too; a file that was named is meant. */
+const unknown = ({ file, text, ofDirectory = false }: Given): Fault => {
+  const what = text.trim() === '' ? 'is empty' : 'is in no format that is known here'
+  return ofDirectory ? { severity: 'warning', file, message: `${what}: it is left out` }
+    : { severity: 'error', file, message: `${what}: give ${formats.map(({ name }) => name).join(', ')}` }
+}
 
-/** Of a directory's values for Terraform's variables, those that it takes by itself; others, as those of a stage, are given by name. */
-const isTaken = (name: string): boolean => values.test(name) ? /^terraform\.tfvars|\.auto\.tfvars/.test(name) : endings.test(name)
+/** A source, and whether it only stood in a directory that was named. */
+interface Given extends Source { readonly ofDirectory?: boolean }
 
-/** By name, and as Terraform does `terraform.tfvars` before any `*.auto.tfvars`, which stand over it. */
-const inOrder = (a: string, b: string): number => Number(a.includes('.auto.tfvars')) - Number(b.includes('.auto.tfvars')) || (a < b ? -1 : 1)
+/** The same file may be named, and stand in a directory that is named too. */
+const onceEach = (sources: readonly Given[]): readonly Given[] =>
+  sources.filter(({ file, text }, at) => sources.findIndex((other) => other.file === file && other.text === text) === at)
 
-const filesOf = async (source: AppMeshSource): Promise<readonly (Source | Fault)[]> => {
+const endings = /\.(?:json|ya?ml|template|tf)$/
+
+/** Those that Terraform takes by itself. */
+const values = /^(?:terraform|.*\.auto)\.tfvars(?:\.json)?$/
+
+const isDefinition = (name: string): boolean => values.test(name) || (endings.test(name) && !name.endsWith('.tfvars.json'))
+
+const filesOf = async (source: AppMeshSource): Promise<readonly (Given | Fault)[]> => {
   // Files lose their byte order mark when they are read.
   if (typeof source !== 'string' && !(source instanceof URL)) return [{ ...source, text: source.text.replace(/^\uFEFF/, '') }]
   const path = pathOf(source)
   const isDirectory = await stat(path).then((found) => found.isDirectory(), () => false)
-  if (!isDirectory) return [await fileAt(path)]
-  const names = (await readdir(path)).filter(isTaken).sort(inOrder)
-  if (names.length > 0) return Promise.all(names.map((name) => fileAt(join(path, name))))
-  return [{ severity: 'error', file: path, message: 'is a directory without a .json, .yaml, .yml, .template or .tf file right in it' }]
+  return isDirectory ? sourcesIn(path) : [await fileAt(path)]
+}
+
+/** The files right in a directory that may hold definitions; a fault for what cannot be read. */
+export const sourcesIn = async (directory: string): Promise<readonly (Source | Fault)[]> => {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true })
+    const names = entries.filter((entry) => isDefinition(entry.name) && !entry.isDirectory()).map(({ name }) => name).sort()
+    const files = names.map(async (name) => ({ ...await fileAt(join(directory, name)), ofDirectory: true }))
+    if (files.length > 0) return await Promise.all(files)
+    return [{ severity: 'error', file: directory, message: 'is a directory without a .json, .yaml, .yml, .template or .tf file right in it' }]
+  } catch (error) {
+    const { code = String(error) } = error as NodeJS.ErrnoException
+    return [{ severity: 'error', file: directory, message: `cannot be read: ${code}` }]
+  }
 }
 
 const fileAt = async (file: string): Promise<Source | Fault> => {

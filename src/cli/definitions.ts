@@ -51,7 +51,7 @@ const noting = (env: Environment, withheld: Map<string, string>): Environment =>
 
 /** Reads files: those of App Mesh together to one definition, each configuration of enmesh by itself. */
 export const readDefinitions = async (paths: readonly string[], options: DefinitionOptions, world: World): Promise<Definitions> => {
-  const given = await Promise.all(paths.map((path) => givenAt(path, world.stdin)))
+  const given = (await Promise.all(paths.map((path) => givenAt(path, world.stdin)))).flat()
   const withheld = new Map<string, string>()
   const env = noting(world.env, withheld)
   const all: Definition[] = []
@@ -66,7 +66,7 @@ export const readDefinitions = async (paths: readonly string[], options: Definit
   const theirs = given.filter(({ kind }) => kind === 'app-mesh')
   if (theirs.length > 0) {
     await collect(async () => {
-      const reading = await readAppMesh(theirs.map(({ path, source }) => source ?? path), options)
+      const reading = await readAppMesh(theirs.flatMap(({ path, sources }) => sources ?? [path]), options)
       faults.push(...reading.warnings.map(ofDefinition))
       return { kind: 'app-mesh', files: theirs.map(({ path }) => path), reading, origins: new Origins(reading) }
     })

@@ -1,8 +1,10 @@
 import { stat } from 'node:fs/promises'
 import type { Source } from '../app-mesh/index.ts'
+import { sourcesIn } from '../app-mesh/read.ts'
 import { textOf } from '../config-file/load.ts'
 import { MeshConfigError } from '../core/errors.ts'
 import { builtIn, meshConfig } from '../mesh/config.ts'
+import { UsageError } from './result.ts'
 
 /** One of the things that a command was given. */
 export interface Given {
@@ -11,7 +13,7 @@ export interface Given {
   /** A configuration of enmesh, or (part of) a definition of App Mesh. */
   readonly kind: 'enmesh' | 'app-mesh'
   /** What is to be read in place of the path; absent where the path does. */
-  readonly source?: Source
+  readonly sources?: readonly (Source | string)[]
 }
 
 const isModule = /\.[mc]?[jt]s$/
@@ -42,17 +44,45 @@ const isOurs = async (text: string): Promise<boolean> => {
   return names.some((name) => ours.has(name)) && !names.some((name) => theirs.test(name))
 }
 
-/** Tells by its content what a file is; a directory, and what stands at stdin (`-`), is App Mesh's. */
-export const givenAt = async (path: string, stdin: () => Promise<string>): Promise<Given> => {
-  if (path === '-') return { path, kind: 'app-mesh', source: { file: '-', text: await stdin() } }
-  if (isModule.test(path)) return { path, kind: 'enmesh' }
-  const isDirectory = await stat(path).then((found) => found.isDirectory(), () => false)
-  if (isDirectory || !maySayEither.test(path) || path.endsWith('.tf.json')) return { path, kind: 'app-mesh' }
+/** In a directory there are files of others too: one of Docker Compose has `services` as well, beside names of its own. */
+const isWhollyOurs = async (text: string): Promise<boolean> => {
+  const names = await topNames(text)
+  return names.length > 0 && names.every((name) => ours.has(name))
+}
+
+const mayBeOurs = (file: string): boolean => maySayEither.test(file) && !/\.tf(?:vars)?\.json$/.test(file)
+
+/** Tells by its content what a file is. In a directory each is looked at by itself: configurations stand for themselves there too. */
+export const givenAt = async (path: string, stdin: () => Promise<string>): Promise<readonly Given[]> => {
+  if (path === '-') return [await standardInput(stdin)]
+  if (isModule.test(path)) return [{ path, kind: 'enmesh' }]
+  if (await stat(path).then((found) => found.isDirectory(), () => false)) return inDirectory(path)
+  if (!mayBeOurs(path)) return [{ path, kind: 'app-mesh' }]
   try {
-    return { path, kind: await isOurs(await textOf(path)) ? 'enmesh' : 'app-mesh' }
+    return [{ path, kind: await isOurs(await textOf(path)) ? 'enmesh' : 'app-mesh' }]
   } catch (error) {
     // What cannot be read is told, with its reason, by whoever reads it.
-    if (error instanceof MeshConfigError) return { path, kind: 'app-mesh' }
+    if (error instanceof MeshConfigError) return [{ path, kind: 'app-mesh' }]
     throw error
   }
+}
+
+const standardInput = async (stdin: () => Promise<string>): Promise<Given> => {
+  const text = await stdin()
+  if (await isOurs(text)) {
+    throw new UsageError('what came in at stdin is a configuration of enmesh: give it as a file, by whose ending it is read')
+  }
+  return { path: '-', kind: 'app-mesh', sources: [{ file: '-', text }] }
+}
+
+const inDirectory = async (directory: string): Promise<readonly Given[]> => {
+  const ours: Given[] = []
+  const theirs: (Source | string)[] = []
+  for (const found of await sourcesIn(directory)) {
+    // Of what cannot be read, whoever reads it tells why.
+    if (!('text' in found)) theirs.push(found.file)
+    else if (mayBeOurs(found.file) && await isWhollyOurs(found.text)) ours.push({ path: found.file, kind: 'enmesh' })
+    else theirs.push(found)
+  }
+  return theirs.length > 0 ? [{ path: directory, kind: 'app-mesh', sources: theirs }, ...ours] : ours
 }

@@ -55,8 +55,9 @@ export class Origins {
     const [, kind = '', name = '', router] = /^(\w+) (\S+)(?: of (\S+))?$/.exec(fault.resource ?? '') ?? []
     const found = isKind(kind) ? this.#one(kind, name, router) : undefined
     if (!found) return fault
-    const path = fault.path === undefined ? undefined : found.at(stepsOf(fault.path))
-    return { ...fault, file: found.file, resource: found.resource, ...(path !== undefined && path !== '' && { path }) }
+    const path = found.at(fault.path === undefined ? [] : stepsOf(fault.path))
+    const place = fault.path !== undefined && path !== '' ? { path } : {}
+    return { ...fault, file: found.file, ...found.position?.(path), resource: found.resource, ...place }
   }
 
   #one(kind: ResourceKind, name: string, router?: string): Found | undefined {

@@ -103,7 +103,7 @@ const jsonOption = (command: Command): Command => command.option('--json', 'say 
 
 const files = 'App Mesh definitions in CloudFormation, Kubernetes, Terraform or API JSON (files, directories, - for stdin), or configurations of enmesh'
 
-const programOf = (done: (run: Promise<Result>, written: Written) => Promise<void>, world: World): Command => {
+const programOf = (done: (run: Promise<Result>, written: Written) => Promise<void>, world: World, json: boolean): Command => {
   const program = new Command('enmesh')
     .description('Looks at configurations of enmesh and at definitions of AWS App Mesh. It sends nothing and changes nothing but the file that `import --out` names.')
     .version(version, '-V, --version', 'print the version')
@@ -112,7 +112,8 @@ const programOf = (done: (run: Promise<Result>, written: Written) => Promise<voi
     .exitOverride()
     .configureOutput({
       writeOut: (text) => { world.stdout.write(text) },
-      writeErr: (text) => { world.stderr.write(text) },
+      // As JSON it is said on stdout, once it is thrown.
+      writeErr: (text) => { if (!json) world.stderr.write(text) },
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
@@ -176,18 +177,21 @@ const tell = (result: Result, json: boolean, world: World): void => {
 /** Does what a command line asks for. Resolves to the exit code. */
 export const run = async (args: readonly string[], world: World): Promise<number> => {
   let code: number = exit.well
+  const json = args.includes('--json')
   const program = programOf(async (running, { json = false }) => {
     const result = await running
     tell(result, json, world)
     code = result.code
-  }, world)
+  }, world, json)
   try {
     await program.parseAsync(args, { from: 'user' })
     return code
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exit.well : exit.usage
-    if (!(error instanceof UsageError)) throw error
-    world.stderr.write(harmless(`error: ${error.message}\n`))
+    if (error instanceof CommanderError && error.exitCode === 0) return exit.well
+    if (!(error instanceof CommanderError || error instanceof UsageError)) throw error
+    const message = error.message.replace(/^error: /, '')
+    if (json) world.stdout.write(`${JSON.stringify({ ok: false, faults: [{ severity: 'error', message }] }, undefined, 2)}\n`)
+    else if (error instanceof UsageError) world.stderr.write(harmless(`error: ${message}\n`))
     return exit.usage
   }
 }

@@ -37,6 +37,13 @@ export const refuseTwins = (entries: readonly Entry[]): readonly Entry[] => {
   return entries
 }
 
+/** The value of a piece, without its places. */
+export const plainOf = (piece: Piece): unknown => {
+  if (piece.kind === 'list') return piece.items.map(plainOf)
+  if (piece.kind === 'object') return Object.fromEntries(piece.entries.map(({ name, value }) => [name, plainOf(value)]))
+  return piece.value
+}
+
 /** Turns offsets of a text into places of its file. */
 export const placesOf = (file: string, text: string): ((at: number) => Required<Place>) => {
   const starts = [0]

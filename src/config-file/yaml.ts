@@ -21,7 +21,8 @@ const words: Partial<Record<ErrorCode, string>> = {
   UNEXPECTED_TOKEN: 'YAML expects something else here: text with special characters needs quotes, as "${NAME}" does within { } and [ ]',
 }
 
-const wordsFor = ({ code, pos: [at] }: Yaml.YAMLError, source: string): string => {
+/** What is wrong with a text that is no YAML; nothing of the text is quoted. */
+export const wordsFor = ({ code, pos: [at] }: Yaml.YAMLError, source: string): string => {
   // In a list in [ ] the text ends before the bracket, and YAML asks for a comma where quotes are meant.
   if (code === 'MISSING_CHAR' && source.startsWith('${', at - 1)) return 'a variable within [ ] needs quotes, as in ["${NAME}"]'
   return words[code] ?? `is not YAML (${code})`

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { stringify } from 'yaml'
 import { readCloudFormation } from '../../src/app-mesh/formats/cloudformation.ts'
 import type { Found } from '../../src/app-mesh/found.ts'
-import type { GroupReader } from '../../src/app-mesh/formats/format.ts'
+import type { FormatReader } from '../../src/app-mesh/formats/format.ts'
 import { readKubernetes } from '../../src/app-mesh/formats/kubernetes.ts'
 import { bodies, nameField, type Shape } from '../../src/app-mesh/body/shape.ts'
 import { readTerraform } from '../../src/app-mesh/formats/terraform.ts'
@@ -36,7 +36,7 @@ const withoutOwners = ({ kind, body: { meshOwner, tags, ...body } }: Resource): 
   return { kind, body }
 }
 
-const reads = async (reader: GroupReader, file: string, text: string, expected: readonly Resource[] = everyField): Promise<void> => {
+const reads = async (reader: FormatReader, file: string, text: string, expected: readonly Resource[] = everyField): Promise<void> => {
   const source = { file, text }
   const { found, faults, taken } = await reader([source], {})
   assert.deepEqual(faults, [])
@@ -71,7 +71,7 @@ test('reads every field out of a Terraform configuration', () =>
   reads(readTerraform, 'main.tf', asConfiguration(everyField)))
 
 test('places of a body are in the words of each format', async () => {
-  const places = async (reader: GroupReader, file: string, text: string): Promise<readonly string[]> => {
+  const places = async (reader: FormatReader, file: string, text: string): Promise<readonly string[]> => {
     const { found } = await reader([{ file, text }], {})
     const node = found.find(({ body }) => (body as { virtualNodeName?: string }).virtualNodeName === 'pricing-v1')!
     const route = found.find(({ body }) => (body as { routeName?: string }).routeName === 'http')!

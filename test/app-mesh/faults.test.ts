@@ -119,6 +119,13 @@ const wrong: Readonly<Record<string, readonly [Break, string, string, RegExp]>> 
   'a switch as a boolean': [gatewayRoute(({ action }) => { action.rewrite.hostname.defaultTargetHostname = false }), 'gatewayRoute by-prefix', `${atGatewayRoute}.action.rewrite.hostname.defaultTargetHostname`, /must be "ENABLED" or "DISABLED", not false/],
   'a host compared in two ways': [gatewayRoute(({ match }) => { match.hostname.suffix = 'x' }), 'gatewayRoute by-prefix', `${atGatewayRoute}.match.hostname`, /exact and suffix are written/],
   'the same resource twice': [(mesh) => { mesh.virtualNodes.push(mesh.virtualNodes[1]) }, 'virtualNode pricing-2', 'virtualNodes[5]', /is defined already, by virtualNodes\[1\]/],
+  'a header that JavaScript keeps for itself': [route(({ match }) => { match.headers[0].name = '__proto__' }), 'route acme', `${atRoute}.match.headers[0].name`, /keeps for itself/],
+  'a parameter that JavaScript keeps for itself': [route(({ match }) => { match.queryParameters[0].name = '__proto__' }), 'route acme', `${atRoute}.match.queryParameters[0].name`, /keeps for itself/],
+  'a node that JavaScript keeps for itself': [node((one) => { one.virtualNodeName = '__proto__' }), 'virtualNode __proto__', 'virtualNodes[0].virtualNodeName', /keeps for itself/],
+  'an attribute that JavaScript keeps for itself': [node((one) => { one.spec.serviceDiscovery.awsCloudMap.attributes[0].key = '__proto__' }), 'virtualNode pricing-1', 'virtualNodes[0].spec.serviceDiscovery.awsCloudMap.attributes[0].key', /keeps for itself/],
+  'a member of a log that JavaScript keeps for itself': [node((one) => { one.spec.logging.accessLog.file.format.json[0].key = '__proto__' }), 'virtualNode pricing-1', 'virtualNodes[0].spec.logging.accessLog.file.format.json[0].key', /keeps for itself/],
+  'an attribute of two values': [node((one) => { one.spec.serviceDiscovery.awsCloudMap.attributes.push({ key: 'version', value: '2' }) }), 'virtualNode pricing-1', 'virtualNodes[0].spec.serviceDiscovery.awsCloudMap.attributes[1].key', /'version' is there already/],
+  'a member of a log twice': [node((one) => { one.spec.logging.accessLog.file.format.json.push({ key: 'status', value: 'x' }) }), 'virtualNode pricing-1', 'virtualNodes[0].spec.logging.accessLog.file.format.json[1].key', /'status' is there already/],
   'a list that is an object': [(mesh) => { mesh.virtualNodes = {} }, '', 'virtualNodes', /must be a list/],
   'an unknown kind of resource': [(mesh) => { mesh.virtualnodes = [] }, '', 'virtualnodes', /is no kind of resource/],
   'what only a list call says': [(mesh) => { mesh.virtualNodes[0] = { arn: 'arn:x', virtualNodeName: 'pricing-1' } }, '', 'virtualNodes[0]', /use `aws appmesh describe-virtual-node`/],
@@ -155,6 +162,9 @@ const odd: Readonly<Record<string, readonly [Break, string, RegExp]>> = {
   'a backend twice': [node((one) => { one.spec.backends.push(one.spec.backends[0]) }), 'virtualNodes[0].spec.backends[2].virtualService.virtualServiceName', /is a backend already/],
   'a path without its slash': [(mesh) => { mesh.routes[1].spec.http2Route.match.path.exact = 'x' }, 'routes[1].spec.http2Route.match.path.exact', /can never match: every path begins with '\/'/],
   'a query within a path': [(mesh) => { mesh.routes[1].spec.http2Route.match.path.exact = '/x?y=1' }, 'routes[1].spec.http2Route.match.path.exact', /match the query by `queryParameters`/],
+  'a gRPC service that is no path': [(mesh) => { mesh.routes[2].spec.grpcRoute.match.serviceName = 'http://shop' }, 'routes[2].spec.grpcRoute.match.methodName', /can never match: .* write '\/http:\/shop\/Reserve'/],
+  'a gateway route to one of several listeners': [(mesh) => { delete mesh.gatewayRoutes[0].spec.httpRoute.action.target.port }, 'gatewayRoutes[0].spec.httpRoute.action.target', /needs `port`, since 'pricing.shop.local' listens on 8080, 8081/],
+  'a gateway route to a port that is not there': [(mesh) => { mesh.gatewayRoutes[0].spec.httpRoute.action.target.port = 9 }, 'gatewayRoutes[0].spec.httpRoute.action.target.port', /is 9, and 'pricing.shop.local' listens on 8080, 8081/],
   'a header of two values': [route(({ match }) => { match.headers.push({ name: 'X-Tenant', match: { exact: 'other' } }) }), 'routes[0].spec.httpRoute.match.headers', /no 'x-tenant' meets all that is asked of it/],
   'a header there and absent': [route(({ match }) => { match.headers.push({ name: 'x-seen', invert: true }) }), 'routes[0].spec.httpRoute.match.headers', /no 'x-seen' meets/],
   'a parameter of two values': [route(({ match }) => { match.queryParameters.push({ name: 'q', match: { exact: '2' } }) }), 'routes[0].spec.httpRoute.match.queryParameters', /no 'q' meets/],
@@ -189,7 +199,7 @@ test('every fault is told, and the message of the error has them all', async () 
   await assert.rejects(read(mesh), (error: AppMeshError) => {
     assert.equal(error.faults.length, 2)
     assert.match(error.message, /have 2 faults:\n {2}mesh\.json, route acme: routes\[0\]\.spec\.httpRoute\.match\.prefix: must begin|have 2 faults:/)
-    assert.match(error.message, /mesh\.json, virtualNode pricing-1: virtualNodes\[0\]\.spec\.listeners\[0\]\.portMapping\.port: must be at least 1, not 0/)
+    assert.match(error.message, /mesh\.json:1:\d+, virtualNode pricing-1: virtualNodes\[0\]\.spec\.listeners\[0\]\.portMapping\.port: must be at least 1, not 0/)
     return true
   })
 })
@@ -202,9 +212,10 @@ test('what refers to a resource of the wrong shape is not complained about as we
 })
 
 const unreadable: Readonly<Record<string, readonly [string, RegExp]>> = {
-  'broken JSON': ['{ "meshName": "a", }', /line 1, column 18: expected no ',' before '}'/],
+  'broken JSON': ['{ "meshName": "a", }', /^expected no ',' before '}'/],
   'a name twice': ['{ "meshName": "a", "meshName": "b" }', /written twice/],
   'no resource': ['{ "name": "a" }', /is no resource of App Mesh: it has none of/],
+  'a spec whose names stood on a command line': ['{ "spec": {} }', /it has none of .*; the names that stood on a command line/],
   'a list of texts': ['["a"]', /is no resource: write an object/],
   'an empty list': ['[]', /nothing of App Mesh is defined/],
   'something else altogether': ['hello', /is in no format that is known here/],

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { readCloudFormation } from '../../src/app-mesh/formats/cloudformation.ts'
 import type { Found, Source } from '../../src/app-mesh/found.ts'
-import type { GroupReader } from '../../src/app-mesh/formats/format.ts'
+import type { FormatReader } from '../../src/app-mesh/formats/format.ts'
 import { readAppMesh } from '../../src/app-mesh/index.ts'
 import { readKubernetes } from '../../src/app-mesh/formats/kubernetes.ts'
 import { nameField } from '../../src/app-mesh/body/shape.ts'
@@ -106,7 +106,7 @@ test('Kubernetes originals give the same documents as their twins in the API\'s 
   compareAll(t, 'Kubernetes', ({ formats }) => formats.some((format) => format.startsWith('k8s'))))
 
 /** Writes each document of the corpus in another format, and reads it back. */
-const thereAndBack = async (t: TestContext, read: GroupReader, write: (resources: readonly Resource[]) => string, fits: (entry: Entry) => boolean): Promise<void> => {
+const thereAndBack = async (t: TestContext, read: FormatReader, write: (resources: readonly Resource[]) => string, fits: (entry: Entry) => boolean): Promise<void> => {
   const entries = (json('manifest.json') as readonly Entry[]).filter(fits)
   for (const { file } of entries) {
     const document = resourcesOf(json(path.join('api-json', file)) as Body)

@@ -59,7 +59,7 @@ describe('several sources', () => {
     const { document, warnings } = await readAppMesh([source('shop.json', { mesh, virtualNodes: [node, b], virtualRouters: [router], routes: [route('a')] }), source('update.json', route('b'))])
     assert.deepEqual(document.routes, [route('b')])
     assert.deepEqual(warnings, [{
-      severity: 'warning', file: 'update.json', resource: 'route all', message: 'replaces the definition of the same name that shop.json has',
+      severity: 'warning', file: 'update.json', line: 1, column: 1, resource: 'route all', message: 'replaces the definition of the same name that shop.json has',
     }])
   })
 
@@ -103,13 +103,15 @@ describe('several meshes', () => {
     assert.match((await faultsOf(both, { mesh: 'othr' }))[0]!.message, /there is no mesh 'othr': did you mean 'other'\?/)
   })
 
-  test('one fault asks for the name that no file has', async () => {
-    const nameless = { virtualServiceName: 'a.local', spec: {} }
-    const sources = ['a.json', 'b.json'].map((file) => ({ file, text: JSON.stringify({ ...nameless, virtualServiceName: file }) }))
-    const faults = await faultsOf(sources)
-    assert.deepEqual(faults.map(({ file, message }) => [file, message]),
-      [['a.json', 'names no mesh, and 1 more name none: read the mesh itself as well, or give its name by the option `mesh`, or by --mesh NAME']])
-    assert.equal((await readAppMesh(sources, { mesh: 'shop' })).document.virtualServices.length, 2)
+  test('resources that name none are told of once, with what to do', async () => {
+    const nameless = ({ meshName: _, ...body }: typeof node) => body
+    const sources = [source('1.json', nameless(node)), source('2.json', nameless({ ...node, virtualNodeName: 'b' }))]
+    const [fault, ...others] = await faultsOf(sources)
+    assert.deepEqual([fault!.file, fault!.resource, others], ['1.json', 'virtualNode a', []])
+    assert.match(fault!.message, /^names no mesh, nor do 1 more, and nothing that is read does: say its name by the option `mesh`/)
+    assert.deepEqual((await readAppMesh(sources, { mesh: 'shop' })).document.virtualNodes, [{ ...node }, { ...node, virtualNodeName: 'b' }])
+    const between = await faultsOf([source('1.json', nameless(node)), ...both])
+    assert.ok(between.some(({ message }) => message.startsWith("names no mesh, and several are named: 'shop', 'other'")))
   })
 
   test('a mesh that nobody defined has its defaults, and a warning', async () => {
@@ -144,18 +146,22 @@ describe('files', () => {
     }
   })
 
-  test('of a directory, the values for variables that Terraform takes by itself, in its order', async (t) => {
-    const node = (name: string) => `resource "aws_appmesh_virtual_node" "a" {\n  name = ${name}\n  mesh_name = "shop"\n  spec {}\n}\n`
+  test('in a directory the values that Terraform takes by itself count, in its order', async (t) => {
     const path = directory(t, {
-      'main.tf': `variable "a" {}\nvariable "b" {}\nvariable "c" { default = "c" }\n${node('"${var.a}-${var.b}-${var.c}"')}`,
-      'terraform.tfvars': 'a = "own"\nb = "own"\n',
-      'all.auto.tfvars.json': '{ "b": "auto" }',
-      'prod.tfvars': 'c = "prod"\n',
-      'test.tfvars.json': '{ "c": "test" }',
+      'main.tf': 'variable "name" {}\nresource "aws_appmesh_mesh" "shop" {\n  name = var.name\n}\n',
+      'a.auto.tfvars': 'name = "auto"\n', 'terraform.tfvars': 'name = "first"\n', 'prod.tfvars': 'name = "prod"\n', 'other.tfvars.json': '{ "name": "other" }',
     })
-    const nodeIn = async (sources: Parameters<typeof readAppMesh>[0]) => (await readAppMesh(sources)).document.virtualNodes[0]!.virtualNodeName
-    assert.equal(await nodeIn(path), 'own-auto-c')
-    assert.equal(await nodeIn([path, join(path, 'prod.tfvars')]), 'own-auto-prod')
+    assert.equal((await readAppMesh(path)).document.mesh.meshName, 'auto')
+    assert.equal((await readAppMesh([path, join(path, 'prod.tfvars')])).document.mesh.meshName, 'prod')
+  })
+
+  test('what else lies in a directory is left out with a warning, and a file that is named twice is read once', async (t) => {
+    const path = directory(t, { 'mesh.json': JSON.stringify([mesh, node]), 'package.json': '{ "name": "x" }', 'empty.yaml': '' })
+    const { warnings } = await readAppMesh([path, join(path, 'mesh.json')])
+    assert.deepEqual(warnings.map(({ file, message }) => [file, message]), [
+      [join(path, 'empty.yaml'), 'is empty: it is left out'], [join(path, 'package.json'), 'is in no format that is known here: it is left out'],
+    ])
+    assert.match((await faultsOf(join(path, 'package.json')))[0]!.message, /is no resource of App Mesh/)
   })
 
   test('a directory without any is refused', async (t) => {

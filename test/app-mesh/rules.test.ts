@@ -391,8 +391,8 @@ describe('S11: 15 s for a request unless route and listener both say otherwise',
   }
 })
 
-const outliers = (maxServerErrors: number, maxEjectionPercent: number) => aNode('a', {
-  listeners: [listening({ outlierDetection: { maxServerErrors, maxEjectionPercent, interval: { unit: 's', value: 10 }, baseEjectionDuration: { unit: 's', value: 30 } } })],
+const outliers = (maxServerErrors: number, maxEjectionPercent: number, seconds = 30) => aNode('a', {
+  listeners: [listening({ outlierDetection: { maxServerErrors, maxEjectionPercent, interval: { unit: 's', value: 10 }, baseEjectionDuration: { unit: 's', value: seconds } } })],
 })
 
 test('S12: an endpoint is out after so many errors in a row, and one may always be', async (t) => {
@@ -400,6 +400,49 @@ test('S12: an endpoint is out after so many errors in a row, and one may always 
   for (let i = 0; i < 20; i++) await ask()
   assert.equal(upstreams['a']![0]!.requests.length, 3)
   assert.deepEqual(mesh.status().clusters['a']!.endpoints.map(({ state }) => state), ['ejected', 'available'])
+})
+
+test('S12: it returns at the sweep after its time, which is longer each time', async (t) => {
+  const { upstream } = story(t)
+  let sick = false
+  const servers = [await upstream((_, response) => {
+    response.statusCode = sick ? 500 : 200
+    response.end()
+  }), await upstream((_, response) => response.end('well'))]
+  const document = await documentOf({ routes: [aRoute('all', 'a', all, policy(['client-error']))], nodes: [outliers(3, 50, 24)] })
+  const clock = new FakeClock()
+  const mesh = createMesh(fromAppMesh(document, { endpoints: { a: servers.map(({ address }) => address) }, onWarning: () => {} }), { runtime: { clock } })
+  t.after(() => mesh.close())
+  const askOften = async (): Promise<void> => {
+    for (let i = 0; i < 8; i++) await (await mesh.fetch(`http://${service}/`)).text()
+  }
+  const states = (): readonly string[] => mesh.status().clusters['a']!.endpoints.map(({ state }) => state)
+  const out = ['ejected', 'available']
+  await mesh.ready()
+  const begin = clock.now()
+  const until = async (seconds: number): Promise<void> => { await clock.advance(begin + seconds * 1_000 - clock.now()) }
+
+  await askOften()
+  sick = true
+  await until(5)
+  await askOften()
+  assert.deepEqual([states(), servers[0]!.requests.length], [out, 4 + 3])
+  // Out from 5 s for 24 s, and sweeps are at 15 s, 25 s, 35 s.
+  await until(34.999)
+  assert.deepEqual(states(), out)
+  await until(35)
+  assert.deepEqual(states(), ['available', 'available'])
+
+  await askOften()
+  assert.deepEqual([states(), servers[0]!.requests.length], [out, 4 + 3 + 3])
+  // The second time for twice as long, from 35 s to 83 s, and the next sweep is at 85 s.
+  await until(84.999)
+  assert.deepEqual(states(), out)
+  sick = false
+  await until(85)
+  assert.deepEqual(states(), ['available', 'available'])
+  await askOften()
+  assert.equal(servers[0]!.requests.length, 4 + 3 + 3 + 4)
 })
 
 test('S13: with fewer than half of the endpoints available, all are used', async (t) => {

@@ -66,7 +66,7 @@ const document: AppMeshDocument = {
       spec: {
         http2Route: {
           match: { path: { regex: '/orders/[0-9]+' }, hostname: { suffix: '.example.com' } },
-          action: { target: target('pricing.shop.local'), rewrite: { path: { exact: '/order' }, hostname: { defaultTargetHostname: 'ENABLED' } } },
+          action: { target: { ...target('pricing.shop.local'), port: 8081 }, rewrite: { path: { exact: '/order' }, hostname: { defaultTargetHostname: 'ENABLED' } } },
         },
       },
     },

@@ -219,7 +219,7 @@ test('modules that call one another in a circle come to an end', async () => {
   const { faults } = await readTerraform([
     { file: 'a/main.tf', text: call('../b') }, { file: 'b/main.tf', text: call('../c') }, { file: 'c/main.tf', text: call('../b') },
   ], {})
-  assert.deepEqual(faults.map(({ severity }) => severity), ['warning'])
+  assert.deepEqual(faults.map(({ severity }) => severity), ['error'])
 })
 
 test('reads a state with modules, in which all that is not set stands as nothing', async () => {

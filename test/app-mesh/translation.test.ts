@@ -50,6 +50,16 @@ describe('discovery', () => {
     assert.deepEqual(await dns({ hostname: '::1' }), { type: 'static', endpoints: ['[::1]:8080'] })
   })
 
+  test('what is no host is refused with its place', async () => {
+    for (const hostname of ['http://a.internal', 'a.internal:80', '*.a.internal', 'a b']) {
+      const document = await small({ serviceDiscovery: { dns: { hostname } } })
+      const [fault, ...others] = faultsOf(() => fromAppMesh(document, { as: 'front', ...quiet }))
+      assert.deepEqual([fault!.resource, fault!.path, others], ['virtualNode a', 'spec.serviceDiscovery.dns.hostname', []])
+      assert.match(fault!.message, /is not a host name/)
+    }
+    assert.deepEqual(await dns({ hostname: '[::1]' }), { type: 'static', endpoints: ['[::1]:8080'] })
+  })
+
   test('the preference of the mesh holds for nodes that have none', async () => {
     const mesh = { serviceDiscovery: { ipPreference: 'IPv4_PREFERRED' } }
     assert.deepEqual(await dns({}, mesh), { ...asked, family: 'prefer-4' })
@@ -163,6 +173,12 @@ describe('TLS as a client', () => {
     test(title, async () => assert.deepEqual((await clusterOf(a, front)).tls, tls))
   }
 
+  test('a policy for no port in particular holds for all', async () => {
+    const validation = { trust: { file: { certificateChain: '/keys/ca.pem' } } }
+    const to = (ports: readonly number[]) => clusterOf({}, { backendDefaults: { clientPolicy: { tls: { ports, validation } } } })
+    assert.deepEqual([(await to([])).tls, (await to([8080])).tls, (await to([1])).tls].map((tls) => tls !== undefined), [true, true, false])
+  })
+
   test('the policy of a backend comes before the defaults', async () => {
     const clientPolicy = { tls: { validation: { trust: { file: { certificateChain: '/keys/own.pem' } } } } }
     const front = { ...trusting(ca), backends: [{ virtualService: { virtualServiceName: 'a.local', clientPolicy } }] }
@@ -235,4 +251,43 @@ test('a warning that nobody listens to is one of the process', async (t) => {
   fromAppMesh(await small({ listeners: [{ portMapping: { port: 8080, protocol: 'http2' } }] }))
   assert.equal(emit.mock.callCount(), 1)
   assert.match(String(emit.mock.calls[0]!.arguments[0]), /virtualNode a: spec\.listeners\[0\]\.portMapping\.protocol: is http2/)
+})
+
+test('services that are dialled alike are refused with their place', async () => {
+  const service = (virtualServiceName: string) => ({ meshName, virtualServiceName, spec: { provider: { virtualNode: { virtualNodeName: 'a' } } } })
+  const { document } = await read({ mesh: { meshName }, virtualServices: [service('A.local'), service('a.local:80'), service('a.local.')], virtualNodes: [aNode('a')] })
+  const faults = faultsOf(() => fromAppMesh(document, quiet))
+  assert.deepEqual(faults.map(({ resource, path, message }) => [resource, path, message]), [
+    ['virtualService a.local.', 'virtualServiceName', "is dialled as 'A.local' is: case and a trailing dot make no difference"],
+  ])
+})
+
+test('clusters of different nodes never share a name', async () => {
+  const two = { listeners: [8080, 80].map((port) => ({ portMapping: { port, protocol: 'http' } })) }
+  const found = (hostname: string) => ({ serviceDiscovery: { dns: { hostname } } })
+  const nodes = [aNode('a', { ...two, ...found('1.internal') }), aNode('a:80', found('2.internal')), aNode('a:80 for s.local', found('3.internal'))]
+  const { document } = await read({
+    mesh: { meshName },
+    virtualServices: [{ meshName, virtualServiceName: 's.local', spec: { provider: { virtualRouter: { virtualRouterName: 'r' } } } }],
+    virtualRouters: [{ meshName, virtualRouterName: 'r', spec: {} }],
+    routes: [['a:80 for s.local', undefined], ['a:80', undefined], ['a', 80]].map(([virtualNode, port], index) => ({
+      meshName, virtualRouterName: 'r', routeName: `${index}`,
+      spec: { httpRoute: { match: { prefix: `/${index}` }, action: { weightedTargets: [{ virtualNode, weight: 1, ...(port !== undefined && { port }) }] } } },
+    })),
+    virtualNodes: nodes,
+  })
+  const { clusters = {} } = fromAppMesh(document, quiet)
+  assert.deepEqual(Object.values(clusters).map(({ registry }) => (registry as { hostname: string }).hostname).sort(), ['1.internal', '2.internal', '3.internal'])
+})
+
+test('what the door of a gateway does is said to be no business of a caller', async () => {
+  const listener = {
+    portMapping: { port: 80, protocol: 'http' }, connectionPool: { http: { maxConnections: 1 } },
+    tls: { mode: 'STRICT', certificate: { sds: { secretName: 'x' } } },
+    healthCheck: { protocol: 'http', path: '/', intervalMillis: 5_000, timeoutMillis: 2_000, healthyThreshold: 2, unhealthyThreshold: 2 },
+  }
+  const { document } = await read({ mesh: { meshName }, virtualGateways: [{ meshName, virtualGatewayName: 'gate', spec: { listeners: [listener] } }] })
+  const warnings: Fault[] = []
+  fromAppMesh(document, { as: 'gate', onWarning: (warning) => { warnings.push(warning) } })
+  assert.deepEqual(warnings.map(({ path }) => path), ['tls', 'connectionPool', 'healthCheck'].map((field) => `spec.listeners[0].${field}`))
 })

@@ -26,10 +26,10 @@ describe('enmesh check', () => {
     ['a fault of a configuration, with its line', 'mesh.yaml', native.replace('cluster: a', 'cluster: b'), /^error: \S+mesh\.yaml:2:14: services\["a\.local"\]\.cluster: there is no cluster 'b'/],
     ['YAML that is none', 'mesh.yaml', 'services:\n\ta: 1\n', /^error: \S+mesh\.yaml:2:1: /],
     ['JSON that is none', 'mesh.json', '{ "services": { ', /^error: \S+mesh\.json:1:\d+: the file ends too early/],
-    ['JSON of App Mesh that is none', 'mesh.json', '{ "virtualNodes": [ ', /^error: \S+mesh\.json: line 1, column \d+: the file ends too early/],
+    ['JSON of App Mesh that is none', 'mesh.json', '{ "virtualNodes": [ ', /^error: \S+mesh\.json:1:\d+: the file ends too early/],
     ['something else', 'mesh.yaml', 'hello: 1\n', /^error: \S+mesh\.yaml: is in no format that is known here: give CloudFormation, Kubernetes manifests, Terraform, JSON of the App Mesh API$/m],
-    ['an empty file', 'mesh.yaml', '', /^error: \S+mesh\.yaml: is in no format/],
-    ['a route to a node that is not there', 'mesh.json', JSON.stringify(shop()).replace('"virtualNode":"pricing-v1"', '"virtualNode":"pricing-v9"'), /^warning: \S+mesh\.json, route all: .*weightedTargets\[0\]\.virtualNode/m],
+    ['an empty file', 'mesh.yaml', '', /^error: \S+mesh\.yaml: is empty: give/],
+    ['a route to a node that is not there', 'mesh.json', JSON.stringify(shop()).replace('"virtualNode":"pricing-v1"', '"virtualNode":"pricing-v9"'), /^warning: \S+mesh\.json:\d+:\d+, route all: .*weightedTargets\[0\]\.virtualNode/m],
   ] as const) {
     test(`tells of ${what}`, async (t) => {
       const { stderr } = await enmesh(['check', folder(t, { [name]: content })(name)])
@@ -42,7 +42,7 @@ describe('enmesh check', () => {
     Object.assign((mesh.virtualNodes[0]!.spec as { listeners: object[] }).listeners[0]!, { portMapping: { port: 8080, protocol: 'http2' } })
     const { code, stderr } = await enmesh(['check', folder(t, { 'mesh.json': mesh })('mesh.json')])
     assert.equal(code, 0)
-    assert.match(stderr, /^warning: \S+mesh\.json, virtualNode pricing-v1: virtualNodes\[0\]\.spec\.listeners\[0\]\.portMapping\.protocol: is http2/m)
+    assert.match(stderr, /^warning: \S+mesh\.json:\d+:\d+, virtualNode pricing-v1: virtualNodes\[0\]\.spec\.listeners\[0\]\.portMapping\.protocol: is http2/m)
   })
 
   test('reads App Mesh files together, and configurations one by one', async (t) => {
@@ -54,22 +54,50 @@ describe('enmesh check', () => {
     assert.deepEqual(definitions.map(({ files }) => files.map((file) => file.split('/').at(-1))), [['mesh.json', 'rest.json'], ['a.yaml'], ['b.yaml']])
   })
 
+  test('looks at each file of a directory by itself, and leaves out what is neither', async (t) => {
+    const { mesh, ...rest } = shop()
+    const at = folder(t, {
+      'mesh.json': { mesh }, 'rest.json': rest, 'enmesh.yaml': native, 'package.json': { name: 'shop' },
+      'compose.yaml': 'services: { web: { image: nginx } }\nvolumes: {}\n', 'notes.yaml': 'hello: 1\n', 'README.md': '# no',
+    })
+    const { code, stdout } = await enmesh(['check', at(''), '--json'])
+    const { definitions, faults } = JSON.parse(stdout) as { definitions: readonly { kind: string, files: readonly string[] }[], faults: readonly { severity: string, file: string, message: string }[] }
+    assert.equal(code, 0, stdout)
+    assert.deepEqual(definitions.map(({ kind, files }) => [kind, files]), [['app-mesh', [at('')]], ['enmesh', [at('enmesh.yaml')]]])
+    assert.deepEqual(faults.map(({ severity, file }) => [severity, file]), ['compose.yaml', 'notes.yaml', 'package.json'].map((name) => ['warning', at(name)]))
+    assert.match(faults[0]!.message, /is left out/)
+  })
+
+  test('takes a directory of one configuration where one is wanted', async (t) => {
+    const { code, stdout, stderr } = await enmesh(['explain', folder(t, { 'enmesh.yaml': native })(''), 'http://a.local/'])
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /service {2}a\.local/)
+  })
+
+  test('takes no configuration at stdin', async () => {
+    const { code, stderr } = await enmesh(['check', '-'], { stdin: native })
+    assert.equal(code, 2)
+    assert.match(stderr, /^error: what came in at stdin is a configuration of enmesh: give it as a file/)
+  })
+
+  for (const args of [['check'], ['check', '--nope', 'x'], ['explain', 'mesh.json'], ['chek'], ['check', 'x', '--param', 'x']]) {
+    test(`says as JSON too that \`${args.join(' ')}\` is wrong`, async () => {
+      const { code, stdout, stderr } = await enmesh([...args, '--json'])
+      const { ok, faults } = JSON.parse(stdout) as { ok: boolean, faults: readonly { severity: string, message: string }[] }
+      assert.deepEqual([code, ok, faults.length, stderr], [2, false, 1, ''])
+      assert.doesNotMatch(faults[0]!.message, /^error/)
+    })
+  }
+
   test('asks for the files of certificates that only proxies could read, by the option that gives them', async (t) => {
     const mesh = shop()
     Object.assign(mesh.virtualNodes.at(-1)!.spec, { backendDefaults: { clientPolicy: { tls: { validation: { trust: { acm: { certificateAuthorityArns: ['arn:ca/1'] } } } } } } })
     const path = folder(t, { 'mesh.json': mesh })('mesh.json')
     const without = await enmesh(['check', path, '--as', 'gateway-node'])
     assert.equal(without.code, 1)
-    assert.match(without.stderr, /error: .*mesh\.json, virtualNode gateway-node: virtualNodes\[3\].*the authority 'arn:ca\/1' is kept where only proxies could read it/)
+    assert.match(without.stderr, /error: .*mesh\.json:\d+:\d+, virtualNode gateway-node: virtualNodes\[3\].*the authority 'arn:ca\/1' is kept where only proxies could read it/)
     // The file is where the service runs, and is not looked at.
     assert.equal((await enmesh(['check', path, '--as', 'gateway-node', '--ca', 'arn:ca/1=/nowhere/ca.pem'])).code, 0)
-  })
-
-  test('says how a configuration that lies in a directory is given', async (t) => {
-    const at = folder(t, { 'mesh.yaml': 'services:\n  a.local: [ "10.0.0.1:80" ]\n' })
-    const { code, stderr } = await enmesh(['check', at('.')])
-    assert.equal(code, 1)
-    assert.match(stderr, /mesh\.yaml: is in no format .* If it is a configuration of enmesh, give it by its own name: a directory is read as App Mesh alone/)
   })
 
   test('says which nodes there are when asked for one that is not', async (t) => {

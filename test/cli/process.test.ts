@@ -37,7 +37,7 @@ describe('the command line, as a process', { concurrency: 2 }, () => {
   test('ends with 1 where there are faults, and tells them on stderr', async (t) => {
     const { code, stdout, stderr } = await enmesh(['check', files(t)('broken.json')])
     assert.equal(code, 1)
-    assert.match(stderr, /^error: .*broken\.json, virtualNode x: virtualNodes\[0\]\.spec\.listners: unknown key: did you mean 'listeners'\?$/m)
+    assert.match(stderr, /^error: .*broken\.json:\d+:\d+, virtualNode x: virtualNodes\[0\]\.spec\.listners: unknown key: did you mean 'listeners'\?$/m)
     assert.match(stdout, /^\d+ errors?/)
   })
 

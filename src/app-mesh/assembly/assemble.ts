@@ -35,7 +35,6 @@ export const assemble = (read: readonly Read[], wanted: string | undefined, brok
   const { meshName, fault } = chosen(all, wanted)
   if (fault !== undefined) faults.push({ severity: 'error', file, message: fault })
   const kept = wanted === undefined ? all : all.filter((found) => meshNameOf(found) === wanted)
-  faults.push(...nameless(kept))
   const definitions = defining(kept, faults)
   if (!broken) faults.push(...references(definitions))
   faults.push(...neverMatching(definitions))
@@ -52,12 +51,18 @@ const defining = (kept: readonly Found[], faults: Fault[]): Definitions => {
     const { value, faults: wrong } = check(resources[found.kind], found.body)
     // What its reader could not tell is told already.
     const told = (path: BodyPath): boolean => found.unread?.some((unread) => unread.every((step, at) => path[at] === step)) === true
-    const said = wrong.filter(({ path }) => !told(path as BodyPath) && !(path[0] === 'meshName' && isNameless(found)))
+    const said = wrong.filter(({ path }) => !told(path as BodyPath))
     faults.push(...said.map(({ path, message }) => faultAt('error', found, path as BodyPath, message)))
     return wrong.length === 0 ? [{ found, body: value as Bodies[Found['kind']] }] : []
   })
   const known = kept.map(({ kind, body }) => identityOf(kind, body)).filter((identity) => identity !== undefined)
   return new Definitions(defined, new Set(known))
+}
+
+/** Whether a resource names no mesh, though it belongs to one, and its reader knows of no reason. */
+const isNameless = ({ kind, body, unread = [] }: Found): boolean => {
+  if (kind === 'mesh' || typeof body !== 'object' || body === null || Object.hasOwn(body, 'meshName')) return false
+  return !unread.some(([first]) => first === 'meshName')
 }
 
 /**
@@ -67,27 +72,25 @@ const defining = (kept: readonly Found[], faults: Fault[]): Definitions => {
 const withMesh = (read: readonly Read[], wanted: string | undefined, faults: Fault[]): readonly Read[] => {
   const names = new Set(read.flatMap(({ found }) => found.map(meshNameOf)).filter((name) => typeof name === 'string'))
   const meshName = wanted ?? (names.size === 1 ? [...names][0] : undefined)
-  if (meshName === undefined) return read
+  const nameless = read.flatMap(({ found }) => found.filter(isNameless))
+  if (meshName === undefined && nameless.length > 0) faults.push(ofNoMesh(nameless, names))
   return read.map((one) => ({
     ...one,
     found: one.found.map((found) => {
       if (!isNameless(found)) return found
+      if (meshName === undefined) return { ...found, unread: [...found.unread ?? [], ['meshName']] }
       faults.push(faultAt('warning', found, [], `names no mesh: it is taken to belong to '${meshName}'`))
       return { ...found, body: { meshName, ...found.body as object } }
     }),
   }))
 }
 
-/** Whether nothing says which mesh a resource belongs to, not even something that its reader could not tell. */
-const isNameless = ({ kind, body, unread }: Found): boolean =>
-  kind !== 'mesh' && typeof body === 'object' && body !== null && !Object.hasOwn(body, 'meshName') && unread?.some(([first]) => first === 'meshName') !== true
-
-/** One fault for all resources that name no mesh: one name is the answer to them all. */
-const nameless = (kept: readonly Found[]): readonly Fault[] => {
-  const [first, ...others] = kept.filter(isNameless)
-  if (!first) return []
-  const more = others.length === 0 ? '' : `, and ${others.length} more name none`
-  return [faultAt('error', first, [], `names no mesh${more}: read the mesh itself as well, or give its name by the option \`mesh\`, or by --mesh NAME`)]
+/** Told once: whoever left the mesh out of one manifest did so in all. */
+const ofNoMesh = (nameless: readonly Found[], names: ReadonlySet<string>): Fault => {
+  const others = nameless.length > 1 ? `, nor do ${nameless.length - 1} more` : ''
+  const known = names.size === 0 ? 'nothing that is read does' : `several are named: ${quoted(names)}`
+  return faultAt('error', nameless[0]!, [],
+    `names no mesh${others}, and ${known}: say its name by the option \`mesh\` (--mesh), or read what defines it as well`)
 }
 
 /** The resources without those that a later source replaces. */

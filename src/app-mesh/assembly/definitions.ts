@@ -39,7 +39,7 @@ export const identityOf = (kind: ResourceKind, body: unknown): string | undefine
 /** What is said of a place inside a resource. */
 export const faultAt = (severity: Fault['severity'], found: Found, path: BodyPath, message: string): Fault => {
   const place = found.at(path)
-  return { severity, file: found.file, resource: found.resource, ...(place !== '' && { path: place }), message }
+  return { severity, file: found.file, ...found.position?.(place), resource: found.resource, ...(place !== '' && { path: place }), message }
 }
 
 /** All resources that were found. */

@@ -56,10 +56,16 @@ export const impossible = (route: Route): readonly { readonly path: BodyPath, re
   const at = (path: BodyPath, message: string) => ({ path: ['spec', kind, 'match', ...path], message: never(message) })
   const { path, headers, query } = conditionsOf(route)
   return [
-    ...(path && kind !== 'grpcRoute' ? unnormal(path).map((message) => at('prefix' in path ? ['prefix'] : ['path', 'exact'], message)) : []),
+    ...(path ? unnormal(path).map((message) => at(placeOfPath(kind, path), message)) : []),
     ...contradictions(headers).map((name) => at([kind === 'grpcRoute' ? 'metadata' : 'headers'], `no '${name}' meets all that is asked of it`)),
     ...contradictions(query.map(({ name, exact }) => ({ name, match: { exact } }))).map((name) => at(['queryParameters'], `no '${name}' meets all that is asked of it`)),
   ]
+}
+
+/** Where a route asks for the path; one of gRPC by the names that it is made of. */
+const placeOfPath = (kind: string, path: PathCondition): BodyPath => {
+  if (kind === 'grpcRoute') return ['prefix' in path ? 'serviceName' : 'methodName']
+  return 'prefix' in path ? ['prefix'] : ['path', 'exact']
 }
 
 const unnormal = (path: PathCondition): readonly string[] => {

@@ -146,5 +146,29 @@ const ofGatewayRoute = (route: Defined<'gatewayRoute'>, definitions: Definitions
   return [
     ...missing(route, ['virtualGatewayName'], 'virtualGateway', virtualGatewayName, definitions, 'no request comes to this route'),
     ...missing(route, path, 'virtualService', target.virtualService.virtualServiceName, definitions, 'its requests are refused'),
+    ...ofTargetPort(route, ['spec', kind, 'action', 'target'], target, definitions),
   ]
+}
+
+interface GatewayTarget {
+  readonly virtualService: { readonly virtualServiceName: string }
+  readonly port?: number | undefined
+}
+
+/** Where what provides a service has several listeners, the gateway has to say which it calls. */
+const ofTargetPort = (
+  { found, body: { meshName } }: Defined<'gatewayRoute'>, path: BodyPath, { virtualService, port }: GatewayTarget, definitions: Definitions,
+): readonly Fault[] => {
+  const name = virtualService.virtualServiceName
+  const provider = definitions.one('virtualService', meshName, name)?.spec.provider
+  const { virtualNodeName = '' } = provider?.virtualNode ?? {}
+  const { virtualRouterName = '' } = provider?.virtualRouter ?? {}
+  const { spec } = definitions.one('virtualNode', meshName, virtualNodeName) ?? definitions.one('virtualRouter', meshName, virtualRouterName) ?? {}
+  const ports = portsOf(spec?.listeners)
+  const among = `'${name}' listens on ${ports.join(', ')}`
+  if (port === undefined && ports.length > 1) {
+    return [faultAt('warning', found, path, `needs \`port\`, since ${among}: without it, 80 is called`)]
+  }
+  if (port === undefined || ports.length === 0 || ports.includes(port)) return []
+  return [faultAt('warning', found, [...path, 'port'], `is ${port}, and ${among}: no route is for that`)]
 }

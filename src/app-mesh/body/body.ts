@@ -1,6 +1,7 @@
 import { readArn } from './arn.ts'
 import type { BodyPath, Fault, Found, ResourceKind } from '../found.ts'
 import { bodies, type ObjectShape, type Shape } from './shape.ts'
+import type { Positions } from './positions.ts'
 import { untrace, type Traced } from './traced.ts'
 
 /** How a format writes what the API has. */
@@ -18,7 +19,14 @@ export interface Dialect {
 export interface Subject {
   readonly file: string
   readonly resource: string
+  /** Where things stand, if the format tells. */
+  readonly position?: Positions
 }
+
+/** Tells a fault of a subject, with its line and column where these are known. */
+export const faultOf = (
+  { file, resource, position }: Subject, severity: Fault['severity'], path: string, message: string,
+): Fault => ({ severity, file, ...position?.(path), resource, path, message })
 
 /** Takes the faults of one resource, or of a file as a whole. */
 export type Tell = (fault: Fault) => void
@@ -31,8 +39,9 @@ const step = (where: string, name: string | number): string => {
 }
 
 /** Turns the traced body of one resource into what is handed on, in the names and shapes of the API. */
-export const toFound = (kind: ResourceKind, traced: Traced, dialect: Dialect, { file, resource }: Subject, tell: Tell): Found => {
-  const translation = new Translation(dialect, { file, resource }, tell)
+export const toFound = (kind: ResourceKind, traced: Traced, dialect: Dialect, subject: Subject, tell: Tell): Found => {
+  const translation = new Translation(dialect, subject, tell)
+  const { file, resource, position } = subject
   const body = translation.read(traced, bodies[kind], [])
   return {
     kind,
@@ -40,6 +49,7 @@ export const toFound = (kind: ResourceKind, traced: Traced, dialect: Dialect, { 
     file,
     resource,
     at: (path) => translation.at(path),
+    ...(position && { position }),
     ...(translation.unread.length > 0 ? { unread: translation.unread } : {}),
   }
 }
@@ -86,9 +96,7 @@ class Translation {
       if (field === undefined) continue
       const here = [...path, field.name]
       if (body.some(([name]) => name === field.name)) {
-        this.#tell({
-          severity: 'error', ...this.#subject, path: value.where, message: `says a second time what ${this.at(here)} says: leave one of them out`,
-        })
+        this.#tell(faultOf(this.#subject, 'error', value.where, `says a second time what ${this.at(here)} says: leave one of them out`))
         continue
       }
       const known = Object.hasOwn(shape.fields, field.name) ? shape.fields[field.name]! : undefined
@@ -112,9 +120,7 @@ class Translation {
     const arn = readArn(text)
     if (arn === undefined) return text
     const name = path.at(-1) === 'meshName' ? arn.mesh : arn.name
-    this.#tell({
-      severity: 'warning', ...this.#subject, path: this.at(path), message: `is an ARN, and a name is meant here: it is read as "${name}"`,
-    })
+    this.#tell(faultOf(this.#subject, 'warning', this.at(path), `is an ARN, and a name is meant here: it is read as "${name}"`))
     return name
   }
 }

@@ -1,4 +1,5 @@
 import type * as Yaml from 'yaml'
+import { wordsFor } from '../../config-file/yaml.ts'
 import type { Source } from '../found.ts'
 import { below, plain, type Traced, type TracedObject } from './traced.ts'
 
@@ -8,58 +9,78 @@ const deepest = 100
 /** How many values aliases may bring in: more than a definition needs, less than what stops a process. */
 const longestExpansion = 10_000
 
-/** Thrown where a file breaks the rules of YAML; its message has the line and the column. */
-export class NotYaml extends Error {}
+/** Thrown where a file breaks the rules of YAML; its message quotes nothing of the file. */
+export class NotYaml extends Error {
+  /** The offset of what is wrong. */
+  readonly at: number
+
+  constructor(message: string, at: number) {
+    super(message)
+    this.at = at
+  }
+}
+
+/** One document of a source. */
+export interface YamlDocument {
+  readonly root: Traced
+  /** Where each of its values begins in the text, with its name if it has one, by its place. */
+  readonly offsets: ReadonlyMap<string, number>
+}
 
 /** What a tag of a node, and the value below it, come to. */
 export type TagReader = (tag: string, read: (where: string) => Traced, where: string) => Traced
 
-const noTags: TagReader = (tag) => { throw new NotYaml(`the tag ${tag} has no meaning here: write the plain value`) }
+const tooDeep = `is nested more than ${deepest} levels deep`
+
+/** Of a name that is there twice, the library's own words are the best; it quotes nothing. */
+const saidOf = (fault: Yaml.YAMLError, text: string): string => {
+  if (fault.code === 'DUPLICATE_KEY') return 'this name is written twice in one object: only one of the two could count'
+  return fault.code === 'RESOURCE_EXHAUSTION' ? tooDeep : wordsFor(fault, text)
+}
 
 /**
  * Reads the documents of a YAML 1.2 file, and JSON, which is YAML too, into traced values. Merge keys (`<<`) and aliases are
  * followed. Throws `NotYaml` for what is not YAML, or is more than a definition can be.
  */
-export const readDocuments = async ({ text }: Source, tag: TagReader = noTags): Promise<readonly Traced[]> => {
+export const readDocuments = async ({ text }: Source, tag?: TagReader): Promise<readonly YamlDocument[]> => {
   // Loaded when first needed: who configures in code never pays for it.
   const yaml = await import('yaml')
-  const lines = new yaml.LineCounter()
-  const documents = yaml.parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, merge: true, schema: 'core', uniqueKeys: true })
+  const documents = yaml.parseAllDocuments(text, { prettyErrors: false, merge: true, schema: 'core', uniqueKeys: true })
   if (!Array.isArray(documents)) return []
   return documents.map((document) => {
     const [fault] = document.errors
-    if (fault) {
-      const { line, col } = lines.linePos(fault.pos[0])
-      throw new NotYaml(`line ${line}, column ${col}: ${fault.message}`)
-    }
-    return new Reader(yaml, document, lines, tag).read(document.contents, '', 0)
+    if (fault) throw new NotYaml(saidOf(fault, text), fault.pos[0])
+    const reader = new Reader(yaml, document, tag)
+    return { root: reader.read(document.contents, '', 0), offsets: reader.offsets }
   })
 }
 
 class Reader {
+  readonly offsets = new Map<string, number>()
   readonly #yaml: typeof Yaml
   readonly #document: Yaml.Document.Parsed
-  readonly #lines: Yaml.LineCounter
-  readonly #tag: TagReader
+  readonly #tag: TagReader | undefined
   #expanding = 0
   #expanded = 0
 
-  constructor(yaml: typeof Yaml, document: Yaml.Document.Parsed, lines: Yaml.LineCounter, tag: TagReader) {
+  constructor(yaml: typeof Yaml, document: Yaml.Document.Parsed, tag: TagReader | undefined) {
     this.#yaml = yaml
     this.#document = document
-    this.#lines = lines
     this.#tag = tag
   }
 
   read(node: Yaml.Node | null, where: string, depth: number): Traced {
     if (node === null) return plain(null, where)
-    if (depth > deepest) return this.#refuse(node, `is nested more than ${deepest} levels deep`)
+    // What has a name has the place of its name already.
+    if (!this.offsets.has(where)) this.offsets.set(where, node.range?.[0] ?? 0)
+    if (depth > deepest) return this.#refuse(node, tooDeep)
     if (this.#expanding > 0 && ++this.#expanded > longestExpansion) {
       return this.#refuse(node, `aliases (*name) bring in more than ${longestExpansion} values`)
     }
     if (this.#yaml.isAlias(node)) return this.#aliased(node, where, depth)
     const { tag } = node
     if (tag === undefined || !tag.startsWith('!') || tag === '!') return this.#written(node, where, depth)
+    if (!this.#tag) return this.#refuse(node, 'tags (!…) have no meaning here: write the plain value')
     return this.#tag(tag, (inside) => this.#written(node, inside, depth + 1), where)
   }
 
@@ -93,7 +114,10 @@ class Reader {
       const name = typeof key.value === 'symbol' ? '<<' : String(key.value)
       if (name === '<<') {
         for (const [inherited, field] of this.#merge(this.read(value, where, depth + 1), key)) if (!merged.has(inherited)) merged.set(inherited, field)
-      } else entries.set(name, this.read(value, below(where, name), depth + 1))
+      } else {
+        this.offsets.set(below(where, name), key.range?.[0] ?? 0)
+        entries.set(name, this.read(value, below(where, name), depth + 1))
+      }
     }
     return { kind: 'object', where, entries: new Map([...merged, ...entries]) }
   }
@@ -105,7 +129,6 @@ class Reader {
   }
 
   #refuse(node: Yaml.Node, message: string): never {
-    const { line, col } = this.#lines.linePos(node.range?.[0] ?? 0)
-    throw new NotYaml(`line ${line}, column ${col}: ${message}`)
+    throw new NotYaml(message, node.range?.[0] ?? 0)
   }
 }

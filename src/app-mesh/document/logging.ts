@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { filePath, text, union } from './scalars.ts'
+import { eachOnce, filePath, named, text, union } from './scalars.ts'
 
 const format = union({
   text: text(1, 1_000).describe("A line with Envoy's operators."),
   json: z.array(z.strictObject({
-    key: text(1, 100).describe('The name of the member.'),
+    key: named(text(1, 100)).describe('The name of the member.'),
     value: text(1, 100).describe("Its value, with Envoy's operators."),
-  })).describe('The members of an object.'),
+  })).superRefine(eachOnce).describe('The members of an object.'),
 })
 
 /** Where requests are written down. */

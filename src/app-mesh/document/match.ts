@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { regex } from '../../matchers/text.ts'
-import { port, text, union, whole, word } from './scalars.ts'
+import { named, port, text, union, whole, word } from './scalars.ts'
 
 const range = z.strictObject({
   start: z.int().describe('The smallest integer that matches.'),
@@ -21,7 +21,7 @@ const comparison = union({
 
 /** A condition on a header, or on gRPC metadata. */
 export const headerMatch = z.strictObject({
-  name: text(1, 50).regex(/^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'is not the name of a header' }).describe('The name of the header.'),
+  name: named(text(1, 50).regex(/^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'is not the name of a header' })).describe('The name of the header.'),
   invert: z.boolean().optional().describe('Whether the condition is turned round.'),
   match: comparison.optional().describe('What its value must be; without it, it must only be there.'),
 })
@@ -32,7 +32,7 @@ export type HeaderMatch = z.output<typeof headerMatch>
 const headers = z.array(headerMatch).min(1).max(10).optional().describe('Conditions on headers, all of which must hold.')
 
 const queryParameters = z.array(z.strictObject({
-  name: z.string().min(1).describe('The name of the parameter.'),
+  name: named(z.string().min(1)).describe('The name of the parameter.'),
   match: z.strictObject({ exact: z.string().optional().describe('The whole value.') }).optional()
     .describe('What its value must be; without it, it must only be there.'),
 })).min(1).max(10).optional().describe('Conditions on parameters of the query, all of which must hold.')

@@ -21,6 +21,17 @@ export const union = <Shape extends Readonly<Record<string, z.ZodType>>>(shape: 
 /** Text of a length within bounds. */
 export const text = (min: number, max: number) => z.string().min(min).max(max)
 
+const kept = 'is a name that JavaScript keeps for itself: choose another'
+
+/** A text that is a name: what is named becomes a member of an object under it. */
+export const named = <Schema extends z.ZodString>(schema: Schema): Schema => schema.refine((name) => name !== '__proto__', { error: kept })
+
+/** Refuses, in a list of pairs, a key that is there twice: what holds for one thing has one value. */
+export const eachOnce = (pairs: readonly { readonly key: string }[], context: z.RefinementCtx): void => pairs.forEach(({ key }, index) => {
+  if (pairs.findIndex((other) => other.key === key) === index) return
+  context.addIssue({ code: 'custom', path: [index, 'key'], message: `'${key.slice(0, 60)}' is there already: only one of the two could hold` })
+})
+
 /** A whole number within bounds. */
 export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max)
 
@@ -28,10 +39,10 @@ export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) => z.i
 export const names = z.registry<{ readonly resource: true }>()
 
 /** The name of a resource. */
-export const resourceName = text(1, 255).register(names, { resource: true })
+export const resourceName = named(text(1, 255)).register(names, { resource: true })
 
 /** The name that callers dial. */
-export const serviceName = z.string().min(1).register(names, { resource: true })
+export const serviceName = named(z.string().min(1)).register(names, { resource: true })
 
 /** A port. */
 export const port = whole(1, 65_535)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { accessLogging } from './logging.ts'
 import { nodeListener } from './listener.ts'
-import { common, ipPreference, resourceName, serviceName, text, union, word } from './scalars.ts'
+import { common, eachOnce, ipPreference, named, resourceName, serviceName, text, union, word } from './scalars.ts'
 import { backendDefaults, clientPolicy } from './tls.ts'
 
 const dns = z.strictObject({
@@ -15,9 +15,9 @@ const awsCloudMap = z.strictObject({
   namespaceName: text(1, 1_024).describe('The HTTP name of the namespace.'),
   serviceName: text(1, 1_024).describe('The service in it.'),
   attributes: z.array(z.strictObject({
-    key: text(1, 255).regex(/^[!-~]+$/, { error: 'may have visible ASCII characters only' }).describe('The name of the attribute.'),
+    key: named(text(1, 255).regex(/^[!-~]+$/, { error: 'may have visible ASCII characters only' })).describe('The name of the attribute.'),
     value: text(1, 1_024).describe('Its value.'),
-  })).optional().describe('What an instance must have to be used: all of them.'),
+  })).superRefine(eachOnce).optional().describe('What an instance must have to be used: all of them.'),
   ipPreference: ipPreference.optional().describe('Which addresses are used.'),
 })
 

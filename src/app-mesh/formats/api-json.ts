@@ -1,8 +1,9 @@
 import { readJson } from '../../config-file/json.ts'
-import { placesOf, Unreadable, type Piece } from '../../config-file/piece.ts'
-import { placeOf } from '../../mesh/faults.ts'
+import { plainOf, Unreadable, type Piece } from '../../config-file/piece.ts'
+import { placeIn, placeOf } from '../../mesh/faults.ts'
+import { positionIn, positionsOf, type Positions } from '../body/positions.ts'
 import type { BodyPath, Fault, Found, ResourceKind, Source } from '../found.ts'
-import type { FormatReader } from './format.ts'
+import type { FormatReader, Reading } from './format.ts'
 
 interface Naming {
   readonly kind: ResourceKind
@@ -26,24 +27,29 @@ type Json = Readonly<Record<string, unknown>>
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const valueOf = (piece: Piece): unknown => {
-  if (piece.kind === 'list') return piece.items.map(valueOf)
-  if (piece.kind === 'object') return Object.fromEntries(piece.entries.map(({ name, value }) => [name, valueOf(value)]))
-  return piece.value
-}
-
 /** What the service adds to a resource, or takes for the request alone: no part of a definition. */
 const withoutService = ({ metadata: _metadata, status: _status, clientToken: _token, ...body }: Json): Json => body
 
 const awsCommand = (kind: ResourceKind): string => kind.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
+/** Where each value begins, with its name if it has one, by its place. */
+const offsetsOf = (piece: Piece, place = '', offsets = new Map([['', piece.at]])): ReadonlyMap<string, number> => {
+  const inner: readonly (readonly [string, number, Piece])[] =
+    piece.kind === 'list' ? piece.items.map((item, at) => [placeIn(place, at), item.at, item])
+    : piece.kind === 'object' ? piece.entries.map(({ name, at, value }) => [placeIn(place, name), at, value]) : []
+  for (const [below, at, value] of inner) offsetsOf(value, below, offsets.set(below, at))
+  return offsets
+}
+
 class Collector {
   readonly found: Found[] = []
   readonly faults: Fault[] = []
   readonly #file: string
+  readonly #position: Positions
 
-  constructor(file: string) {
+  constructor(file: string, position: Positions) {
     this.#file = file
+    this.#position = position
   }
 
   /** What stands at the top of a file, or in a list there. */
@@ -71,7 +77,11 @@ class Collector {
   #alone(body: Json, base: BodyPath): void {
     const naming = namings.find(({ name }) => name in body)
     if (naming) this.#resource(naming, body, base)
-    else this.#refuse(base, `is no resource of App Mesh: it has none of ${namings.map(({ name }) => name).join(', ')}`)
+    else {
+      // The rest stood on the command line, as with `aws appmesh update-route --route-name …`.
+      const hint = 'spec' in body ? '; the names that stood on a command line beside it belong in here' : ''
+      this.#refuse(base, `is no resource of App Mesh: it has none of ${namings.map(({ name }) => name).join(', ')}${hint}`)
+    }
   }
 
   #resource({ kind, name }: Naming, written: unknown, base: BodyPath): void {
@@ -86,32 +96,37 @@ class Collector {
       file: this.#file,
       resource: typeof called === 'string' ? `${kind} ${called}` : placeOf(base) || kind,
       at: (path) => placeOf([...base, ...path]),
+      position: this.#position,
     })
   }
 
   #refuse(path: BodyPath, message: string): void {
-    this.faults.push({ severity: 'error', file: this.#file, ...(path.length > 0 && { path: placeOf(path) }), message })
+    const place = placeOf(path)
+    this.faults.push({ severity: 'error', file: this.#file, ...this.#position(place), ...(place !== '' && { path: place }), message })
   }
 }
 
-const unreadable = ({ file, text }: Source, { message, at }: Unreadable): Fault => {
-  const { line, column } = placesOf(file, text)(at)
-  return { severity: 'error', file, message: `line ${line}, column ${column}: ${message}` }
+/** What one source holds; its faults alone where it is broken. */
+const readOne = (source: Source): Pick<Reading, 'found' | 'faults'> => {
+  const positionAt = positionIn(source)
+  try {
+    const piece = readJson(source.text)
+    let offsets: ReadonlyMap<string, number> | undefined
+    const collector = new Collector(source.file, (place) => positionsOf(offsets ??= offsetsOf(piece), positionAt)(place))
+    collector.any(plainOf(piece), [])
+    return collector
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error
+    return { found: [], faults: [{ severity: 'error', file: source.file, ...positionAt(error.at), message: error.message }] }
+  }
 }
 
 /**
  * Reads JSON of the API and its command line: the input of `create-*` and `update-*` (also as `--cli-input-json` has it), the
- * answer of
- * `describe-*`, whole documents (`{ mesh, virtualNodes: […], … }`), and lists of these.
+ * answer of `describe-*`, whole documents (`{ mesh, virtualNodes: […], … }`), and lists of these.
  */
-export const apiJson: FormatReader = (source) => {
-  if (!/^\s*[[{]/.test(source.text)) return undefined
-  const collector = new Collector(source.file)
-  try {
-    collector.any(valueOf(readJson(source.text)), [])
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error
-    return { found: [], faults: [unreadable(source, error)] }
-  }
-  return collector
+export const readApiJson: FormatReader = (sources) => {
+  const taken = sources.filter(({ text }) => /^\s*[[{]/.test(text))
+  const read = taken.map(readOne)
+  return { found: read.flatMap(({ found }) => found), faults: read.flatMap(({ faults }) => faults), taken: new Set(taken) }
 }

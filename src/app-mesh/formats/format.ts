@@ -1,22 +1,15 @@
 import type { Fault, Found, ReadOptions, Source } from '../found.ts'
 
-/** What the reader of a format made of one source. */
+/** What a reader made of the sources of its format. */
 export interface Reading {
   readonly found: readonly Found[]
   readonly faults: readonly Fault[]
-}
-
-/** Reads one format; `undefined` says that the source is not of this format. */
-export type FormatReader = (source: Source, options: ReadOptions) => Reading | undefined | Promise<Reading | undefined>
-
-/** What a reader made of all sources of its format. */
-export interface GroupReading extends Reading {
   /** The sources that are of this format; the others are for other readers. */
   readonly taken: ReadonlySet<Source>
 }
 
 /** Reads all sources of one format at once, because what stands in one file may be named in another. */
-export type GroupReader = (sources: readonly Source[], options: ReadOptions) => GroupReading | Promise<GroupReading>
+export type FormatReader = (sources: readonly Source[], options: ReadOptions) => Reading | Promise<Reading>
 
 /** A format that definitions are read from. */
 export interface Format {
@@ -27,11 +20,6 @@ export interface Format {
    * have it. In other formats the same name twice is a fault.
    */
   readonly replaces: boolean
-}
-
-/** A format whose files may name one another. */
-export interface GroupFormat {
-  readonly name: string
-  readonly read: GroupReader
-  readonly replaces: boolean
+  /** What a file must have that only lies in a directory that was named; absent where the reader tells its own from others. */
+  readonly mentions?: RegExp
 }

@@ -1,9 +1,10 @@
 import type { Fault, Found, Source } from '../found.ts'
-import type { GroupReader } from './format.ts'
+import type { FormatReader } from './format.ts'
 import { Cluster } from './kubernetes/cluster.ts'
 import { group, manifestsIn, type Manifest } from './kubernetes/manifests.ts'
 import { readV1beta1 } from './kubernetes/v1beta1.ts'
 import { readV1beta2 } from './kubernetes/v1beta2.ts'
+import { faultOf } from '../body/body.ts'
 import { below } from '../body/traced.ts'
 
 /**
@@ -11,7 +12,7 @@ import { below } from '../body/traced.ts'
  * lists. Names, references and the mesh that something belongs to follow the controller's rules; manifests of other groups are
  * left alone, but for the labels of namespaces. What the API of Kubernetes would have left out is left out with a warning.
  */
-export const readKubernetes: GroupReader = async (sources, options) => {
+export const readKubernetes: FormatReader = async (sources, options) => {
   const faults: Fault[] = []
   const tell = (fault: Fault): void => { faults.push(fault) }
   const taken = new Set<Source>()
@@ -35,7 +36,7 @@ const applied = (manifests: readonly Manifest[], tell: (fault: Fault) => void): 
     const earlier = objects.get(key)
     if (earlier && earlier.kind !== 'Namespace') {
       tell({
-        severity: 'warning', file: earlier.file, resource: earlier.resource,
+        severity: 'warning', file: earlier.file, ...earlier.position(earlier.top.where), resource: earlier.resource,
         message: `is declared again in ${manifest.file}, and the later counts, as for kubectl apply`,
       })
     }
@@ -50,10 +51,8 @@ const readManifest = (manifest: Manifest, cluster: Cluster, tell: (fault: Fault)
     case `${group}v1beta1`: return readV1beta1(manifest, tell)
   }
   if (manifest.version.startsWith(group)) {
-    tell({
-      severity: 'error', file: manifest.file, resource: manifest.resource, path: below(manifest.top.where, 'apiVersion'),
-      message: `is "${manifest.version}", and ${group}v1beta2 and ${group}v1beta1 can be read`,
-    })
+    tell(faultOf(manifest, 'error', below(manifest.top.where, 'apiVersion'),
+      `is "${manifest.version}", and ${group}v1beta2 and ${group}v1beta1 can be read`))
   }
   return []
 }

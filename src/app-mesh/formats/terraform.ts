@@ -1,6 +1,8 @@
+import { Unreadable } from '../../config-file/piece.ts'
 import { toFound, type Subject } from '../body/body.ts'
+import { positionIn } from '../body/positions.ts'
 import type { Fault, Found, ReadOptions, Source } from '../found.ts'
-import type { GroupReader } from './format.ts'
+import type { FormatReader } from './format.ts'
 import { TerraformDialect, types } from './terraform/dialect.ts'
 import { instancesOf, isLanguage, type HclParser, type LoadParser } from './terraform/language.ts'
 import { resourcesIn } from './terraform/state.ts'
@@ -15,7 +17,7 @@ const parser: string = '@cdktf/hcl2json'
 const loadParser: LoadParser = () => import(parser) as Promise<HclParser>
 
 /** Reads Terraform with a parser of its language; see `readTerraform`. */
-export const terraformReader = (load: LoadParser): GroupReader => async (sources, options) => {
+export const terraformReader = (load: LoadParser): FormatReader => async (sources, options) => {
   const faults: Fault[] = []
   const tell: Tell = (fault) => { faults.push(fault) }
   const language = sources.filter(isLanguage)
@@ -48,7 +50,7 @@ export const terraformReader = (load: LoadParser): GroupReader => async (sources
  * `.tf.json`, `.tfvars`). A configuration is evaluated as far as its files allow; what only an apply tells, as the DNS name of a load
  * balancer, is given like a variable, by its address. Configurations are parsed by the optional package `@cdktf/hcl2json`.
  */
-export const readTerraform: GroupReader = terraformReader(loadParser)
+export const readTerraform: FormatReader = terraformReader(loadParser)
 
 /** What a state or a plan shows; `undefined` where the source is neither. */
 const shown = (source: Source, options: ReadOptions, tell: Tell): readonly Found[] | undefined => {
@@ -57,8 +59,10 @@ const shown = (source: Source, options: ReadOptions, tell: Tell): readonly Found
     // There every value that is not set stands as an empty one.
     return resources?.flatMap(({ address, type, values }) => foundIn(type, values, { file: source.file, resource: address }, tell, () => {}))
   } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error
-    tell({ severity: 'error', file: source.file, message: `is no state or plan that can be read: ${error.message}` })
+    if (!(error instanceof Unreadable || error instanceof RangeError)) throw error
+    const place = error instanceof Unreadable ? positionIn(source)(error.at) : {}
+    const message = error instanceof Unreadable ? error.message : 'it is nested too deep'
+    tell({ severity: 'error', file: source.file, ...place, message: `is no state or plan that can be read: ${message}` })
     return []
   }
 }

@@ -41,7 +41,7 @@ export const clientTls = (dialled: Dialled): Tls | undefined => {
   const resource = `virtualNode ${node.virtualNodeName}`
   const { tls } = policed?.policy ?? {}
   const { port } = listener.portMapping
-  const concerned = tls !== undefined && (tls.ports === undefined || tls.ports.includes(port))
+  const concerned = tls !== undefined && (tls.ports === undefined || tls.ports.length === 0 || tls.ports.includes(port))
   const offered = listener.tls !== undefined && listener.tls.mode !== 'DISABLED'
   if (concerned && tls.enforce !== false && !offered) {
     remarks.warn(resource, ['spec', 'listeners', index], 'offers no TLS, and the client policy of who calls demands it: calls will fail with ENMESH_TLS')

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { MeshInput } from '../../mesh/config.ts'
 import { didYouMean } from '../../mesh/faults.ts'
+import { registries } from '../../registries/index.ts'
 import { http1Probe } from '../../transport/probes/probe.ts'
 import type { AppMeshDocument, VirtualNode } from '../document.ts'
 import type { NodeListener } from '../document/listener.ts'
@@ -18,6 +19,9 @@ export type Endpoints = Readonly<Record<string, readonly string[]>>
 
 /** What Envoy has where nothing is limited. */
 const unlimited = 2_147_483_647
+
+/** Of the name of a cluster. */
+const longestName = 255
 
 /** Collects the clusters that routes lead to: one for each node, listener and client policy. */
 export class Clusters {
@@ -76,13 +80,18 @@ export class Clusters {
   }
 
   #add(name: string, service: string, cluster: ClusterInput): string {
-    for (const candidate of [name, `${name} for ${service}`]) {
+    // A node may be called as another's cluster would be.
+    for (let tried = 0; ; tried++) {
+      const candidate = tried === 0 ? name : `${name} for ${service}${tried === 1 ? '' : ` (${tried})`}`
+      if (candidate.length > longestName) {
+        this.#remarks.refuse(`virtualNode ${name}`, '',
+          `makes a cluster whose name is longer than ${longestName} characters, '${candidate.slice(0, 60)}…': shorten the name of the node`)
+      }
       const other = this.#all.get(candidate)
       if (other === undefined) this.#all.set(candidate, cluster)
       else if (!isDeepStrictEqual(other, cluster)) continue
       return candidate
     }
-    throw new TypeError(`two different clusters would be called '${name} for ${service}'`)
   }
 
   #clusterOf(node: VirtualNode, listener: NodeListener, index: number, policed: Policed | undefined): ClusterInput {
@@ -111,7 +120,12 @@ export class Clusters {
   ): RegistryInput {
     if (replaced) return { type: 'static', endpoints: replaced }
     const registry = registryOf(node, port, this.#document.mesh.spec?.serviceDiscovery?.ipPreference)
-    if (registry) return registry
+    if (registry) {
+      const { error } = registries.schema.safeParse(registry)
+      const at = ['spec', 'serviceDiscovery', 'dns', 'hostname']
+      if (error) this.#remarks.refuse(`virtualNode ${node.virtualNodeName}`, at, error.issues[0]!.message)
+      return registry
+    }
     this.#remarks.warn(`virtualNode ${node.virtualNodeName}`, ['spec', 'serviceDiscovery'], 'there is none, so calls to this node are refused: say where its endpoints are found')
     return { type: 'none' }
   }

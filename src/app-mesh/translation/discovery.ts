@@ -35,8 +35,9 @@ interface Dns {
 }
 
 const ofDns = ({ hostname, responseType }: Dns, port: number, preference: IpPreference | undefined): RegistryInput => {
-  const version = isIP(hostname)
-  if (version > 0) return { type: 'static', endpoints: [version === 6 ? `[${hostname}]:${port}` : `${hostname}:${port}`] }
+  const address = hostname.replace(/^\[(.*)\]$/, '$1')
+  const version = isIP(address)
+  if (version > 0) return { type: 'static', endpoints: [version === 6 ? `[${address}]:${port}` : `${address}:${port}`] }
   return {
     type: 'dns',
     hostname,

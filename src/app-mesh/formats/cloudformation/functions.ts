@@ -11,7 +11,7 @@ export interface FunctionContext {
   attribute(name: string, attribute: string, where: string): Evaluated
   /** Whether a condition holds; `undefined` where that could not be told, and a fault was. */
   condition(name: string, where: string): boolean | undefined
-  mapping(map: string, first: string, second: string): Traced | undefined
+  mapping(map: string, first: string, second: string, where: string): Evaluated
   imported(name: string, where: string): Evaluated
 }
 
@@ -48,8 +48,13 @@ const list = (context: FunctionContext, argument: Traced, name: string): readonl
 /** Longer than what anything in a mesh can be; texts that are made of themselves twice over grow without end. */
 const longest = 100_000
 
-const bounded = (context: FunctionContext, value: string, where: string): Traced =>
-  value.length > longest ? context.fail(where, `comes to a text of more than ${longest} characters`) : plain(value, where)
+/** More than a list in a mesh can have. */
+const mostPieces = 1_000
+
+const joined = (context: FunctionContext, texts: readonly string[], delimiter: string, where: string): Traced => {
+  const length = texts.reduce((sum, text) => sum + text.length, delimiter.length * texts.length)
+  return length > longest ? context.fail(where, `comes to a text of more than ${longest} characters`) : plain(texts.join(delimiter), where)
+}
 
 const getAtt: Fn = (context, argument, where) => {
   const written = textOf(argument)
@@ -65,7 +70,7 @@ const getAtt: Fn = (context, argument, where) => {
   return id === undefined || attribute === undefined ? unread(where) : context.attribute(id, attribute, where)
 }
 
-const variable = /\$\{(!?)([^}]*)\}/g
+const variable = /\$\{(!?)([^}]*)\}/
 
 const sub: Fn = (context, argument, where) => {
   const pair = argument.kind === 'list' ? items(context, argument, 'Fn::Sub', 'a text, or [text, { Name: value }]', [2, 2]) : [argument]
@@ -74,14 +79,14 @@ const sub: Fn = (context, argument, where) => {
   if (template === undefined) return context.fail(pair[0]!.where, `gives Fn::Sub ${naming(pair[0])}: write a text`)
   const own = pair[1]
   if (own && own.kind !== 'object') return context.fail(own.where, `gives Fn::Sub ${naming(own)} as its variables: write an object, { Name: value }`)
-  let whole = true
-  const value = template.replace(variable, (_, literal: string, name: string) => {
-    if (literal) return `\${${name}}`
-    const piece = part(context, name.trim(), own?.entries.get(name.trim()), where)
-    if (piece === undefined) whole = false
-    return piece ?? ''
+  // Splitting at groups keeps them: what stands between the variables, then the mark of a literal one, and the name.
+  const pieces = template.split(variable)
+  const texts = pieces.map((piece, at) => {
+    if (at % 3 === 0) return piece
+    if (at % 3 === 1) return ''
+    return pieces[at - 1] === '!' ? `\${${piece}}` : part(context, piece.trim(), own?.entries.get(piece.trim()), where)
   })
-  return whole ? bounded(context, value, where) : unread(where)
+  return texts.includes(undefined) ? unread(where) : joined(context, texts as string[], '', where)
 }
 
 const part = (context: FunctionContext, name: string, own: Traced | undefined, where: string): string | undefined => {
@@ -106,7 +111,7 @@ const join: Fn = (context, argument, where) => {
     if (value.kind !== 'unread') context.fail(value.where, `gives Fn::Join ${naming(value)} to join: write a text`)
     return undefined
   })
-  return texts.includes(undefined) ? unread(where) : bounded(context, texts.join(delimiter), where)
+  return texts.includes(undefined) ? unread(where) : joined(context, texts as string[], delimiter!, where)
 }
 
 const split: Fn = (context, argument, where) => {
@@ -114,7 +119,9 @@ const split: Fn = (context, argument, where) => {
   const delimiter = pair && text(context, pair[0]!, 'Fn::Split', 'its delimiter')
   const source = pair && text(context, pair[1]!, 'Fn::Split', 'its text')
   if (delimiter === undefined || source === undefined) return unread(where)
-  return { kind: 'list', where, items: source.split(delimiter).map((piece, at) => plain(piece, `${where}[${at}]`)) }
+  const pieces = source.split(delimiter)
+  if (pieces.length > mostPieces) return context.fail(where, `gives a list of more than ${mostPieces} texts`)
+  return { kind: 'list', where, items: pieces.map((piece, at) => plain(piece, `${where}[${at}]`)) }
 }
 
 const select: Fn = (context, argument, where) => {
@@ -139,8 +146,8 @@ const findInMap: Fn = (context, argument, where) => {
   const all = items(context, argument, 'Fn::FindInMap', '[map, first key, second key]', [3, 4])
   const [map, first, second] = all?.slice(0, 3).map((key) => text(context, key, 'Fn::FindInMap', 'a key')) ?? []
   if (!all || map === undefined || first === undefined || second === undefined) return unread(where)
-  const found = context.mapping(map, first, second)
-  if (found) return context.evaluate({ ...found, where })
+  const found = context.mapping(map, first, second, where)
+  if (found) return found
   const other = all[3]?.kind === 'object' ? all[3].entries.get('DefaultValue') : undefined
   return other ? context.evaluate(other) : context.fail(where, `looks for Mappings.${map}.${first}.${second}, which this template does not have`)
 }

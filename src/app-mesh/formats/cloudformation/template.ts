@@ -1,8 +1,9 @@
 import { functions, type FunctionContext } from './functions.ts'
 import { giveParameter } from '../left-open.ts'
 import type { Fault, ReadOptions, ResourceKind } from '../../found.ts'
+import type { Positions } from '../../body/positions.ts'
 import { nameField, parentField } from '../../body/shape.ts'
-import { fieldOf, moved, plain, textOf, written, type Traced } from '../../body/traced.ts'
+import { fieldOf, moved, naming, plain, textOf, written, type Traced } from '../../body/traced.ts'
 
 /** The kinds of App Mesh resources, by the last part of CloudFormation's type names: `AWS::AppMesh::VirtualNode`. */
 const kinds: Readonly<Record<string, ResourceKind>> = {
@@ -13,7 +14,8 @@ const kinds: Readonly<Record<string, ResourceKind>> = {
 /** The kind of an App Mesh resource of a template; `undefined` for resources of other services. */
 export const kindOf = (resource: Traced | undefined): ResourceKind | undefined => {
   const type = textOf(fieldOf(resource, 'Type'))
-  return type?.startsWith('AWS::AppMesh::') ? kinds[type.slice('AWS::AppMesh::'.length)] : undefined
+  const name = type?.startsWith('AWS::AppMesh::') === true ? type.slice('AWS::AppMesh::'.length) : ''
+  return Object.hasOwn(kinds, name) ? kinds[name] : undefined
 }
 
 /** CloudFormation's spelling of a field of the API that starts with no initials. */
@@ -28,9 +30,15 @@ const known: Readonly<Record<string, string>> = { 'AWS::Partition': 'aws', 'AWS:
 
 const quoted = (names: Iterable<string>): string => [...names].map((name) => `"${name}"`).join(', ') || 'none'
 
+/** Of things that are made of one another: more than a template has, and far from what the stack holds. */
+const longestChain = 50
+
+const isSet = (flag: Traced | undefined): boolean => flag?.kind === 'plain' && String(flag.value) === 'true'
+
 /** One template, whose parts are evaluated when they are asked for: what belongs to other services is mostly not. */
 export class Template implements FunctionContext {
   readonly file: string
+  readonly position: Positions
   readonly #root: Traced
   readonly #parameters: Readonly<Record<string, string>>
   readonly #imported: (name: string) => Evaluated
@@ -41,8 +49,11 @@ export class Template implements FunctionContext {
   #resource: string | undefined
   #quiet = false
 
-  constructor(file: string, root: Traced, options: ReadOptions, imported: (name: string) => Evaluated, tell: (fault: Fault) => void) {
+  constructor(
+    file: string, root: Traced, position: Positions, options: ReadOptions, imported: (name: string) => Evaluated, tell: (fault: Fault) => void,
+  ) {
     this.file = file
+    this.position = position
     this.#root = root
     this.#parameters = options.parameters ?? {}
     this.#imported = imported
@@ -53,6 +64,12 @@ export class Template implements FunctionContext {
   get resources(): ReadonlyMap<string, Traced> {
     const resources = fieldOf(this.#root, 'Resources')
     return resources?.kind === 'object' ? resources.entries : new Map()
+  }
+
+  /** Refuses a section of resources that is none. */
+  seeSections(): void {
+    const resources = fieldOf(this.#root, 'Resources')
+    if (resources?.kind !== 'object') this.fail(resources?.where ?? 'Resources', `is ${naming(resources)}: write resources by their logical ids`)
   }
 
   /** Evaluates something of one resource: faults are told as its own. */
@@ -103,7 +120,8 @@ export class Template implements FunctionContext {
     const key = `${path}\n${message}`
     if (this.#quiet || this.#told.has(key)) return
     this.#told.add(key)
-    this.#tell({ severity, file: this.file, ...(this.#resource === undefined ? {} : { resource: this.#resource }), path, message })
+    const resource = this.#resource === undefined ? {} : { resource: this.#resource }
+    this.#tell({ severity, file: this.file, ...this.position(path), ...resource, path, message })
   }
 
   /** A value of the caller's for a name that the template leaves open. */
@@ -159,7 +177,9 @@ export class Template implements FunctionContext {
     if (this.#refused(parameter, written(value))) {
       const allowed = fieldOf(parameter, 'AllowedValues')
       const values = allowed?.kind === 'list' ? allowed.items.flatMap((item) => item.kind === 'plain' ? [written(item)] : []) : []
-      return this.fail(where, `has "${written(value)}" for the parameter "${name}", which allows ${quoted(values)}`)
+      // A value that is not to be echoed is in no message either.
+      const found = isSet(fieldOf(parameter, 'NoEcho')) ? 'another value' : `"${written(value)}"`
+      return this.fail(where, `has ${found} for the parameter "${name}", which allows ${quoted(values)}`)
     }
     if (!listType.test(type)) return { ...value, where }
     const texts = written(value).split(',').map((text) => text.trim())
@@ -219,6 +239,9 @@ export class Template implements FunctionContext {
   /** Evaluates what other parts refer to, once; the result stands where it was asked for. */
   #guarded(key: string, where: string, evaluate: () => Evaluated): Evaluated {
     if (this.#open.has(key)) return this.fail(where, `asks for ${key}, which is made of itself: write the value`)
+    if (this.#open.size > longestChain) {
+      return this.fail(where, `asks for ${key}, at the end of more than ${longestChain} things that are made of one another`)
+    }
     if (!this.#known.has(key)) {
       this.#open.add(key)
       this.#known.set(key, evaluate())
@@ -270,8 +293,9 @@ export class Template implements FunctionContext {
     return undefined
   }
 
-  mapping(map: string, first: string, second: string): Traced | undefined {
-    return fieldOf(fieldOf(fieldOf(fieldOf(this.#root, 'Mappings'), map), first), second)
+  mapping(map: string, first: string, second: string, where: string): Evaluated {
+    const found = fieldOf(fieldOf(fieldOf(fieldOf(this.#root, 'Mappings'), map), first), second)
+    return found && this.#guarded(`Mappings.${map}.${first}.${second}`, where, () => this.evaluate(found))
   }
 
   imported(name: string, where: string): Evaluated {
@@ -291,7 +315,9 @@ export class Template implements FunctionContext {
       const exported = fieldOf(fieldOf(output, 'Export'), 'Name')
       const value = fieldOf(output, 'Value')
       if (!exported || !value) continue
-      const found = this.#quietly(() => this.evaluate(exported))
+      // An export whose name is itself imported is looked for no further.
+      const { where } = exported
+      const found = this.#quietly(() => this.#guarded(`the name of the export at ${where}`, where, () => this.evaluate(exported)))
       if (found?.kind === 'plain' && written(found) === name) return this.#guarded(`the export ${name}`, value.where, () => this.evaluate(value))
     }
     return undefined

@@ -1,3 +1,4 @@
+import { faultOf } from '../../body/body.ts'
 import type { Fault } from '../../found.ts'
 import { group, referenceIn, selects, type Manifest } from './manifests.ts'
 import { fieldOf, plain, textOf, type Traced } from '../../body/traced.ts'
@@ -109,7 +110,7 @@ export class Cluster {
     this.#say('warning', member, where, message)
   }
 
-  #say(severity: Fault['severity'], { file, resource }: Manifest, path: string, message: string): void {
-    this.#tell({ severity, file, resource, path, message })
+  #say(severity: Fault['severity'], manifest: Manifest, path: string, message: string): void {
+    this.#tell(faultOf(manifest, severity, path, message))
   }
 }

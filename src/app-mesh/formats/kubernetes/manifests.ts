@@ -1,7 +1,9 @@
-import type { Fault, ReadOptions, Source } from '../../found.ts'
+import type { Fault, Position, ReadOptions, Source } from '../../found.ts'
 import { giveParameter } from '../left-open.ts'
 import { below, fieldOf, naming, textOf, written, type Traced, type TracedObject } from '../../body/traced.ts'
-import { NotYaml, readDocuments } from '../../body/yaml-source.ts'
+import { positionIn, positionsOf, type Positions } from '../../body/positions.ts'
+import { faultOf } from '../../body/body.ts'
+import { NotYaml, readDocuments, type YamlDocument } from '../../body/yaml-source.ts'
 
 /** One object of a cluster, as a manifest declares it. */
 export interface Manifest {
@@ -16,6 +18,7 @@ export interface Manifest {
   readonly namespace: string
   readonly labels: ReadonlyMap<string, string>
   readonly top: TracedObject
+  readonly position: Positions
 }
 
 export const group = 'appmesh.k8s.aws/'
@@ -34,18 +37,30 @@ const opened = /enmesh-open-(\d+)-/g
 /** A source whose placeholders were replaced, as envsubst and the like do it: in the text, before it is YAML. */
 interface Filled {
   readonly text: string
+  /** The offset in the text as it was written. */
+  readonly originally: (at: number) => number
   /** The placeholders that nobody gave a value, as they were written. */
   readonly open: readonly { readonly written: string, readonly name: string }[]
 }
 
 const fill = (text: string, parameters: Readonly<Record<string, string>>): Filled => {
   const left: { written: string, name: string }[] = []
-  const filled = text.replace(placeholder, (found: string, shell: string | undefined, template: string | undefined) => {
+  // Where a value begins and ends after the filling in, and where the text goes on in what was written.
+  const filled: { begin: number, end: number, from: number, on: number }[] = []
+  let grown = 0
+  const whole = text.replace(placeholder, (found: string, shell: string | undefined, template: string | undefined, at: number) => {
     const name = shell ?? template!
-    if (Object.hasOwn(parameters, name)) return parameters[name]!
-    return open(left.push({ written: found, name }) - 1)
+    const value = Object.hasOwn(parameters, name) ? parameters[name]! : open(left.push({ written: found, name }) - 1)
+    filled.push({ begin: at + grown, end: at + grown + value.length, from: at, on: at + found.length })
+    grown += value.length - found.length
+    return value
   })
-  return { text: filled, open: left }
+  const originally = (at: number): number => {
+    const before = filled.findLast(({ begin }) => begin <= at)
+    if (!before) return at
+    return at < before.end ? before.from : before.on + at - before.end
+  }
+  return { text: whole, open: left, originally }
 }
 
 /**
@@ -57,27 +72,54 @@ export const manifestsIn = async (
 ): Promise<readonly Manifest[] | undefined> => {
   if (!looksLikeManifest(source.text)) return undefined
   const filled = fill(source.text, options.parameters ?? {})
+  const positionAt = positionIn(source)
   try {
     const documents = await readDocuments({ file: source.file, text: filled.text })
-    if (!documents.some((document) => textOf(fieldOf(document, 'apiVersion')) && textOf(fieldOf(document, 'kind')))) return undefined
-    return documents.flatMap((document) => [...objects(document)]).flatMap((object) => manifestOf(object, source.file, filled, tell))
+    if (!documents.some(({ root }) => isManifest(root))) return undefined
+    const around: Around = { file: source.file, filled, tell, position: (at) => positionAt(filled.originally(at)) }
+    return documents.flatMap((document) => manifestsOf(document, around))
   } catch (error) {
     if (!(error instanceof NotYaml)) throw error
-    const places = error.message.replace(opened, (_, index: string) => filled.open[Number(index)]?.written ?? '')
-    tell({ severity: 'error', file: source.file, message: `is no manifest that can be read: ${places}` })
+    tell({
+      severity: 'error', file: source.file, ...positionAt(filled.originally(error.at)), message: `is no manifest that can be read: ${error.message}`,
+    })
     return []
   }
 }
 
+const isManifest = (root: Traced): boolean =>
+  textOf(fieldOf(root, 'apiVersion')) !== undefined && textOf(fieldOf(root, 'kind')) !== undefined
+
+/** What a document stands in. */
+interface Around {
+  readonly file: string
+  readonly filled: Filled
+  readonly position: (at: number) => Position
+  readonly tell: (fault: Fault) => void
+}
+
+const manifestsOf = ({ root, offsets }: YamlDocument, { file, filled, position, tell }: Around): readonly Manifest[] => {
+  const positions = positionsOf(offsets, position)
+  return [...objects(root)].flatMap((object) => {
+    if (object.kind === 'plain' && object.value === null) return []
+    if (!isManifest(object)) {
+      const severity = textOf(fieldOf(object, 'apiVersion'))?.startsWith(group) === true ? 'error' : 'warning'
+      tell({ severity, file, ...positions(object.where), message: 'this document is no manifest, which has `apiVersion` and `kind`: it is left out' })
+    }
+    return object.kind === 'object' ? manifestOf(object, { file, position: positions }, filled, tell) : []
+  })
+}
+
 /** The objects of a document: itself, or the items where it is a list. */
-function* objects(document: Traced): Iterable<TracedObject> {
-  if (document.kind !== 'object') return
+function* objects(document: Traced): Iterable<Traced> {
   const items = fieldOf(document, 'items')
   if (textOf(fieldOf(document, 'kind'))?.endsWith('List') === true && items?.kind === 'list') for (const item of items.items) yield* objects(item)
   else yield document
 }
 
-const manifestOf = (written: TracedObject, file: string, filled: Filled, tell: (fault: Fault) => void): readonly Manifest[] => {
+const manifestOf = (
+  written: TracedObject, { file, position }: Pick<Manifest, 'file' | 'position'>, filled: Filled, tell: (fault: Fault) => void,
+): readonly Manifest[] => {
   const version = textOf(fieldOf(written, 'apiVersion')) ?? ''
   const kind = textOf(fieldOf(written, 'kind'))
   if (kind === undefined || (!version.startsWith(group) && kind !== 'Namespace')) return []
@@ -87,19 +129,19 @@ const manifestOf = (written: TracedObject, file: string, filled: Filled, tell: (
     if (kind === 'Namespace' || told.has(name)) return
     told.add(name)
     const message = `has ${place}, and no value for it was given: ${giveParameter(name)}`
-    tell({ severity: 'error', file, resource: subject, path, message })
+    tell(faultOf({ file, resource: subject, position }, 'error', path, message))
   }) as TracedObject
   const metadata = fieldOf(top, 'metadata')
   const name = textOf(fieldOf(metadata, 'name'))
   if (name === undefined) {
     if (version.startsWith(group)) {
-      tell({ severity: 'error', file, resource: kind, path: below(top.where, 'metadata'), message: 'has no name: write metadata.name' })
+      tell(faultOf({ file, resource: kind, position }, 'error', below(top.where, 'metadata'), 'has no name that is a text: write metadata.name'))
     }
     return []
   }
   const namespace = clusterWide.has(kind) ? '' : textOf(fieldOf(metadata, 'namespace')) ?? 'default'
   const resource = namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`
-  return [{ file, resource, version, kind, name, namespace, labels: labelsOf(fieldOf(metadata, 'labels')), top }]
+  return [{ file, resource, version, kind, name, namespace, labels: labelsOf(fieldOf(metadata, 'labels')), top, position }]
 }
 
 const restore = (text: string, filled: Filled): string => text.replace(opened, (_, index: string) => filled.open[Number(index)]!.written)

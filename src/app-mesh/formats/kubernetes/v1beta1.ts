@@ -1,4 +1,4 @@
-import { toFound, type Dialect, type Tell } from '../../body/body.ts'
+import { faultOf, toFound, type Dialect, type Tell } from '../../body/body.ts'
 import type { Found, ResourceKind } from '../../found.ts'
 import type { Manifest } from './manifests.ts'
 import type { ObjectShape } from '../../body/shape.ts'
@@ -37,10 +37,8 @@ class V1beta1Dialect implements Dialect {
     if (name === 'perRetryTimeoutMillis' && has('perRetryTimeout')) {
       return { name: 'perRetryTimeout', value: objectOf({ unit: plain('ms', value.where), value }, value.where) }
     }
-    this.#tell({
-      severity: 'warning', file: this.#manifest.file, resource: this.#manifest.resource, path: value.where,
-      message: `is no field of a ${this.#manifest.kind} here: the controller takes no notice of it, and nor does this; delete it`,
-    })
+    this.#tell(faultOf(this.#manifest, 'warning', value.where,
+      `is no field of a ${this.#manifest.kind} here: the controller takes no notice of it, and nor does this; delete it`))
     return undefined
   }
 
@@ -51,8 +49,8 @@ class V1beta1Dialect implements Dialect {
 
 /** Reads one manifest of `appmesh.k8s.aws/v1beta1`, where a virtual service has its router and its routes in itself. */
 export const readV1beta1 = (manifest: Manifest, tell: Tell): readonly Found[] => {
-  const { file, resource, top, kind } = manifest
-  const say = (path: string, message: string): void => { tell({ severity: 'error', file, resource, path, message }) }
+  const { top, kind } = manifest
+  const say = (path: string, message: string): void => { tell(faultOf(manifest, 'error', path, message)) }
   const spec = fieldOf(top, 'spec')
   const where = below(top.where, 'spec')
   if (spec !== undefined && spec.kind !== 'object' && !(spec.kind === 'plain' && spec.value === null)) say(where, `is ${naming(spec)}: write the spec as an object`)

@@ -1,5 +1,5 @@
 import { readArn } from '../../body/arn.ts'
-import { toFound, type Dialect, type Tell } from '../../body/body.ts'
+import { faultOf, toFound, type Dialect, type Tell } from '../../body/body.ts'
 import type { Found, ResourceKind } from '../../found.ts'
 import type { Cluster } from './cluster.ts'
 import { referenceIn, type Manifest } from './manifests.ts'
@@ -73,7 +73,7 @@ class V1beta2Dialect implements Dialect {
   }
 
   #say(severity: 'error' | 'warning', path: string, message: string): void {
-    this.#tell({ severity, file: this.#manifest.file, resource: this.#manifest.resource, path, message })
+    this.#tell(faultOf(this.#manifest, severity, path, message))
   }
 }
 
@@ -83,10 +83,8 @@ export const readV1beta2 = (manifest: Manifest, cluster: Cluster, tell: Tell): r
   // Groups of backends are read with the nodes that name them.
   if (manifest.kind === 'BackendGroup') return []
   if (kind === undefined) {
-    tell({
-      severity: 'error', file: manifest.file, resource: manifest.resource, path: below(manifest.top.where, 'kind'),
-      message: `is "${manifest.kind}", and App Mesh has ${Object.keys(kinds).join(', ')} and BackendGroup`,
-    })
+    tell(faultOf(manifest, 'error', below(manifest.top.where, 'kind'),
+      `is "${manifest.kind}", and App Mesh has ${Object.keys(kinds).join(', ')} and BackendGroup`))
     return []
   }
   return new Reading(manifest, kind, cluster, tell).read()
@@ -187,7 +185,7 @@ class Reading {
   }
 
   #say(severity: 'error' | 'warning', path: string, message: string): void {
-    this.#tell({ severity, file: this.#manifest.file, resource: this.#manifest.resource, path, message })
+    this.#tell(faultOf(this.#manifest, severity, path, message))
   }
 }
 

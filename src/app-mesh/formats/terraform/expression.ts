@@ -1,4 +1,5 @@
-import { asFlag, asNumber, asText, functions, kindOf, Unevaluated } from './functions.ts'
+import type { Effort } from './effort.ts'
+import { asFlag, asNumber, asText, functions, joined, kindOf, Unevaluated } from './functions.ts'
 
 /** A parsed expression, as hcl2json gives it: only what is read of it. */
 export interface Ast {
@@ -25,6 +26,8 @@ export type Segment = string | number
 
 /** What an expression can refer to. */
 export interface Scope {
+  /** What is spent on the whole configuration. */
+  readonly effort: Effort
   /**
    * What a name means: `['var', 'port']`, `['aws_appmesh_mesh', 'shop', 'id']`. Throws `Unevaluated` where that cannot be told.
    */
@@ -53,12 +56,18 @@ const operators: Readonly<Record<string, (one: unknown, other: unknown) => unkno
   add: (one, other) => asNumber(one, '+') + asNumber(other, '+'),
   subtract: (one, other) => asNumber(one, '-') - asNumber(other, '-'),
   multiply: (one, other) => asNumber(one, '*') * asNumber(other, '*'),
-  divide: (one, other) => asNumber(one, '/') / asNumber(other, '/'),
-  modulo: (one, other) => asNumber(one, '%') % asNumber(other, '%'),
+  divide: (one, other) => asNumber(one, '/') / divisor(other, '/'),
+  modulo: (one, other) => asNumber(one, '%') % divisor(other, '%'),
   lessThan: (one, other) => asNumber(one, '<') < asNumber(other, '<'),
   lessThanOrEqual: (one, other) => asNumber(one, '<=') <= asNumber(other, '<='),
   greaterThan: (one, other) => asNumber(one, '>') > asNumber(other, '>'),
   greaterThanOrEqual: (one, other) => asNumber(one, '>=') >= asNumber(other, '>='),
+}
+
+const divisor = (value: unknown, operator: string): number => {
+  const number = asNumber(value, operator)
+  if (number === 0) throw new Unevaluated(`divides by 0 with ${operator}`)
+  return number
 }
 
 const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other)
@@ -76,16 +85,26 @@ const segmentsOf = (ast: Ast): readonly Segment[] => (ast.meta.traversal ?? []).
   return segment.startsWith('"') ? unescaped(segment.slice(1, -1)) : Number(segment)
 })
 
+/** Against one letter of a text. */
+const perStep = 100
+
+const longestQuote = 60
+
+/** An expression as messages have it. */
+export const quote = (source: string): string => source.length > longestQuote ? `${source.slice(0, longestQuote)}…` : source
+
 /** Evaluates a parsed expression; `source` is its text. Throws `Unevaluated` where only Terraform could. */
 export const evaluate = (ast: Ast, source: string, scope: Scope): unknown => {
+  const { effort } = scope
+  effort.spend(perStep)
   const children = ast.children ?? []
   const of = (child: Ast | undefined): unknown => {
-    if (!child) throw new Unevaluated(`has an expression that cannot be read here: ${source}`)
+    if (!child) throw new Unevaluated(`has an expression that cannot be read here: ${quote(source)}`)
     return evaluate(child, source, scope)
   }
   switch (ast.type) {
     case 'literalValue': return literal(ast)
-    case 'template': return children.map((piece) => asText(of(piece), 'a piece of text')).join('')
+    case 'template': return joined(children.map((piece) => asText(of(piece), 'a piece of text')))
     case 'templateWrap': return of(children[0])
     case '': return of(children[0])
     case 'scopeTraversal': return scope.lookup(segmentsOf(ast))
@@ -93,15 +112,17 @@ export const evaluate = (ast: Ast, source: string, scope: Scope): unknown => {
     case 'index': return dig(of(children[0]), [keyOf(of(children[1]))], ast.meta.value ?? source)
     case 'conditional': return of(asFlag(of(children[0]), 'the condition') ? children[1] : children[2])
     case 'unaryOp': return ast.meta.operator === 'negate' ? -asNumber(of(children[0]), '-') : !asFlag(of(children[0]), '!')
-    case 'binaryOp': return binary(ast, of)
+    case 'binaryOp': return binary(ast, of, effort)
     case 'tuple': return children.map(of)
     case 'object': return object(ast, source, of)
-    case 'function': return call(ast, of)
+    case 'function': return call(ast, of, effort)
     case 'splat': return splat(ast, of)
     case 'for': return comprehension(ast, source, scope)
-    default: throw new Unevaluated(`has an expression that only Terraform can evaluate: ${source}`)
+    default: throw new Unevaluated(`has an expression that only Terraform can evaluate: ${quote(source)}`)
   }
 }
+
+type Of = (child: Ast | undefined) => unknown
 
 const literal = ({ meta: { type, value = '' } }: Ast): unknown => {
   if (type === 'number') return Number(value)
@@ -111,16 +132,18 @@ const literal = ({ meta: { type, value = '' } }: Ast): unknown => {
 
 const keyOf = (value: unknown): Segment => typeof value === 'number' ? value : asText(value, 'an index')
 
-const binary = ({ meta: { operator = '' }, children }: Ast, of: (child: Ast | undefined) => unknown): unknown => {
+const binary = ({ meta: { operator = '' }, children }: Ast, of: Of, effort: Effort): unknown => {
   const [one, other] = children ?? []
   if (operator === 'logicalAnd') return asFlag(of(one), '&&') && asFlag(of(other), '&&')
   if (operator === 'logicalOr') return asFlag(of(one), '||') || asFlag(of(other), '||')
   const operate = Object.hasOwn(operators, operator) ? operators[operator] : undefined
   if (!operate) throw new Unevaluated(`has an operator that only Terraform knows (${operator})`)
-  return operate(of(one), of(other))
+  const values = [of(one), of(other)] as const
+  effort.spend(effort.weigh(values))
+  return operate(...values)
 }
 
-const object = (ast: Ast, source: string, of: (child: Ast | undefined) => unknown): unknown => {
+const object = (ast: Ast, source: string, of: Of): unknown => {
   const children = ast.children ?? []
   const all: [string, unknown][] = []
   for (let at = 0; at + 1 < children.length; at += 2) {
@@ -132,18 +155,19 @@ const object = (ast: Ast, source: string, of: (child: Ast | undefined) => unknow
 
 const written = ({ range }: Ast, source: string): string => Buffer.from(source).subarray(range?.start.byte, range?.end.byte).toString()
 
-const call = ({ meta, children }: Ast, of: (child: Ast | undefined) => unknown): unknown => {
+const call = ({ meta, children }: Ast, of: Of, effort: Effort): unknown => {
   const name = meta.name ?? ''
   // Takes the first of its arguments that can be told.
   if (name === 'try') return attempt(children ?? [], of)
   const fn = Object.hasOwn(functions, name) ? functions[name] : undefined
   if (!fn) throw new Unevaluated(`calls ${name}(), which only Terraform can do`)
   const args = (children ?? []).map(of)
+  effort.spend(effort.weigh(args))
   const last = meta.expandedFinalArgument === true ? args.pop() : []
   return fn(...args, ...(Array.isArray(last) ? last as unknown[] : [last]))
 }
 
-const attempt = (args: readonly Ast[], of: (child: Ast | undefined) => unknown): unknown => {
+const attempt = (args: readonly Ast[], of: Of): unknown => {
   for (const arg of args) {
     try {
       return of(arg)
@@ -154,7 +178,7 @@ const attempt = (args: readonly Ast[], of: (child: Ast | undefined) => unknown):
   throw new Unevaluated('has a try() of which nothing can be told')
 }
 
-const splat = ({ children, meta }: Ast, of: (child: Ast | undefined) => unknown): unknown => {
+const splat = ({ children, meta }: Ast, of: Of): unknown => {
   const [source, each] = children ?? []
   const value = of(source)
   const all = Array.isArray(value) ? value as unknown[] : value === null ? [] : [value]
@@ -179,5 +203,7 @@ const comprehension = ({ meta, children }: Ast, source: string, scope: Scope): u
   }
   if (!key) return made.map(([, value]) => value)
   if (!meta.groupedValue) return Object.fromEntries(made)
-  return Object.fromEntries(made.map(([name]) => [name, made.filter(([other]) => other === name).map(([, value]) => value)]))
+  const groups = new Map<string, unknown[]>(made.map(([name]) => [name, []]))
+  for (const [name, value] of made) groups.get(name)!.push(value)
+  return Object.fromEntries(groups)
 }

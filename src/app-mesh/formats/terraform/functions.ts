@@ -15,7 +15,7 @@ export const asText = (value: unknown, what: string): string => {
 
 /** A value as number, where Terraform takes it for one. */
 export const asNumber = (value: unknown, what: string): number => {
-  if (typeof value === 'number') return value
+  if (Number.isFinite(value)) return value as number
   if (typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value))) return Number(value)
   throw new Unevaluated(`needs a number for ${what}, and gets ${kindOf(value)}`)
 }
@@ -41,6 +41,7 @@ const asMap = (value: unknown, what: string): Readonly<Record<string, unknown>> 
 export const kindOf = (value: unknown): string => {
   if (value === null || value === undefined) return 'null'
   if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'what is no number'
   return { string: 'a text', number: 'a number', boolean: 'true or false' }[typeof value as string] ?? 'an object'
 }
 
@@ -51,21 +52,39 @@ const distinct = (values: readonly unknown[]): readonly unknown[] => {
 
 const flat = (values: readonly unknown[]): readonly unknown[] => values.flatMap((value) => Array.isArray(value) ? flat(value as unknown[]) : [value])
 
+/** Longer than what anything in a mesh can be. */
+const longestText = 100_000
+
+/** Puts texts together. Texts that are made of themselves twice over grow without end: throws `Unevaluated` before they do. */
+export const joined = (texts: readonly string[], by = ''): string => {
+  const length = texts.reduce((sum, text) => sum + text.length, by.length * Math.max(0, texts.length - 1))
+  return length > longestText ? tooLong() : texts.join(by)
+}
+
+const tooLong = (): never => { throw new Unevaluated(`comes to a text of more than ${longestText} characters`) }
+
 const affix = (text: string, ends: boolean, cut: () => string): string => ends ? cut() : text
 
 const format: Fn = (pattern, ...args) => {
   let next = 0
-  return asText(pattern, 'format').replace(/%([%sdvq]|0?\d*d)/g, (verb, kind: string) => {
-    if (kind === '%') return '%'
-    if (next >= args.length) throw new Unevaluated(`has too few values for format: ${verb} is left over`)
-    const value = args[next++]
-    if (kind === 'q') return JSON.stringify(asText(value, 'format'))
-    return kind.endsWith('d') ? padded(String(asNumber(value, 'format')), kind) : asText(value, 'format')
-  })
+  // Splitting at a group keeps it: what stands between the verbs, and they by turns.
+  return joined(asText(pattern, 'format').split(/(%(?:[%sdvq]|0?\d*d))/).map((piece, at) => {
+    if (at % 2 === 0) return piece
+    if (piece === '%%') return '%'
+    if (next >= args.length) throw new Unevaluated(`has too few values for format: ${piece} is left over`)
+    return formatted(args[next++], piece.slice(1))
+  }))
 }
 
-const padded = (digits: string, verb: string): string =>
-  digits.padStart(Number(verb.slice(0, -1)) || 0, verb.startsWith('0') ? '0' : ' ')
+const formatted = (value: unknown, verb: string): string => {
+  if (verb === 'q') return JSON.stringify(asText(value, 'format'))
+  return verb.endsWith('d') ? padded(String(asNumber(value, 'format')), verb) : asText(value, 'format')
+}
+
+const padded = (digits: string, verb: string): string => {
+  const width = Number(verb.slice(0, -1))
+  return width > longestText ? tooLong() : digits.padStart(width, verb.startsWith('0') ? '0' : ' ')
+}
 
 const entries = (map: unknown, what: string): readonly [string, unknown][] =>
   Object.entries(asMap(map, what)).sort(([one], [other]) => one < other ? -1 : 1)
@@ -88,10 +107,10 @@ export const functions: Readonly<Record<string, Fn>> = {
     const search = asText(from, 'replace')
     // Terraform reads /…/ as an RE2 pattern, with replacements of its own kind.
     if (/^\/.*\/$/.test(search)) throw new Unevaluated('calls replace() with a regular expression, which only Terraform can do')
-    return asText(text, 'replace').replaceAll(search, () => asText(to, 'replace'))
+    return joined(asText(text, 'replace').split(search), asText(to, 'replace'))
   },
   split: (by, text) => asText(text, 'split').split(asText(by, 'split')),
-  join: (by, ...lists) => lists.flatMap((list) => asList(list, 'join')).map((text) => asText(text, 'join')).join(asText(by, 'join')),
+  join: (by, ...lists) => joined(lists.flatMap((list) => asList(list, 'join')).map((text) => asText(text, 'join')), asText(by, 'join')),
   format,
   substr: (text, from, length) => {
     const points = [...asText(text, 'substr')]
@@ -110,7 +129,9 @@ export const functions: Readonly<Record<string, Fn>> = {
   element: (list, index) => {
     const all = asList(list, 'element')
     if (all.length === 0) throw new Unevaluated('takes an element of an empty list')
-    return all[asNumber(index, 'element') % all.length]
+    const at = asNumber(index, 'element')
+    if (!Number.isInteger(at)) throw new Unevaluated('takes an element at a place that is no whole number')
+    return all.at(at % all.length)
   },
   index: (list, value) => {
     const at = asList(list, 'index').findIndex((one) => JSON.stringify(one) === JSON.stringify(value))

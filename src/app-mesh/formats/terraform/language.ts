@@ -1,7 +1,12 @@
 import path from 'node:path'
+import { readJson } from '../../../config-file/json.ts'
+import { plainOf, Unreadable } from '../../../config-file/piece.ts'
 import type { Fault, Source } from '../../found.ts'
+import { positionIn } from '../../body/positions.ts'
+import { Effort } from './effort.ts'
 import type { Ast } from './expression.ts'
 import { Module, type Block, type Call, type Instance, type ModuleFiles } from './module.ts'
+import { tooDeep } from './nesting.ts'
 import { expressionsIn } from './template.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -20,6 +25,8 @@ const isValues = ({ file }: Source): boolean => /\.tfvars(?:\.json)?$/.test(file
 
 /** Whether a source is written in Terraform's language. Only its file's name tells: HCL has no other sign. */
 export const isLanguage = (source: Source): boolean => isConfiguration(source) || isValues(source)
+
+interface Declared { readonly file: string }
 
 interface Parsed { readonly source: Source, readonly body: Json }
 
@@ -46,15 +53,19 @@ export const instancesOf = async (
     return []
   }
   const parsed = await parseAll(sources, parser, tell)
-  const values = Object.fromEntries(parsed.filter(({ source }) => isValues(source)).flatMap(({ body }) => Object.entries(body)))
+  // Those of `terraform.tfvars` count least, as for Terraform.
+  const given = parsed.filter(({ source }) => isValues(source)).sort((one, other) => Number(isFirst(other)) - Number(isFirst(one)))
+  const values = Object.fromEntries(given.flatMap(({ body }) => Object.entries(body)))
   const configurations = parsed.filter(({ source }) => isConfiguration(source))
   const modules = new Map<string, ModuleFiles>()
   for (const directory of new Set(configurations.map(({ source }) => path.dirname(source.file)))) {
     const files = configurations.filter(({ source }) => path.dirname(source.file) === directory)
-    modules.set(path.normalize(directory), await moduleFiles(directory, files, parser))
+    modules.set(path.normalize(directory), await moduleFiles(directory, files, parser, tell))
   }
   return new Configuration(modules, { ...values, ...variables }, tell).instances()
 }
+
+const isFirst = ({ source: { file } }: Parsed): boolean => path.basename(file).startsWith('terraform.tfvars')
 
 const parseAll = async (
   sources: readonly Source[], parser: HclParser, tell: (fault: Fault) => void,
@@ -62,26 +73,58 @@ const parseAll = async (
   const parsed: Parsed[] = []
   for (const source of sources) {
     try {
-      if (tooDeep(source.text)) throw new Error(`it is nested more than ${deepestNesting} levels deep`)
-      const body = source.file.endsWith('.json') ? JSON.parse(source.text) as unknown : await parser.parse(source.file, source.text)
+      const body = source.file.endsWith('.json') ? plainOf(readJson(source.text)) : await languageOf(source, parser)
       if (!isObject(body)) throw new Error('it is no object')
       parsed.push({ source, body })
     } catch (error) {
-      tell({ severity: 'error', file: source.file, message: `is not written in Terraform's language: ${saidBy(error)}` })
+      const place = error instanceof Unreadable ? positionIn(source)(error.at) : {}
+      tell({ severity: 'error', file: source.file, ...place, message: `is not written in Terraform's language: ${saidBy(error)}` })
     }
   }
   return parsed
 }
 
-const moduleFiles = async (directory: string, files: readonly Parsed[], parser: HclParser): Promise<ModuleFiles> => {
-  const all = (kind: string): ReadonlyMap<string, Block> => new Map(files.flatMap(({ source, body }) => labelled(body[kind], source.file)))
-  const typed = (kind: string): ReadonlyMap<string, Block> => new Map(files.flatMap(({ source, body }) =>
+const languageOf = ({ file, text }: Source, parser: HclParser): Promise<unknown> => {
+  if (tooDeep(text)) throw new Error('it is nested too deep')
+  return parser.parse(file, text)
+}
+
+const moduleFiles = async (
+  directory: string, files: readonly Parsed[], parser: HclParser, tell: (fault: Fault) => void,
+): Promise<ModuleFiles> => {
+  const once = <One extends Declared>(prefix: string, all: readonly (readonly [string, One])[]): ReadonlyMap<string, One> =>
+    declaredOnce(prefix, all, tell)
+  const all = (kind: string, prefix = `${kind}.`): ReadonlyMap<string, Block> =>
+    once(prefix, files.flatMap(({ source, body }) => labelled(body[kind], source.file)))
+  const typed = (kind: string, prefix: string): ReadonlyMap<string, Block> => once(prefix, files.flatMap(({ source, body }) =>
     labels(body[kind]).flatMap(([type, blocks]) => labelled(blocks, source.file).map(([name, block]) => [`${type}.${name}`, block] as const))))
-  const locals = new Map(files.flatMap(({ source, body }) => labels(body.locals).map(([name, value]) => [name, { file: source.file, value }] as const)))
   return {
-    directory, locals, resources: typed('resource'), data: typed('data'), variables: all('variable'), outputs: all('output'), modules: all('module'),
+    directory,
+    locals: once('local.', files.flatMap(({ source, body }) => labels(body.locals).map(([name, value]) => [name, { file: source.file, value }] as const))),
+    resources: typed('resource', ''),
+    data: typed('data', 'data.'),
+    variables: all('variable', 'var.'),
+    outputs: all('output'),
+    modules: all('module'),
     expressions: await parsedExpressions(files, parser),
   }
+}
+
+/** What was declared, by name. Of two of one name neither counts more: that is told, and the first is read on with. */
+const declaredOnce = <One extends Declared>(
+  prefix: string, all: readonly (readonly [string, One])[], tell: (fault: Fault) => void,
+): ReadonlyMap<string, One> => {
+  const declared = new Map<string, One>()
+  for (const [name, one] of all) {
+    const before = declared.get(name)
+    if (!before) declared.set(name, one)
+    else {
+      const where = before.file === one.file ? 'in this file' : `in ${before.file}`
+      const message = `is declared already ${where}: take one of the two out, or rename it`
+      tell({ severity: 'error', file: one.file, resource: `${prefix}${name}`, message })
+    }
+  }
+  return declared
 }
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -91,20 +134,10 @@ const labels = (blocks: unknown): readonly (readonly [string, unknown])[] => [bl
 
 /** Blocks by their last label. */
 const labelled = (blocks: unknown, file: string): readonly (readonly [string, Block])[] =>
-  labels(blocks).map(([name, body]) => [name, { file, body: [body].flat().find(isObject) ?? {} }])
-
-/** Deeper than any configuration. Where its stack ends, the parser does not answer any more, to nobody in the process. */
-const deepestNesting = 100
-
-/** Whether brackets are nested too deep; those in texts count too, where they are in pairs. */
-const tooDeep = (text: string): boolean => {
-  let depth = 0
-  for (const [bracket] of text.matchAll(/[([{}\])]/g)) {
-    depth = '([{'.includes(bracket) ? depth + 1 : Math.max(0, depth - 1)
-    if (depth > deepestNesting) return true
-  }
-  return false
-}
+  labels(blocks).flatMap(([name, bodies]) => {
+    const all = [bodies].flat().filter(isObject)
+    return (all.length > 0 ? all : [{}]).map((body) => [name, { file, body }] as const)
+  })
 
 const parsedExpressions = async (files: readonly Parsed[], parser: HclParser): Promise<ReadonlyMap<string, Ast | Error>> => {
   const expressions = new Map<string, Ast | Error>()
@@ -124,14 +157,12 @@ const parsedExpressions = async (files: readonly Parsed[], parser: HclParser): P
   return expressions
 }
 
-/** Deeper than modules call one another, unless in a circle. */
-const deepest = 16
-
 class Configuration {
   readonly #modules: ReadonlyMap<string, ModuleFiles>
   readonly #variables: Json
   readonly #tell: (fault: Fault) => void
-  readonly #unread = new Set<string>()
+  readonly #effort = new Effort()
+  readonly #told = new Set<string>()
 
   constructor(modules: ReadonlyMap<string, ModuleFiles>, variables: Json, tell: (fault: Fault) => void) {
     this.#modules = modules
@@ -140,11 +171,18 @@ class Configuration {
   }
 
   instances(): readonly Instance[] {
-    const called = new Set([...this.#modules.values()].flatMap((files) => [...files.modules.values()].map((block) => this.#target(files, block))))
-    const roots = [...this.#modules].filter(([directory]) => !called.has(directory)).map(([, files]) => files)
     const variable = (name: string): unknown => Object.hasOwn(this.#variables, name) ? this.#variables[name] : undefined
-    return roots.flatMap((files) => [...new Module(files, '', variable, this.#variables, this.#call)
+    return this.#roots().flatMap((files) => [...new Module(files, '', variable, this.#variables, this.#call, this.#effort)
       .instances((file, resource, where, message) => { this.#tell({ severity: 'error', file, resource, path: where, message }) })])
+  }
+
+  /** The directories that no other calls; in a circle of them it is the first. */
+  #roots(): readonly ModuleFiles[] {
+    const all = [...this.#modules.values()]
+    const called = new Set(all.flatMap((files) => [...files.modules.values()].map((block) => this.#target(files, block))
+      .filter((target) => target !== path.normalize(files.directory))))
+    const roots = [...this.#modules].filter(([directory]) => !called.has(directory)).map(([, files]) => files)
+    return roots.length > 0 ? roots : all.slice(0, 1)
   }
 
   /** The directory of a module that is called by its path. */
@@ -156,18 +194,19 @@ class Configuration {
   readonly #call: Call = (caller, block, scope, prefix) => {
     const target = this.#target(caller.files, block)
     const files = target === undefined ? undefined : this.#modules.get(target)
-    if (files && prefix.split('module.').length <= deepest) {
-      const argument = (name: string): unknown => Object.hasOwn(block.body, name) ? caller.value(block.body[name], scope) : undefined
-      return new Module(files, prefix, argument, this.#variables, this.#call)
+    if (!files) {
+      return this.#tellOnce('warning', block.file, prefix,
+        'calls a module whose files are not among those read: add them, if it makes resources of App Mesh, or read what terraform show -json says')
     }
+    if (caller.within(files)) return this.#tellOnce('error', block.file, prefix, 'calls a module that it stands in itself, so that there is no end to it')
+    const argument = (name: string): unknown => Object.hasOwn(block.body, name) ? caller.value(block.body[name], scope) : undefined
+    return new Module(files, prefix, argument, this.#variables, this.#call, this.#effort, caller)
+  }
+
+  #tellOnce(severity: Fault['severity'], file: string, prefix: string, message: string): undefined {
     const resource = prefix.slice(0, -1)
-    if (!this.#unread.has(resource)) {
-      this.#unread.add(resource)
-      this.#tell({
-        severity: 'warning', file: block.file, resource, path: 'source',
-        message: 'calls a module whose files are not among those read: add them, if it makes resources of App Mesh, or read what terraform show -json says',
-      })
-    }
-    return undefined
+    if (this.#told.has(resource)) return
+    this.#told.add(resource)
+    this.#tell({ severity, file, resource, path: 'source', message })
   }
 }

@@ -1,5 +1,6 @@
-import { evaluate, dig, type Ast, type Attributes, type Scope, type Segment } from './expression.ts'
-import { asNumber, asText, kindOf, TerraformSet, Unevaluated } from './functions.ts'
+import type { Effort } from './effort.ts'
+import { evaluate, dig, quote, type Ast, type Attributes, type Scope, type Segment } from './expression.ts'
+import { asNumber, asText, joined, kindOf, TerraformSet, Unevaluated } from './functions.ts'
 import { templatePieces, isTemplate } from './template.ts'
 import { types } from './dialect.ts'
 import { giveVariable } from '../left-open.ts'
@@ -48,17 +49,23 @@ export interface Instance {
 /** A module with the values of its variables: the root of a configuration, or a call of it. */
 export class Module implements Scope {
   readonly files: ModuleFiles
+  readonly effort: Effort
   readonly #prefix: string
   /** Values of the caller's: `undefined` where it gives none. */
   readonly #variable: (name: string) => unknown
   /** Values of the user's for what only an apply tells, by address. */
   readonly #given: Json
   readonly #call: Call
+  readonly #caller: Module | undefined
   readonly #open = new Set<string>()
   readonly #told = new Map<string, unknown>()
 
-  constructor(files: ModuleFiles, prefix: string, variable: (name: string) => unknown, given: Json, call: Call) {
+  constructor(
+    files: ModuleFiles, prefix: string, variable: (name: string) => unknown, given: Json, call: Call, effort: Effort, caller?: Module,
+  ) {
     this.files = files
+    this.effort = effort
+    this.#caller = caller
     this.#prefix = prefix
     this.#variable = variable
     this.#given = given
@@ -69,6 +76,11 @@ export class Module implements Scope {
     return this.files.directory === '.' ? 'this directory' : this.files.directory
   }
 
+  /** Whether it is made of these files, or called by one that is. */
+  within(files: ModuleFiles): boolean {
+    return this.files === files || this.#caller?.within(files) === true
+  }
+
   with(names: Json): Scope {
     return within(this, names)
   }
@@ -77,6 +89,7 @@ export class Module implements Scope {
     const [root, name, ...rest] = path
     const given = `${this.#prefix}${addressOf(path)}`
     if (Object.hasOwn(this.#given, given)) return this.#given[given]
+    if (path.length < (root === 'data' ? 3 : 2)) throw new Unevaluated(`names ${addressOf(path)}, which is no value: name what is meant of it`)
     const label = addressOf(path.slice(0, 2))
     switch (root) {
       case 'var': return dig(this.#once(label, () => this.#readVariable(String(name))), rest, label)
@@ -101,16 +114,13 @@ export class Module implements Scope {
     const pieces = templatePieces(written)
     const [only] = pieces
     if (pieces.length === 1 && 'expression' in only!) return this.#expression(only.expression, scope)
-    const text = pieces.map((piece) =>
-      'text' in piece ? piece.text : asText(this.#expression(piece.expression, scope), `\${${piece.expression}}`)).join('')
-    // Texts that are made of themselves twice over grow without end.
-    if (text.length > longestText) throw new Unevaluated(`comes to a text of more than ${longestText} characters`)
-    return text
+    return joined(pieces.map((piece) =>
+      'text' in piece ? piece.text : asText(this.#expression(piece.expression, scope), `\${${quote(piece.expression)}}`)))
   }
 
   #expression(source: string, scope: Scope): unknown {
     const ast = this.files.expressions.get(source)
-    if (!ast || ast instanceof Error) throw new Unevaluated(`has an expression that cannot be read: ${source}`)
+    if (!ast || ast instanceof Error) throw new Unevaluated(`has an expression that cannot be read: ${quote(source)}`)
     return evaluate(ast, source, scope)
   }
 
@@ -198,6 +208,11 @@ export class Module implements Scope {
 
   /** Those that count or for_each make of a block, by their keys; `undefined` where it has neither, and is one. */
   #instances(block: Block, address: string): ReadonlyMap<Segment, Keyed> | undefined {
+    return this.#once(`how many ${address} there are`, () => this.#counted(block, address)) as ReadonlyMap<Segment, Keyed> | undefined
+  }
+
+  #counted(block: Block, address: string): ReadonlyMap<Segment, Keyed> | undefined {
+    this.effort.spend(toCount)
     if (Object.hasOwn(block.body, 'count')) {
       const count = asNumber(this.value(block.body.count), 'count')
       if (!Number.isInteger(count) || count < 0 || count > mostInstances) {
@@ -234,8 +249,9 @@ export class Module implements Scope {
     try {
       return { value: evaluate() }
     } catch (error) {
-      if (!(error instanceof Unevaluated)) throw error
-      missing(error.message)
+      // Where the stack ends.
+      if (!(error instanceof Unevaluated || error instanceof RangeError)) throw error
+      missing(error instanceof Unevaluated ? error.message : 'is made of too many things, one out of the other')
       return undefined
     }
   }
@@ -262,6 +278,11 @@ export class Module implements Scope {
       this.#block(content ?? {}, `${where}[${JSON.stringify(key)}]`, scope.with({ [iterator]: { key, value } }), missing))
   }
 
+  #traced(value: unknown, where: string): Traced {
+    this.effort.spend(this.effort.weigh(value) * toKeep)
+    return trace(value, where)
+  }
+
   #part(written: unknown, where: string, scope: Scope, missing: Missing): Traced {
     if (Array.isArray(written)) {
       const place = (at: number): string => written.length === 1 && typeof written[0] === 'object' ? where : `${where}[${at}]`
@@ -269,17 +290,21 @@ export class Module implements Scope {
     }
     if (typeof written === 'object' && written !== null) return this.#block(written as Json, where, scope, missing)
     if (typeof written !== 'string') return plain(written as number | boolean | null, where)
-    const value = this.#tried(() => plainly(this.value(written, scope)), (message) => { missing(where, message) })
-    return value ? trace(value.value, where) : { kind: 'unread', where }
+    const trace = (): Traced => this.#traced(plainly(this.value(written, scope)), where)
+    const traced = this.#tried(trace, (message) => { missing(where, message) })
+    return traced?.value ?? { kind: 'unread', where }
   }
 }
+
+/** What a block costs: modules that call others several times over are many with few words. */
+const toCount = 5_000
+
+/** What a value that is kept with its places costs, against one that is only looked at. */
+const toKeep = 50
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const mostInstances = 1000
-
-/** Longer than what anything in a mesh can be. */
-const longestText = 100_000
 
 interface Keyed { readonly scope: Scope, readonly address: string }
 
@@ -315,6 +340,7 @@ export const addressOf = (path: readonly Segment[]): string => path.reduce<strin
   at === 0 ? String(segment) : typeof segment === 'number' ? `${address}[${segment}]` : `${address}.${segment}`, '')
 
 const within = (scope: Scope, names: Json): Scope => ({
+  effort: scope.effort,
   lookup: (path) => {
     const [root, ...rest] = path
     return Object.hasOwn(names, root!) ? dig(names[root!], rest, addressOf(path)) : scope.lookup(path)

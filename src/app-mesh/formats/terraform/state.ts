@@ -1,3 +1,5 @@
+import { readJson } from '../../../config-file/json.ts'
+import { plainOf } from '../../../config-file/piece.ts'
 import type { Fault, Source } from '../../found.ts'
 import { giveVariable } from '../left-open.ts'
 import { types } from './dialect.ts'
@@ -16,17 +18,31 @@ export interface StateResource {
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 const listOf = (value: unknown): readonly Json[] => Array.isArray(value) ? value.filter(isObject) : []
 
+/** A state of many megabytes is read by the platform; what it says of a broken one quotes the secrets in it. */
+const jsonOf = (text: string): Json => {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return plainOf(readJson(text)) as Json
+  }
+}
+
 /**
  * The App Mesh resources in what `terraform show -json` says of a state or of a plan, or in a state file itself.
- * `undefined` where the source is none of these. Throws a `SyntaxError` for JSON that begins as one of them, and is broken.
+ * `undefined` where the source is none of these. Throws `Unreadable` for JSON that begins as one of them, and is broken.
  */
 export const resourcesIn = (
   { file, text }: Source, variables: Json, tell: (fault: Fault) => void,
 ): readonly StateResource[] | undefined => {
   if (!/^\s*\{/.test(text) || !/"(?:format_version|terraform_version)"/.test(text)) return undefined
-  const top = JSON.parse(text) as Json
+  const top = jsonOf(text)
   if (isObject(top.planned_values)) return planned(top, variables, file, tell)
   if (isObject(top.values)) return [...moduleResources(top.values.root_module)].map(({ address, type, values }) => ({ address, type, values: trace(values, '') }))
+  if (typeof top.version === 'number' && top.version < 4 && Array.isArray(top.modules)) {
+    const message = `is ${top.version}, from before Terraform 0.12: write the state anew with a later Terraform (terraform show -json)`
+    tell({ severity: 'error', file, path: 'version', message })
+    return []
+  }
   if (top.version === 4 && Array.isArray(top.resources)) return [...fileResources(top)]
   // A state without anything in it.
   return typeof top.format_version === 'string' || top.version === 4 ? [] : undefined
