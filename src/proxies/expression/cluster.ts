@@ -193,7 +193,7 @@ const judging: readonly PolicyRow[] = [
   {
     policy: 'cluster.outlier.failures',
     places: outlier('failures', ({ failures }) => failures),
-    haproxy: otherwise('counts answers of 5xx (but 501 and 505) and what is no answer; a single server is not watched', 'so it observes servers'),
+    haproxy: otherwise('counts 5xx (but 501 and 505) and what is no answer, except answers that it retries; a single server is not watched', 'it retries a status before it looks at it'),
     nginx: otherwise('counts what it would retry, within the time of an ejection and not in a row', 'so it counts `max_fails`'),
     envoy: same,
   },
