@@ -95,7 +95,7 @@ export const locationOf = (route: ServiceRoute, upstream: Upstream, service: Ser
       ...resolver === undefined ? [] : [resolver, `resolver_timeout ${time(times.connect)};`],
       // Only a name within a variable is asked for again.
       ...source.kind === 'dns' ? [`set $${name}_to ${source.dns.hostname}:${source.dns.port!};`] : [],
-      `proxy_pass ${scheme}://${source.kind === 'dns' ? `$${name}_to${uri === '' ? '$request_uri' : uri}` : `${id}${uri}`};`,
+      `proxy_pass "${scheme}://${source.kind === 'dns' ? `$${name}_to${uri === '' ? '$request_uri' : uri}` : `${id}${uri}`}";`,
       hostLine(route, service),
       'proxy_set_header Connection $upgrading;',
       'proxy_set_header Upgrade $http_upgrade;',
