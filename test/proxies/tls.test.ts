@@ -95,6 +95,20 @@ describe('TLS to endpoints that ask who calls', { skip }, () => {
   }
 })
 
+test('two services of one cluster do not share a connection that was verified for the other', { skip: skip || without.nginx }, async (t) => {
+  const { address, seen } = await start(t)
+  const tls = { ca: { file: files!.root }, cert: { file: files!.cert }, key: { file: files!.key } }
+  const config: MeshInput = {
+    services: { 'svc.test': { cluster: 'safe' }, 'shop.test': { cluster: 'safe' } },
+    clusters: { safe: { registry: { type: 'static', endpoints: [address] }, tls, outlier: false } },
+  }
+  const way = await throughProxy(t, 'nginx', config)
+  assert.equal((await way({ url: 'http://svc.test/' })).status, 200)
+  // The certificate does not carry that name, and the connection that is idle was not asked for it.
+  assert.equal((await way({ url: 'http://shop.test/' })).status, 502)
+  assert.deepEqual(seen, ['client at svc.test'])
+})
+
 const refused = (write: () => unknown): { readonly path: string, readonly message: string } => {
   try {
     write()

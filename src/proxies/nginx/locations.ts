@@ -7,7 +7,7 @@ import { attemptsOf, silence, timesOf } from '../timing.ts'
 import { tlsFilesOf, verifiedName } from '../tls.ts'
 import { mapBlock } from './conditions.ts'
 import { quoted, time } from './quote.ts'
-import { resolverLine } from './upstreams.ts'
+import { groupOf, resolverLine } from './upstreams.ts'
 
 const retryWords: Readonly<Record<string, readonly string[]>> = {
   'connect-failure': ['error', 'timeout'],
@@ -95,7 +95,7 @@ export const locationOf = (route: ServiceRoute, upstream: Upstream, service: Ser
       ...resolver === undefined ? [] : [resolver, `resolver_timeout ${time(times.connect)};`],
       // Only a name within a variable is asked for again.
       ...source.kind === 'dns' ? [`set $${name}_to ${source.dns.hostname}:${source.dns.port!};`] : [],
-      `proxy_pass "${scheme}://${source.kind === 'dns' ? `$${name}_to${uri === '' ? '$request_uri' : uri}` : `${id}${uri}`}";`,
+      `proxy_pass "${scheme}://${source.kind === 'dns' ? `$${name}_to${uri === '' ? '$request_uri' : uri}` : `${groupOf(definition, upstream, service)}${uri}`}";`,
       hostLine(route, service),
       'proxy_set_header Connection $upgrading;',
       'proxy_set_header Upgrade $http_upgrade;',
