@@ -186,7 +186,7 @@ describe('nothing of a definition is left out in silence', () => {
       test(`${option} for ${proxy}`, () => {
         const one = writers[proxy](before, options)
         const other = writers[proxy](after, options)
-        assert.ok(one.text !== other.text || about(other, option).length > 0, `${option} changes nothing, and nobody is told`)
+        assert.ok(one.text !== other.text || about(one, option).length + about(other, option).length > 0, `${option} changes nothing, and nobody is told`)
       })
     }
   }

@@ -1,13 +1,19 @@
 import type { OutlierConfig } from '../../cluster/outlier.ts'
 import { balancerWithin, innermost } from '../balancing.ts'
-import type { Upstream } from '../definition.ts'
+import { isNamed, type Upstream } from '../definition.ts'
 import type { BuiltInBalancer } from '../../mesh/config.ts'
 import { inClusters, nearly, none, otherwise, same, type Expression, type PolicyRow } from './row.ts'
 
 const everywhere = (expression: Expression): Pick<PolicyRow, 'haproxy' | 'nginx' | 'envoy'> => ({ haproxy: expression, nginx: expression, envoy: expression })
 
 const discovering: readonly PolicyRow[] = [
-  { policy: 'cluster.registry.static', places: () => [], ...everywhere(same) },
+  {
+    policy: 'cluster.registry.static',
+    places: inClusters('registry', ({ source }) => source.kind === 'static' && source.endpoints.some(isNamed)),
+    haproxy: nearly('names are looked up'),
+    nginx: otherwise('looks names up when it starts, and not again', 'servers of a group are addresses; a name that has none keeps nginx from starting'),
+    envoy: nearly('names are looked up'),
+  },
   {
     policy: 'cluster.registry.dns',
     places: inClusters('registry', ({ source }) => source.kind === 'dns'),

@@ -1,6 +1,5 @@
 import { matchedPrefix } from '../../route/rewrite.ts'
-import type { Definition, Service, ServiceRoute, Upstream } from '../definition.ts'
-import { speaksTls } from '../definition.ts'
+import { speaksTls, type Definition, type Service, type ServiceRoute, type Upstream } from '../definition.ts'
 import { plainPath, prefixPattern } from '../rewriting.ts'
 import { plain } from '../text.ts'
 import { attemptsOf, silence, timesOf } from '../timing.ts'
@@ -87,7 +86,7 @@ export const locationOf = (route: ServiceRoute, upstream: Upstream, service: Ser
   const { maps, uri } = sentUri(route, name, moved)
   const { source, id, config } = upstream
   const scheme = speaksTls(upstream, 'nginx') ? 'https' : 'http'
-  const resolver = resolverLine(upstream, definition.options.resolvers)
+  const resolver = resolverLine(upstream, definition.options)
   const { requestId } = definition.config.telemetry
   return {
     maps,

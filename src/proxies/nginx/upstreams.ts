@@ -1,7 +1,7 @@
 import { innermost, levelsOf, wholeWeights } from '../balancing.ts'
-import type { Definition, Service, Upstream } from '../definition.ts'
+import { dnsServersOf, type Definition, type Service, type Upstream } from '../definition.ts'
 import { verifiedName } from '../tls.ts'
-import { ProxyConfigError } from '../proxy.ts'
+import { ProxyConfigError, type ProxyOptions } from '../proxy.ts'
 import { remark } from '../text.ts'
 import { keyLines } from './keys.ts'
 import { seconds, time } from './quote.ts'
@@ -81,19 +81,17 @@ export const upstreamLines = (upstream: Upstream, definition: Definition): reado
 }
 
 /** Whom nginx asks for a name; it never asks the system. Throws where nobody is known. */
-export const resolverLine = ({ source, path, name }: Upstream, resolvers: readonly string[] | undefined): string | undefined => {
+export const resolverLine = (upstream: Upstream, options: ProxyOptions): string | undefined => {
+  const { source, path, name } = upstream
   if (source.kind !== 'dns') return undefined
-  const { servers = resolvers, family, record } = source.dns
+  const { family, record } = source.dns
   if (record === 'srv') {
     throw new ProxyConfigError(`${path}.registry`, `nginx asks for no SRV records: give the endpoints of '${name}' (endpoints: { ${JSON.stringify(name)}: ['10.0.0.1:8080'] })`)
   }
-  if (servers === undefined || servers.length === 0) {
+  const servers = dnsServersOf(upstream, options) ?? []
+  if (servers.length === 0) {
     throw new ProxyConfigError(`${path}.registry`, "nginx has to be told whom to ask for names: give DNS servers (resolvers: ['10.0.0.2:53'])")
   }
-  return `resolver ${servers.map(bracketed).join(' ')}${family === 4 || family === 'prefer-4' ? ' ipv6=off' : ''};`
-}
-
-const bracketed = (server: string): string => {
-  if (!/^[0-9a-fA-F.:[\]]+$/.test(server)) throw new ProxyConfigError('options.resolvers', `'${server.slice(0, 100)}' is not an IP address with an optional port, as in '10.0.0.2:53'`)
-  return server.includes('::') && !server.startsWith('[') ? `[${server}]` : server
+  const written = servers.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
+  return `resolver ${written.join(' ')}${family === 4 || family === 'prefer-4' ? ' ipv6=off' : ''};`
 }
