@@ -227,10 +227,12 @@ class ListenerTls implements MeshTls {
     const client = addressOf(socket)
     if (refusal) {
       this.#refuse(client, refusal, certificate && { subject: subjectOf(certificate), names: serviceNames(certificate) })
-      // What arrives at it from here on, an error among it, concerns nobody.
-      socket.on('error', () => {}).destroy()
+      // What arrives at it from here on, an error among it, concerns nobody. Its handshake is sent to the end: cut before, a client under TLS 1.2 could not tell what it was.
+      socket.on('error', () => {}).destroySoon()
       return false
     }
+    // Another handshake of TLS 1.2 on the same connection would show another certificate, which nobody has judged.
+    socket.disableRenegotiation()
     this.#counts.tls++
     this.#connections.enter(socket, chain, () => this.#failed(client, leftWithoutRequest(this.#own, this.#runtime.clock.wall())))
     return true
