@@ -8,6 +8,7 @@ import type { MeshError, Mesh, MeshErrorCode, MeshInput } from '../../src/index.
 import { meshTls, type MeshTls, type MeshTlsOptions } from '../../src/server/index.ts'
 import { rejection, turnsUntil } from '../scenarios/support/story.ts'
 import { FakeClock } from '../../src/testing/index.ts'
+import { collecting } from '../tracing/collecting.ts'
 import { meshFor } from './support.ts'
 import { Files, serveTls, shopIdentities, type ShopIdentities } from './tls-support.ts'
 
@@ -262,6 +263,25 @@ describe('renewed files of a server', { skip }, () => {
     assert.equal(await ask(staying), 'ok')
     assert.equal(resumed.destroyed, false)
     resumed.destroy()
+  })
+})
+
+describe('how long a server\'s certificates last', { skip }, () => {
+  test('is a metric while it is open, for an SDK that comes later too', async (t) => {
+    const clock = new FakeClock()
+    const { server, port, tls } = await serveTls(t, { ...order, clients: { ca: root }, warnBefore: 0, runtime: { clock } })
+    const { by } = collecting(t)
+    const expiries = () => by('enmesh.certificate.expiry', 'enmesh.certificate.use', { 'enmesh.listener': 'order.shop.local' })
+    assert.deepEqual(await expiries(), {}, 'nobody has looked yet')
+    await look(port)
+    const before = tls.status().certificates
+    assert.deepEqual(await expiries(), Object.fromEntries(before.map(({ use, expiresIn }) => [use, expiresIn / 1_000])))
+    await clock.advance(before[0]!.expiresIn + 5_000)
+    assert.equal((await expiries())['own'], -5)
+    // An SDK goes on to report what it heard last.
+    await new Promise((resolve) => { server.close(resolve) })
+    await clock.advance(5_000)
+    assert.equal((await expiries())['own'], -5)
   })
 })
 

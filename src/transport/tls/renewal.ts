@@ -35,7 +35,7 @@ export class Renewal<Read> {
   constructor(files: readonly string[], renewing: Renewing<Read>) {
     this.#renewing = renewing
     this.#files = detached(() => files.map((file) => new WatchedFile(file, () => fingerprint(file), renewing.clock)))
-    detached(() => { void this.#follow() })
+    if (files.length > 0) detached(() => { void this.#follow() })
   }
 
   async #follow(): Promise<void> {
