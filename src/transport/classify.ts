@@ -25,6 +25,8 @@ export const classify = (attempt: Attempt, cause: Error, line: Line | undefined)
   const handshake = line?.handshake
   const now = call.clock.wall()
   const tls = tlsFailure({ code, cause, handshake, fresh, now })
+  // undici keeps in it what could not be parsed: fields of the answer, cookies among them.
+  if (cause.name === 'HTTPParserError') Reflect.deleteProperty(cause, 'data')
   if (tls) return call.error('ENMESH_TLS', `${asked}: the TLS connection could not be made (${code || cause.name}): ${tls.found}. ${tls.todo}.`, cause)
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
     return call.error('ENMESH_ATTEMPT_TIMEOUT', `${asked}: the endpoint sent nothing for the route's \`idleTimeout\` (${found}). ` +
