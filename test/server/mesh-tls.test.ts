@@ -6,7 +6,7 @@ import tls, { connect, type TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 import { request } from 'undici'
 import type { MeshError, Mesh, MeshErrorCode, MeshInput } from '../../src/index.ts'
-import { meshTls, type MeshTls, type MeshTlsOptions } from '../../src/server/index.ts'
+import { authorize, meshTls, type MeshTls, type MeshTlsOptions } from '../../src/server/index.ts'
 import { rejection, turnsUntil } from '../scenarios/support/story.ts'
 import { FakeClock } from '../../src/testing/index.ts'
 import { collecting } from '../tracing/collecting.ts'
@@ -302,6 +302,47 @@ describe('renewed files of a server', { skip }, () => {
     assert.equal(resumed.destroyed, false)
     resumed.destroy()
   })
+})
+
+describe('a session of before at a server', { skip }, () => {
+  /** Connects with these options and answers with the status of a request and the session; none where it is hung up on. */
+  const visit = (port: number, options: object): Promise<{ readonly status: string, readonly reused: boolean, readonly session: Buffer | undefined }> => new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, ca: root, servername: 'order.shop.local', ...options })
+    let [status, reused]: [string, boolean] = ['none', false]
+    let session: Buffer | undefined
+    socket.on('session', (latest: Buffer) => { session = latest }).on('error', () => {})
+      .on('data', (chunk: Buffer) => { status = String(chunk).slice(9, 12) }).on('close', () => resolve({ status, reused, session }))
+      .on('secureConnect', () => {
+        reused = socket.isSessionReused()
+        socket.write('GET / HTTP/1.1\r\nhost: order.shop.local\r\nconnection: close\r\n\r\n')
+      })
+  })
+
+  for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
+    test(`spares nobody the check, with ${version}`, async (t) => {
+      const { port, tls } = await serveTls(t, mutual)
+      const access = authorize({ rules: [{ callers: 'verified' }], default: 'deny' })
+      const open = await serveTls(t, { ...mutual, clients: { ca: root, required: false } }, access.guard((_, response) => { response.end('in') }))
+      const kept: Buffer[] = []
+      for (const [name, options] of Object.entries({ clerk, stranger, nobody: {} })) {
+        let session: Buffer | undefined
+        for (let turn = 0; turn < 3; turn++) {
+          const found = await visit(port, { ...options, maxVersion: version, ...(session && { session }) })
+          assert.equal(found.status, 'none', name)
+          session = found.session ?? session
+          if (found.session) kept.push(found.session)
+        }
+      }
+      // Of one who showed no certificate and goes on with TLS 1.3, Node says that it is authorized.
+      const first = await visit(open.port, { maxVersion: version })
+      const again = await visit(open.port, { maxVersion: version, session: first.session })
+      assert.deepEqual([first.status, again.status, again.reused], ['403', '403', true])
+      assert.equal(tls.status().accepted.tls, 0)
+      // Whoever goes on with a session is who began it, whatever it shows now.
+      const { status, reused } = await visit(port, { ...gateway, maxVersion: version, session: kept[0] })
+      assert.equal(status, reused ? 'none' : '200')
+    })
+  }
 })
 
 describe('how long a server\'s certificates last', { skip }, () => {

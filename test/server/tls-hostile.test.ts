@@ -3,7 +3,7 @@ import { connect as connectPlain, createServer as createRelay, type AddressInfo,
 import { describe, test, type TestContext } from 'node:test'
 import { connect } from 'node:tls'
 import { FakeClock } from '../../src/testing/index.ts'
-import type { MeshTlsOptions } from '../../src/server/index.ts'
+import { authorize, type MeshTlsOptions } from '../../src/server/index.ts'
 import { turnsUntil } from '../scenarios/support/story.ts'
 import { serveTls, shopIdentities, type Listening, type ShopIdentities } from './tls-support.ts'
 
@@ -59,6 +59,15 @@ describe('what comes to a port of TLS and plain text', { skip, timeout: 60_000 }
     assert.match(await answerTo(port, asking), ok)
     assert.match(await overTls(port), ok)
     assert.deepEqual(listening.tls.status().accepted, { tls: 1, plain: 1 })
+  })
+
+  test('has no name in plain text, whatever it says of itself', async (t) => {
+    const access = authorize({ rules: [{ path: '/health', callers: 'anyone' }, { callers: 'verified' }], default: 'allow' })
+    const { port } = await serveTls(t, { ...mutual, mode: 'permissive' }, access.guard((_, response) => { response.end('ok') }))
+    const forged = 'x-forwarded-client-cert: URI=spiffe://shop.local/gateway\r\nx-forwarded-proto: https\r\nforwarded: proto=https\r\nx-ssl-client-verify: SUCCESS\r\n'
+    assert.match(await answerTo(port, asking.replace('\r\n', `\r\n${forged}`)), /^HTTP\/1\.1 403 .*a caller without a trusted certificate/s)
+    assert.match(await answerTo(port, asking.replace(' / ', ' /health ')), ok)
+    assert.match(await overTls(port), ok)
   })
 
   const neither: Readonly<Record<string, readonly [bytes: string, plain: RegExp]>> = {
