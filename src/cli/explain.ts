@@ -1,6 +1,7 @@
 import { didYouMean } from '../mesh/faults.ts'
 import type { Explanation } from '../mesh/explain.ts'
 import type { Mesh, MeshStatus } from '../mesh/mesh.ts'
+import { redactedUrl } from '../tracing/url.ts'
 import { readReady, refuseIdle, type Definition, type DefinitionOptions } from './definitions.ts'
 import { stops } from './faults.ts'
 import { meshAtRest } from './mesh-at-rest.ts'
@@ -79,7 +80,7 @@ const answerOf = (asked: Asked, explanation: Explanation, status: MeshStatus, de
   const { service, route, routes, clusters, summary } = explanation
   const origins = originsIn(definition)
   const placed = (origin: Origin | undefined): { readonly from?: Origin } => origin ? { from: origin } : {}
-  const request = { method: asked.method, url: withoutCredentials(asked.url) }
+  const request = { method: asked.method, url: redactedUrl(asked.url) }
   if (service === undefined) {
     return { request, summary: summary + missing(definition, asked.url.hostname, Object.keys(status.services), as), clusters: [], routes: [] }
   }
@@ -95,13 +96,6 @@ const answerOf = (asked: Asked, explanation: Explanation, status: MeshStatus, de
     })),
     routes: routes.map((one) => ({ ...one, ...placed(origins?.ofRoute(service, one.name)) })),
   }
-}
-
-const withoutCredentials = (url: URL): string => {
-  const shown = new URL(url)
-  shown.username = ''
-  shown.password = ''
-  return shown.href
 }
 
 const places = (origin: Origin | undefined, paint: Paint): string => origin ? `  ${paint('dim', `(${origin.resource} in ${origin.file})`)}` : ''

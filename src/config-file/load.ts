@@ -1,5 +1,3 @@
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
@@ -13,6 +11,7 @@ import {
 import { parse } from '../mesh/faults.ts'
 import { located } from '../mesh/sources.ts'
 import type { Registry } from '../registries/registry.ts'
+import { longestText, regularFile, UnfitFileError } from '../runtime/regular-file.ts'
 import { readJson } from './json.ts'
 import { readModule } from './module.ts'
 import { placesOf, Unreadable, unusable, type Piece } from './piece.ts'
@@ -62,29 +61,19 @@ export const pathOf = (path: string | URL): string => path instanceof URL ? file
 
 /** The text of a file. Rejects with a `MeshConfigError` where there is none. */
 export const textOf = async (file: string): Promise<string> => {
-  let bytes: Uint8Array | undefined
+  let bytes: Uint8Array
   try {
-    bytes = await regularBytes(file)
+    bytes = await regularFile(file, longestText)
   } catch (error) {
+    if (error instanceof UnfitFileError) throw unusable(`${error.reason}: a configuration is a regular file`, { file })
     const { code = String(error) } = error as NodeJS.ErrnoException
     throw unusable(code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${code}`, { file }, error)
   }
-  if (bytes === undefined) throw unusable('is a directory, a pipe or a device: a configuration is a regular file', { file })
   try {
     // Leaves a byte order mark out.
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     throw unusable('is not text in UTF-8', { file }, error)
-  }
-}
-
-/** The bytes of a regular file; `undefined` for anything else: to open a pipe takes until somebody writes, and keeps the process alive. */
-const regularBytes = async (file: string): Promise<Uint8Array | undefined> => {
-  const opened = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    return (await opened.stat()).isFile() ? await opened.readFile() : undefined
-  } finally {
-    await opened.close()
   }
 }
 

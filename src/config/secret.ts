@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { longestSecret, regularFile, UnfitFileError } from '../runtime/regular-file.ts'
 
 const notText = "is a secret, and no secret stands in a configuration: write { env: 'NAME' } for an environment variable, or { file: 'path' }"
 
@@ -30,12 +30,13 @@ export const readSecret = async ({ env, file }: Secret): Promise<string> => {
   return text
 }
 
-/** The text of a file. Throws an `Error` with its path and the reason. */
+/** The text of a file of certificates, or of a secret. Throws an `Error` with its path and the reason. */
 export const textOf = async (file: string): Promise<string> => {
   const path = resolve(file)
   try {
-    return await readFile(path, 'utf8')
+    return (await regularFile(path, longestSecret)).toString('utf8')
   } catch (error) {
+    if (error instanceof UnfitFileError) throw error
     throw new Error(`the file '${path}' cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'}): check the path, and who may read it`, { cause: error })
   }
 }

@@ -1,10 +1,10 @@
-import { chmod, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { kind } from '../core/family.ts'
-import { endpointsIn, isYaml, listPath } from '../registries/file.ts'
+import { endpointsIn, isYaml, listPath, listText } from '../registries/file.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { Lock } from './file-lock.ts'
 import { listing, type Listing, type Registrar } from './registrar.ts'
@@ -56,12 +56,12 @@ const yamlList = async (text: string, endpoints: readonly EndpointSpec[]): Promi
 
 /** Reads the list, which is empty where there is no file; throws for one with faults, which is never written over. */
 const read = async (path: string): Promise<Written> => {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await listText(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
     return '[]'
   })
   const endpoints = await endpointsIn(path, text)
-  return isYaml(path) ? yamlList(text, endpoints) : jsonList(JSON.parse(text.replace(/^\uFEFF/, '')) as unknown[], endpoints)
+  return isYaml(path) ? yamlList(text, endpoints) : jsonList(JSON.parse(text) as unknown[], endpoints)
 }
 
 /** Where the file really is: a link to it must stay one. */

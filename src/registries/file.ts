@@ -1,15 +1,16 @@
-import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import { kind } from '../core/family.ts'
+import { longestText, regularFile } from '../runtime/regular-file.ts'
 import { WatchedFile } from '../runtime/watched-file.ts'
 import type { Registry } from './registry.ts'
 import { endpointSet } from './static.ts'
 
-const textOf = async (path: string): Promise<string> => {
-  const bytes = await readFile(path)
+/** The text of such a file. Rejects with an `Error` that says why there is none. */
+export const listText = async (path: string): Promise<string> => {
+  const bytes = await regularFile(path, longestText)
   try {
     // Leaves a byte order mark out.
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -24,13 +25,13 @@ const placeAt = (text: string, at: number): string => {
   return `${before.length}:${before.at(-1)!.length + 1}`
 }
 
-// What the parsers say may quote the file, so their own words are left out.
+// What the parsers say may quote the file, so their errors are left out, not even kept as a cause.
 const json = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch (error) {
     const at = /position (\d+)/.exec((error as SyntaxError).message)?.[1]
-    throw new TypeError(`${placeAt(text, at === undefined ? text.length : Number(at))}: is not JSON`, { cause: error })
+    throw new TypeError(`${placeAt(text, at === undefined ? text.length : Number(at))}: is not JSON`)
   }
 }
 
@@ -40,7 +41,7 @@ const yaml = async (text: string): Promise<unknown> => {
   try {
     return parse(text, { prettyErrors: false, stringKeys: true }) as unknown
   } catch (error) {
-    throw new TypeError(`${placeAt(text, (error as { pos?: [number] }).pos?.[0] ?? 0)}: is not YAML`, { cause: error })
+    throw new TypeError(`${placeAt(text, (error as { pos?: [number] }).pos?.[0] ?? 0)}: is not YAML`)
   }
 }
 
@@ -82,7 +83,7 @@ export const file = kind('file', z.strictObject({
     .describe('Time between looks at the file when the system tells of no change, as on many file systems of a network.'),
 }), ({ path, poll }, { clock }): Registry => async function* ({ signal, wake, pace }) {
   pace?.(poll)
-  const watched = new WatchedFile(path, () => textOf(path), clock)
+  const watched = new WatchedFile(path, () => listText(path), clock)
   const stop = (): void => watched.close()
   signal.addEventListener('abort', stop, { once: true })
   try {

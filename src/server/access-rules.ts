@@ -35,8 +35,10 @@ const mayCall = ({ config: { callers } }: Rule, caller: Caller): boolean =>
 /** Decides on a call. */
 export const judgeCall = (rules: readonly Rule[], byDefault: AuthorizeConfig['default'], method: string, target: string, caller: Caller): Verdict => {
   const path = plainPath(target)
-  // Not even where the default is to allow: the framework may take it for a path that a rule is for.
+  // Not even where the default is to allow: the framework may take it for what a rule is for.
   if (path === undefined) return { allowed: false, reason: 'its path may be read in more than one way', rule: undefined }
+  // HTTP/2 carries any word, and there are routers that take `post` for `POST`.
+  if (method !== method.toUpperCase()) return { allowed: false, reason: 'its method is not in capitals, and may be read in more than one way', rule: undefined }
   const rule = rules.find((one) => isFor(one, method, path))
   if (!rule) return { allowed: byDefault === 'allow', reason: 'no rule is for it', rule }
   if (mayCall(rule, caller)) return { allowed: true, reason: 'its rule names the caller', rule }

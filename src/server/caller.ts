@@ -1,20 +1,21 @@
 import type { X509Certificate } from 'node:crypto'
-import { namesIn } from '../transport/tls/certificate-names.ts'
+import { carries, namesIn, type Name } from '../transport/tls/certificate-names.ts'
 import { nameOf } from '../transport/tls/certificates.ts'
 
 /** Who is at the other end of a connection, as far as its certificate says. */
 export interface Caller {
   /** Whether it showed a certificate that leads to a trusted authority. Only then does it have names. */
   readonly verified: boolean
-  /** Hosts and URIs, SPIFFE IDs among them, that its certificate is for. */
+  /** What its certificate is for, each name of its kind. */
+  readonly identities: readonly Name[]
+  /** Hosts and URIs among them, SPIFFE IDs too, fit for a log. */
   readonly names: readonly string[]
   /** The common name of its certificate, for logs. */
   readonly subject: string | undefined
 }
 
-/** Whether a caller goes by a name: a URI exactly, a host in any case. */
-export const carriesName = ({ names }: Caller, wanted: string): boolean => wanted.includes('://') ? names.includes(wanted)
-  : names.some((name) => name.toLowerCase() === wanted.toLowerCase())
+/** Whether a caller goes by a name. */
+export const carriesName = ({ identities }: Caller, wanted: string): boolean => carries(identities, wanted)
 
 /** A connection, as far as its caller is known by it. */
 export interface CallerSocket {
@@ -24,14 +25,20 @@ export interface CallerSocket {
   getPeerX509Certificate?(): X509Certificate | undefined
 }
 
-const stranger: Caller = { verified: false, names: [], subject: undefined }
+const stranger: Caller = { verified: false, identities: [], names: [], subject: undefined }
 
 // A connection keeps its certificate to its end, and serves many requests.
 const known = new WeakMap<object, Caller>()
 
-/** The names of a certificate by which services are known: no addresses, and none where the list is in doubt. */
-export const serviceNames = (certificate: X509Certificate): readonly string[] => namesIn(certificate.subjectAltName)
-  .filter(({ kind }) => kind === 'DNS' || kind === 'URI').map(({ name }) => name)
+/** Names of one certificate that are told, at most: whoever has an authority that signs anything may have it sign thousands. */
+const mostNames = 20
+
+/** The names of a certificate by which services are known, fit for a log: no addresses, and none where the list is in doubt. */
+export const serviceNames = (certificate: X509Certificate): readonly string[] => shown(namesIn(certificate.subjectAltName))
+
+// A host that looks like a URI is told for what it is.
+const shown = (identities: readonly Name[]): readonly string[] => identities
+  .filter(({ kind }) => kind === 'DNS' || kind === 'URI').slice(0, mostNames).map(({ kind, name }) => nameOf(kind === 'DNS' && name.includes(':') ? `DNS:${name}` : name))
 
 /** The common name of a certificate, fit for a log. */
 export const subjectOf = ({ subject }: X509Certificate): string => {
@@ -50,7 +57,9 @@ export const callerOf = (socket: CallerSocket): Caller => {
 
 const read = (socket: CallerSocket): Caller => {
   const certificate = socket.authorized === true ? socket.getPeerX509Certificate?.() : undefined
-  return certificate ? { verified: true, names: serviceNames(certificate), subject: subjectOf(certificate) } : stranger
+  if (!certificate) return stranger
+  const identities = namesIn(certificate.subjectAltName)
+  return { verified: true, identities, names: shown(identities), subject: subjectOf(certificate) }
 }
 
 /** Address of the other end: `10.0.0.7:51324`, `[::1]:51324`. */

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { carries, namesIn } from '../transport/tls/certificate-names.ts'
-import { nameOf } from '../transport/tls/certificates.ts'
+import { chainOf as chainBehind, nameOf } from '../transport/tls/certificates.ts'
 
 /** Why a client is refused, as a stable word. */
 export type RefusalCode = 'plain-text' | 'tls' | 'silent' | 'no-certificate' | 'untrusted' | 'expired' | 'not-yet-valid' | 'wrong-name' | 'revoked'
@@ -60,16 +60,8 @@ const untrusted = ({ authorizationError }: TLSSocket, { issuer }: X509Certificat
  * The certificate of a client, and its issuers as far as they are known: of what a client sends, Node shows a server the client's own certificate, and issuers only
  * if they are among the authorities.
  */
-export const chainOf = (socket: TLSSocket): readonly X509Certificate[] => {
-  const chain: X509Certificate[] = []
-  // The last one names itself as its issuer.
-  for (let one = socket.getPeerCertificate(true) as DetailedPeerCertificate | undefined; one?.raw; one = one.issuerCertificate as DetailedPeerCertificate | undefined) {
-    const certificate = new X509Certificate(one.raw)
-    if (chain.some(({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256)) break
-    chain.push(certificate)
-  }
-  return chain
-}
+export const chainOf = (socket: TLSSocket): readonly X509Certificate[] =>
+  chainBehind(socket.getPeerCertificate(true)).filter(({ raw }) => raw !== undefined).map(({ raw }) => new X509Certificate(raw))
 
 /** Whether a certificate that was good under other authorities leads to one of these; `unknown` where its last issuer is not at hand. */
 export const standing = (authorities: readonly X509Certificate[], chain: readonly X509Certificate[]): 'trusted' | 'stranger' | 'unknown' => {

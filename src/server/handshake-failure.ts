@@ -19,7 +19,7 @@ const aboutOurs = (chain: readonly X509Certificate[], now: number): string => {
   const early = chain.find(({ validFrom }) => Date.parse(validFrom) > now)
   const validity = expired ? `in whose chain '${subjectOf(expired)}' expired at ${date(expired.validTo)}: renew it`
     : early ? `in whose chain '${subjectOf(early)}' is valid only from ${date(early.validFrom)} on` : `valid until ${date(chain[0]!.validTo)}`
-  return `this server's certificate, '${subjectOf(chain[0]!)}' for ${serviceNames(chain[0]!).map(nameOf).join(', ') || 'no name'}, ${validity}`
+  return `this server's certificate, '${subjectOf(chain[0]!)}' for ${serviceNames(chain[0]!).join(', ') || 'no name'}, ${validity}`
 }
 
 /** What happened where Node says that a handshake failed. `own` is what the client was shown: the server's certificate and its intermediates. */

@@ -13,6 +13,7 @@ import { addressOf, subjectOf, serviceNames } from './caller.ts'
 import { chainOf, judgeClient, type Refusal, type RefusalCode } from './client-check.ts'
 import { handshakeByte, peek } from './first-byte.ts'
 import { handshakeFailure, leftWithoutRequest, type HandshakeFailure, type HandshakeFailureCode } from './handshake-failure.ts'
+import { ListenerMetrics } from './listener-metrics.ts'
 import { meshTlsConfig, type MeshTlsConfig, type MeshTlsOptions } from './mesh-tls-options.ts'
 import { OpenConnections } from './open-connections.ts'
 
@@ -92,6 +93,8 @@ const sameRead = (a: Read, b: Read): boolean => isDeepStrictEqual([a.own.shown, 
 // Of a handshake that failed, only the socket below TLS still knows where it came from. Node has no word for it but this one.
 const addressBelow = (socket: TLSSocket): string => addressOf((socket as { readonly _parent?: Socket })._parent ?? socket)
 
+const nameOfListener = (own: X509Certificate): string => serviceNames(own)[0] ?? subjectOf(own)
+
 class ListenerTls implements MeshTls {
   readonly options: MeshTls['options']
   readonly #config: MeshTlsConfig
@@ -99,6 +102,7 @@ class ListenerTls implements MeshTls {
   readonly #watch: ExpiryWatch
   readonly #servers = new Set<Server>()
   readonly #connections = new OpenConnections()
+  readonly #metrics = new ListenerMetrics(() => ({ name: nameOfListener(this.#own[0]!), certificates: certificateStatus(this.#expiries, this.#runtime.clock) }))
   readonly #counts = { tls: 0, plain: 0, refused: 0, failed: 0, renewals: 0 }
   #read: Read
   #expiries: readonly Expiry[]
@@ -220,6 +224,7 @@ class ListenerTls implements MeshTls {
 
   #admits(socket: TLSSocket): boolean {
     const { clients } = this.#config
+    this.#metrics.look()
     if (!socket.encrypted) return true
     const chain = clients ? chainOf(socket) : []
     const [certificate] = chain
@@ -227,10 +232,12 @@ class ListenerTls implements MeshTls {
     const client = addressOf(socket)
     if (refusal) {
       this.#refuse(client, refusal, certificate && { subject: subjectOf(certificate), names: serviceNames(certificate) })
-      // What arrives at it from here on, an error among it, concerns nobody.
-      socket.on('error', () => {}).destroy()
+      // What arrives at it from here on, an error among it, concerns nobody. Its handshake is sent to the end: cut before, a client under TLS 1.2 could not tell what it was.
+      socket.on('error', () => {}).destroySoon()
       return false
     }
+    // Another handshake of TLS 1.2 on the same connection would show another certificate, which nobody has judged.
+    socket.disableRenegotiation()
     this.#counts.tls++
     this.#connections.enter(socket, chain, () => this.#failed(client, leftWithoutRequest(this.#own, this.#runtime.clock.wall())))
     return true
@@ -252,6 +259,7 @@ class ListenerTls implements MeshTls {
 
   #follow(): void {
     if (this.#renewal) return
+    this.#metrics.open()
     this.#watch.watch(this.#expiries)
     const { cert, key, clients } = this.#config
     this.#renewal = new Renewal(filesOf({ cert, key, ca: clients ? clients.ca : undefined }), {
@@ -299,5 +307,6 @@ class ListenerTls implements MeshTls {
     this.#renewal?.close()
     this.#renewal = undefined
     this.#watch.close()
+    this.#metrics.close()
   }
 }

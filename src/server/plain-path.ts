@@ -4,6 +4,8 @@
  */
 
 const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
+// Parsers differ in where an authority ends that has anything else in it, a backslash for instance, which is a slash to some.
+const plainAuthority = /^https?:\/\/[a-z0-9._~:[\]-]+$/i
 const encodedDelimiters = /%(?:2f|5c|00)/i
 const stillEncoded = /%[0-9a-f]{2}/i
 const neverInPaths = /[\0-\x20\\\x7f]/
@@ -17,6 +19,8 @@ export const writtenPath = (target: string): string => target.replace(authority,
  */
 export const plainPath = (target: string): string | undefined => {
   const written = writtenPath(target)
+  const before = authority.exec(target)?.[0]
+  if (before !== undefined && !plainAuthority.test(before)) return undefined
   if (!written.startsWith('/') || encodedDelimiters.test(written)) return undefined
   const path = decoded(written)
   if (path === undefined || neverInPaths.test(path) || stillEncoded.test(path)) return undefined

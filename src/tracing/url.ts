@@ -23,6 +23,15 @@ const decode = (name: string): string => {
   }
 }
 
+/** A URL for readers of what is printed: without credentials, and with the values of secret parameters left out. */
+export const redactedUrl = (url: URL): string => {
+  const shown = new URL(url)
+  shown.username = ''
+  shown.password = ''
+  if (shown.search !== '') shown.search = redact(shown.search.slice(1))
+  return shown.href
+}
+
 /** Path and query of a request for readers of logs: with the values of secret parameters left out. */
 export const redactedPath = ({ pathname, search }: RequestHead): string => search === '' ? pathname : `${pathname}?${redact(search)}`
 

@@ -1,7 +1,7 @@
 import type { Attempt } from '../core/call.ts'
 import type { MeshError } from '../core/errors.ts'
 import type { Line } from './connections.ts'
-import { cutHandshake, tlsFailure } from './tls/tls-failure.ts'
+import { cutBeforeAnswer, cutHandshake, tlsFailure } from './tls/tls-failure.ts'
 
 const codeOf = (cause: unknown): string => {
   const { code } = cause as { code?: unknown }
@@ -22,7 +22,11 @@ export const classify = (attempt: Attempt, cause: Error, line: Line | undefined)
   const found = `${code ? `${code}, ` : ''}${cause.message || 'no reason given'}`
   const asked = `${call} at ${endpoint.address}`
   const fresh = attempt.headAt === 0 && (line?.socket?.bytesRead ?? 0) === 0
-  const tls = tlsFailure({ code, cause, handshake: line?.handshake, fresh, now: call.clock.wall() })
+  const handshake = line?.handshake
+  const now = call.clock.wall()
+  const tls = tlsFailure({ code, cause, handshake, fresh, now })
+  // undici keeps in it what could not be parsed: fields of the answer, cookies among them.
+  if (cause.name === 'HTTPParserError') Reflect.deleteProperty(cause, 'data')
   if (tls) return call.error('ENMESH_TLS', `${asked}: the TLS connection could not be made (${code || cause.name}): ${tls.found}. ${tls.todo}.`, cause)
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
     return call.error('ENMESH_ATTEMPT_TIMEOUT', `${asked}: the endpoint sent nothing for the \`idleTimeout\` of ${call.idleTimeout} ms (${found}). ` +
@@ -30,10 +34,10 @@ export const classify = (attempt: Attempt, cause: Error, line: Line | undefined)
   }
   if (attempt.sentAt === 0) {
     return call.error('ENMESH_CONNECT_FAILED', `${asked}: no connection could be made (${found}). ` +
-      `The request was not sent. ${line?.handshake && code === 'ECONNRESET' ? cutHandshake : 'Check that the endpoint runs and that its registry is right.'}`, cause)
+      `The request was not sent. ${handshake && code === 'ECONNRESET' ? cutHandshake(handshake, now) : 'Check that the endpoint runs and that its registry is right.'}`, cause)
   }
   const when = attempt.headAt > 0 ? 'while its body was coming' : 'before it answered'
-  const hint = fresh && line?.handshake === undefined ? ' If it speaks TLS, set `tls: true` for the cluster.' : ''
+  const hint = !fresh ? '' : handshake === undefined ? ' If it speaks TLS, set `tls: true` for the cluster.' : handshake.asked ? cutBeforeAnswer(handshake, now) : ''
   return call.error('ENMESH_CONNECTION_RESET', `${asked}: the connection broke ${when} (${found}). ` +
     `Look at the endpoint: it, or something on the way to it, closed the connection.${hint}`, cause)
 }

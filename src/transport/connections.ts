@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
-import { enforcesTls, optionsOf, tlsConfig, tlsConnector, type Handshake, type ReadTls, type Sessions, type TlsConfig } from './tls/tls.ts'
+import { enforcesTls, noSessions, optionsOf, tlsConfig, tlsConnector, type Handshake, type ReadTls, type Sessions, type TlsConfig } from './tls/tls.ts'
 
 /** How the endpoints of a cluster are dialled. */
 export const connectionConfig = z.strictObject({
@@ -103,7 +103,7 @@ export const poolOf = (connecting: Connecting, endpoint: Endpoint, servername: s
   const key = servername === undefined ? kind : `${kind} ${servername}`
   let pool = endpoint.pools.get(key)
   if (!pool) {
-    const sessions: Sessions = { latest: undefined }
+    const sessions = noSessions()
     const factory = (): Dispatcher => new LineClient(connecting, endpoint, servername, sessions)
     pool = new Pool(originOf(endpoint, servername), { connections: config.connections, allowH2: false, factory })
     endpoint.pools.set(key, pool)
@@ -137,4 +137,4 @@ export const openConnections = (endpoints: Iterable<Endpoint>): OpenConnections 
 
 /** A connection of its own, which nobody else uses. */
 export const freshConnection = (connecting: Connecting, endpoint: Endpoint, servername: string | undefined): Dispatcher =>
-  new LineClient(connecting, endpoint, servername, { latest: undefined })
+  new LineClient(connecting, endpoint, servername, noSessions())

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test } from 'node:test'
-import { inspect } from 'node:util'
 import { context, metrics, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
@@ -11,6 +10,7 @@ import { createMesh, type Mesh, type MeshInput } from '../../src/index.ts'
 import { knownEvents } from '../../src/core/events.ts'
 import { authorize, meshTls, withPassport } from '../../src/server/index.ts'
 import { authority, type Authority } from '../support/authority.ts'
+import { assertNoSecrets, lineOf, mark } from '../support/secrets.ts'
 import { serveTls } from '../server/tls-support.ts'
 import { rejection, turnsUntil } from './support/story.ts'
 import { refused } from './support/upstream.ts'
@@ -19,23 +19,7 @@ const made = authority()
 const skip = made === undefined && 'there is no openssl to make certificates with'
 const pki = made ?? {} as Authority
 
-/** Each is unlike anything that is not a secret, so that a search finds just that. */
-const mark = (what: string): string => `s3cret-${what}-${'q'.repeat(12)}`
-
 const told: unknown[] = []
-
-const textsOf = (one: unknown): readonly string[] => {
-  const met = new WeakSet()
-  const plain = JSON.stringify(one, (_, value: unknown) => {
-    if (typeof value === 'bigint') return String(value)
-    if (typeof value !== 'object' || value === null) return value
-    if (met.has(value)) return undefined
-    met.add(value)
-    // Fields of errors are not listed by themselves.
-    return value instanceof Error ? { ...value, message: value.message, stack: value.stack, cause: value.cause } : value
-  }) ?? ''
-  return [plain, inspect(one, { depth: 12, showHidden: true, maxStringLength: null, maxArrayLength: null })]
-}
 
 test('nothing secret is in any error, event, status, trail, span, metric, or answer of the mesh, whatever goes well or wrong', { skip }, async (t) => {
   const spans = new InMemorySpanExporter()
@@ -113,13 +97,5 @@ test('nothing secret is in any error, event, status, trail, span, metric, or ans
   await mesh.close()
 
   assert.ok(spans.getFinishedSpans().length > 10 && exporter.getMetrics().length > 0, 'there is something to search')
-  const secrets = ['s3cret-', pki.passphrase, ...[pki.client.key, pki.server.key, pki.encryptedKey].map((pem) => pem.split('\n')[1]!)]
-  for (const one of told) {
-    for (const text of textsOf(one)) {
-      for (const secret of secrets) {
-        const at = text.indexOf(secret)
-        assert.ok(at === -1, `${secret.slice(0, 12)}… is in …${text.slice(Math.max(0, at - 200), at + 60)}…`)
-      }
-    }
-  }
+  assertNoSecrets(told, [pki.passphrase, ...[pki.client.key, pki.server.key, pki.encryptedKey].map(lineOf)])
 })

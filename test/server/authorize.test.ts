@@ -17,7 +17,7 @@ import { shopIdentities, type ShopIdentities } from './tls-support.ts'
 const made = shopIdentities()
 const skip = made === undefined && 'there is no openssl to make certificates with'
 const shop = made ?? { renewed: {} } as ShopIdentities
-const { root, gateway, order, clerk } = shop
+const { root, gateway, order, clerk, impostor } = shop
 
 const rules: AuthorizeOptions['rules'] = [
   { path: '/health', callers: 'anyone' },
@@ -54,7 +54,7 @@ const frameworks: Readonly<Record<string, Serve>> = {
 }
 
 interface Guarded {
-  readonly ask: (method: string, path: string, as?: Identity) => Promise<Answer>
+  readonly ask: (method: string, path: string, as?: Identity, headers?: Readonly<Record<string, string>>) => Promise<Answer>
   readonly port: number
   readonly denied: readonly AuthorizationEvents['call-denied'][]
   readonly authorization: Authorization
@@ -62,8 +62,8 @@ interface Guarded {
 
 interface Answer { readonly status: number, readonly body: string, readonly type: string | undefined, readonly header: string | undefined }
 
-const askOn = (port: number) => (method: string, path: string, as?: Identity): Promise<Answer> => new Promise((resolve, reject) => {
-  const request = send({ host: '127.0.0.1', port, method, path, headers: method === 'POST' ? { 'content-type': 'text/plain' } : {}, ca: root, servername: 'order.shop.local', agent: false, ...as }, (response) => {
+const askOn = (port: number) => (method: string, path: string, as?: Identity, headers: Readonly<Record<string, string>> = {}): Promise<Answer> => new Promise((resolve, reject) => {
+  const request = send({ host: '127.0.0.1', port, method, path, headers: { ...headers, ...method === 'POST' && { 'content-type': 'text/plain' } }, ca: root, servername: 'order.shop.local', agent: false, ...as }, (response) => {
     let body = ''
     response.setEncoding('utf8').on('data', (chunk: string) => { body += chunk }).on('error', reject).on('end', () => resolve({
       status: response.statusCode!, body, type: response.headers['content-type'], header: response.headers['enmesh-error'] as string | undefined,
@@ -146,16 +146,56 @@ const rawStatus = (port: number, target: string): Promise<number> => new Promise
     .on('close', () => resolve(Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1])))
 })
 
+const overHttp2: Serve = (tls, authorization) =>
+  createSecureServer(tls.options, authorization.guard((_: Http2ServerRequest, response: Http2ServerResponse) => { response.end('served') }))
+
+/** The status of a request for `/orders` over HTTP/2, which carries any word as its method. */
+const http2Status = async (port: number, as: Identity | undefined, method: string): Promise<unknown> => {
+  const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: root, servername: 'order.shop.local', ...as })
+  const stream = session.request({ ':path': '/orders', ':method': method }).resume()
+  const headers = await new Promise<Record<string, unknown>>((resolve, reject) => { stream.on('response', resolve).on('error', reject) })
+  session.destroy()
+  return headers[':status']
+}
+
 test('HTTP/2 is guarded too, each request by the certificate of its connection', { skip }, async (t) => {
-  const { port } = await guarded(t, (tls, authorization) => createSecureServer(tls.options, authorization.guard((_: Http2ServerRequest, response: Http2ServerResponse) => { response.end('served') })))
-  const status = async (as: Identity | undefined, method: string): Promise<unknown> => {
-    const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: root, servername: 'order.shop.local', ...as })
-    const stream = session.request({ ':path': '/orders', ':method': method }).resume()
-    const headers = await new Promise<Record<string, unknown>>((resolve, reject) => { stream.on('response', resolve).on('error', reject) })
-    session.destroy()
-    return headers[':status']
-  }
-  assert.deepEqual([await status(gateway, 'POST'), await status(clerk, 'POST'), await status(clerk, 'HEAD'), await status(undefined, 'GET')], [200, 403, 200, 403])
+  const { port } = await guarded(t, overHttp2)
+  const asked = [[gateway, 'POST'], [clerk, 'POST'], [clerk, 'HEAD'], [undefined, 'GET']] as const
+  assert.deepEqual(await Promise.all(asked.map(([as, method]) => http2Status(port, as, method))), [200, 403, 200, 403])
+})
+
+test('a method that one router takes for another is denied, whatever the default', { skip }, async (t) => {
+  const { port, denied } = await guarded(t, overHttp2, { rules: [{ path: '/orders', methods: ['POST'], callers: ['spiffe://shop.local/gateway'] }], default: 'allow' })
+  assert.deepEqual(await Promise.all(['GET', 'POST', 'post', 'PosT'].map((method) => http2Status(port, clerk, method))), [200, 403, 403, 403])
+  assert.ok(denied.some(({ method, reason }) => method === 'post' && /its method is not in capitals/.test(reason)))
+})
+
+test('nobody passes for another: by names that are almost the same, by a common name, or by what a header says', { skip }, async (t) => {
+  const { ask, denied } = await guarded(t, frameworks['node:http']!, { rules: [
+    { path: '/uri', callers: ['spiffe://shop.local/gateway'] }, { path: '/host', callers: ['gateway.shop.local'] }, { path: '/subject', callers: ['gateway'] }, { path: '/address', callers: ['10.0.0.1'] },
+  ] })
+  for (const path of ['/uri', '/host', '/subject', '/address']) assert.equal((await ask('GET', path, impostor)).status, 403, path)
+  assert.deepEqual(denied[0]!.names.slice(0, 2), ['DNS:spiffe://shop.local/gateway', 'gateway.shop.local'], 'a host that looks like a URI is told for what it is')
+  const forged = { 'x-forwarded-client-cert': 'By=spiffe://shop.local/order;URI=spiffe://shop.local/gateway', 'x-client-cert': encodeURIComponent(gateway.cert), 'ssl-client-verify': 'SUCCESS' }
+  assert.equal((await ask('GET', '/uri', clerk, forged)).status, 403)
+  assert.equal((await ask('GET', '/uri', undefined, forged)).status, 403)
+  assert.equal((await ask('GET', '/uri', gateway)).status, 200)
+})
+
+test('a caller stays who it was for its whole connection: another handshake of TLS 1.2 is refused', { skip }, async (t) => {
+  const { port, authorization } = await guarded(t, frameworks['node:http']!)
+  const socket = connect({ host: '127.0.0.1', port, ca: root, servername: 'order.shop.local', maxVersion: 'TLSv1.2', ...gateway })
+  const answers: string[] = []
+  socket.setEncoding('latin1').on('data', (chunk: string) => { answers.push(chunk.slice(0, 12)) }).on('error', () => {})
+  const ask = (): void => { socket.write('POST /orders HTTP/1.1\r\nhost: order.shop.local\r\ncontent-length: 0\r\n\r\n') }
+  socket.once('secureConnect', ask)
+  await new Promise((resolve) => { socket.once('data', resolve) })
+  assert.deepEqual(answers, ['HTTP/1.1 200'])
+  const closed = new Promise((resolve) => { socket.once('close', resolve) })
+  socket.renegotiate({}, () => { ask() })
+  await closed
+  assert.ok(!answers.slice(1).includes('HTTP/1.1 200'))
+  assert.equal(authorization.status().rules.find(({ methods }) => methods)!.allowed, 1)
 })
 
 test('a request that comes another way is decided on as well', { skip }, async (t) => {

@@ -23,7 +23,14 @@ export interface ShopIdentities {
   readonly stranger: Identity
   /** By the same root, for another name. */
   readonly clerk: Identity
+  /** By the same root, with names that are all but those of `gateway`, its common name among them. */
+  readonly impostor: Identity
 }
+
+const impostorNames = [
+  'DNS:spiffe://shop.local/gateway', 'URI:gateway.shop.local', 'URI:spiffe://shop.local/gateway/x', 'URI:spiffe://shop.local.evil/gateway', 'URI:SPIFFE://shop.local/gateway',
+  'DNS:xgateway.shop.local', 'DNS:gateway.shop.local.evil', 'DNS:*.shop.local', 'email:gateway@shop.local', 'IP:10.0.0.1',
+]
 
 /** Issues them; `undefined` where there is no `openssl`. */
 export const shopIdentities = (): ShopIdentities | undefined => {
@@ -47,6 +54,7 @@ export const shopIdentities = (): ShopIdentities | undefined => {
     future: service('order', 'order-future', 'shop-intermediate', ahead),
     stranger: service('gateway', 'gateway-stranger', 'other-root'),
     clerk: service('clerk'),
+    impostor: issuer.issue('gateway', { by: 'shop-root', as: 'impostor', names: impostorNames.join(', ') }),
   }
 }
 

@@ -93,7 +93,7 @@ export class Issuer {
   /** Makes a certificate that signs itself. */
   selfSigned(name: string, authority = true): Identity {
     this.key(name)
-    this.#openssl('', 'req', '-x509', '-config', 'openssl.cnf', '-extensions', authority ? 'authority' : 'leaf', '-days', '2', '-subj', `/CN=${name}`,
+    this.#openssl(`DNS:${name}`, 'req', '-x509', '-config', 'openssl.cnf', '-extensions', authority ? 'authority' : 'named', '-days', '2', '-subj', `/CN=${name}`,
       '-key', `${name}.key`, '-out', `${name}.pem`)
     return this.identity(name)
   }

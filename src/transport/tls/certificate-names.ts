@@ -1,4 +1,4 @@
-import type { PeerCertificate } from 'node:tls'
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { z } from 'zod'
 
 /** A name that a certificate must carry exactly. */
@@ -14,11 +14,11 @@ export interface Name {
   readonly name: string
 }
 
-const unquoted = (written: string): string => {
+const unquoted = (written: string): string | undefined => {
   try {
     return written.startsWith('"') ? JSON.parse(written) as string : written
   } catch {
-    return ''
+    return undefined
   }
 }
 
@@ -31,13 +31,18 @@ export const namesIn = (list: string | undefined = ''): readonly Name[] => {
     const found = entry.exec(list)
     if (!found) return []
     end = entry.lastIndex
-    names.push({ kind: found[1]!, name: unquoted(found[2]!) })
+    const name = unquoted(found[2]!)
+    if (name === undefined) return []
+    names.push({ kind: found[1]!, name })
   }
   return names
 }
 
-/** Whether a name is among those of a certificate: a URI exactly, a host in any case. */
-export const carries = (names: readonly Name[], wanted: string): boolean => wanted.includes('://')
+/**
+ * Whether a name is among those of a certificate: a URI exactly, a host in any case. An authority that lets its clients choose their hosts may guard their URIs, so
+ * neither passes for the other: what has a colon is a URI.
+ */
+export const carries = (names: readonly Name[], wanted: string): boolean => wanted.includes(':')
   ? names.some(({ kind, name }) => kind === 'URI' && name === wanted)
   : names.some(({ kind, name }) => kind === 'DNS' && name.toLowerCase() === wanted.toLowerCase())
 
@@ -49,4 +54,13 @@ export const checkNames = (wanted: readonly string[], certificate: PeerCertifica
   const names = namesIn(certificate.subjectaltname)
   if (wanted.some((name) => carries(names, name))) return undefined
   return Object.assign(new Error('the certificate carries none of the names'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID', cert: certificate })
+}
+
+/**
+ * Checks that a certificate is for a host or an address, by its alternative names as Node does: exactly, or by a wildcard in the first label.
+ * A common name names nobody (RFC 9525, section 2), which Node still takes for a host where there is no other.
+ */
+export const checkHost = (host: string, certificate: PeerCertificate): Error | undefined => {
+  const error = checkServerIdentity(host, { ...certificate, subject: { ...certificate.subject, CN: '' } })
+  return error && Object.assign(error, { cert: certificate })
 }

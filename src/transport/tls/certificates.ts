@@ -1,8 +1,8 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
+import { createSecureContext, type DetailedPeerCertificate, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { z } from 'zod'
 import { OptionsError, type OptionFault } from '../../core/errors.ts'
+import { longestSecret, regularFileSync, UnfitFileError } from '../../runtime/regular-file.ts'
 
 const text = z.string().regex(/-----BEGIN [A-Z0-9 ]+-----/,
   "is not PEM text, which has a line such as -----BEGIN CERTIFICATE-----; for a file write { file: 'path/to.pem' }")
@@ -106,26 +106,16 @@ const textOf = (from: Source): string => {
   if (typeof from === 'string') return from
   // As it is written, and not resolved: what variables brought in is found and withheld by its text.
   const path = from.file
-  let content: string | undefined
+  let content: string
   try {
-    content = regularText(path)
+    content = regularFileSync(path, longestSecret).toString('utf8')
   } catch (error) {
+    if (error instanceof UnfitFileError) throw error
     throw new Error(`the file cannot be read (${codeOf(error)} at '${path}'): check the path, which starts at the process's working directory ` +
       'if it is relative, and who may read the file', { cause: error })
   }
-  if (content === undefined) throw new Error(`'${path}' is a directory, a pipe or a device: give the path of a regular file`)
   if (content.trim() === '') throw new Error(`the file '${path}' is empty: write PEM into it first`)
   return content
-}
-
-/** The text of a regular file; `undefined` for anything else: to open a pipe would stop the process until somebody writes. */
-export const regularText = (path: string): string | undefined => {
-  const opened = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    return fstatSync(opened).isFile() ? readFileSync(opened, 'utf8') : undefined
-  } finally {
-    closeSync(opened)
-  }
 }
 
 const certificateBlock = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g
@@ -194,4 +184,12 @@ const longestName = 200
 export const nameOf = (written: string): string => {
   const plain = written.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ')
   return plain.length > longestName ? `${plain.slice(0, longestName)}…` : plain
+}
+
+/** A certificate and its issuers, as far as Node has them. */
+export const chainOf = (certificate: DetailedPeerCertificate | undefined): readonly DetailedPeerCertificate[] => {
+  const chain: DetailedPeerCertificate[] = []
+  // The last one names itself as its issuer.
+  for (let one = certificate; one && !chain.includes(one); one = one.issuerCertificate as DetailedPeerCertificate | undefined) chain.push(one)
+  return chain
 }

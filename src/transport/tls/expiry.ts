@@ -106,10 +106,10 @@ export class ExpiryWatch {
     const ripe = this.#due.filter(({ at }) => at <= now)
     this.#due = this.#due.filter(({ at }) => at > now)
     this.#wait()
-    for (const { key, warning } of ripe) {
-      this.#told.add(key)
-      this.#warn(warning)
-    }
+    for (const { key } of ripe) this.#told.add(key)
+    // Where somebody set the clock forward, both are due: what is over is not about to be.
+    const over = new Set(ripe.filter(({ warning }) => warning.expired).map(({ warning }) => warning.expiry))
+    for (const { warning } of ripe) if (warning.expired || !over.has(warning.expiry)) this.#warn(warning)
   }
 
   /** Ends it. */

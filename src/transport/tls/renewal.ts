@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { detached, type Cancel, type Clock } from '../../runtime/clock.ts'
+import { longestSecret, regularFile } from '../../runtime/regular-file.ts'
 import { quiet, WatchedFile } from '../../runtime/watched-file.ts'
-import { regularText } from './certificates.ts'
 
 /** Milliseconds between looks at files of which the system tells no change. */
 const poll = 10_000
@@ -19,7 +19,7 @@ export interface Renewing<Read> {
 }
 
 // Of what is in a key, not even the watch keeps anything.
-const fingerprint = async (file: string): Promise<string> => createHash('sha256').update(regularText(file) ?? '').digest('base64')
+const fingerprint = async (file: string): Promise<string> => createHash('sha256').update(await regularFile(file, longestSecret)).digest('base64')
 
 /**
  * Files that belong together, read again once one of them has changed and all have stood still for a moment. What cannot be used is told once,
@@ -35,7 +35,7 @@ export class Renewal<Read> {
   constructor(files: readonly string[], renewing: Renewing<Read>) {
     this.#renewing = renewing
     this.#files = detached(() => files.map((file) => new WatchedFile(file, () => fingerprint(file), renewing.clock)))
-    detached(() => { void this.#follow() })
+    if (files.length > 0) detached(() => { void this.#follow() })
   }
 
   async #follow(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
-import { nameOf } from './certificates.ts'
+import { chainOf, nameOf } from './certificates.ts'
 import type { Handshake } from './tls.ts'
 
 /** A failure of TLS in words. */
@@ -68,13 +68,6 @@ const holder = ({ subject }: PeerCertificate): string => {
   return `'${nameOf(String(CN ?? O ?? 'without a name'))}'`
 }
 
-const chainOf = (certificate: DetailedPeerCertificate | undefined): readonly DetailedPeerCertificate[] => {
-  const chain: DetailedPeerCertificate[] = []
-  // The last one names itself as its issuer.
-  for (let one = certificate; one && !chain.includes(one); one = one.issuerCertificate as DetailedPeerCertificate | undefined) chain.push(one)
-  return chain
-}
-
 const expired = ({ now }: Failed, { certificate }: Handshake): Failure => {
   const old = chainOf(certificate).find(({ valid_to: end }) => Date.parse(end) < now)
   return {
@@ -111,15 +104,15 @@ const issuerOf = ({ issuer }: DetailedPeerCertificate): string => holder({ subje
 
 const wrongName = (cause: Error, { servername, options }: Handshake): Failure => {
   const { cert } = cause as { cert?: PeerCertificate }
-  const names = cert?.subjectaltname ?? (cert?.subject as { CN?: string } | undefined)?.CN ?? 'no name at all'
+  const names = nameOf(cert?.subjectaltname ?? '') || `no name at all${cert ? ` (the common name ${holder(cert)} counts for none)` : ''}`
   if (options.names) {
     return {
-      found: `the endpoint's certificate should be for ${options.names.map((name) => `'${name}'`).join(' or ')}, and is for ${nameOf(names)}`,
+      found: `the endpoint's certificate should be for ${options.names.map((name) => `'${name}'`).join(' or ')}, and is for ${names}`,
       todo: 'If that is the right endpoint, put a name that it carries into `tls.names` of the cluster; otherwise have it issued for one of these',
     }
   }
   return {
-    found: `the endpoint's certificate should be for '${servername}', and is for ${nameOf(names)}`,
+    found: `the endpoint's certificate should be for '${servername}', and is for ${names}`,
     todo: 'Set `tls.servername` of the cluster to a name that it carries, or have it issued for this one',
   }
 }
@@ -165,5 +158,12 @@ const clientCertificate = ({ now }: Failed, handshake: Handshake, did: string): 
 const capital = (sentence: string): string => sentence[0]!.toUpperCase() + sentence.slice(1)
 
 /** What to do where a connection was cut during the handshake, which may or may not be a matter of TLS. */
-export const cutHandshake = 'It was cut during the TLS handshake: check that the endpoint runs, speaks TLS on this port, ' +
-  'and accepts the name (`tls.servername`) and the client certificate (`tls.cert`) of the cluster.'
+export const cutHandshake = (handshake: Handshake, now: number): string => 'It was cut during the TLS handshake: check that the endpoint runs, speaks TLS on this port, ' +
+  `and accepts the name (\`tls.servername\`) and the client certificate (\`tls.cert\`) of the cluster. If it asks for a client certificate, ${giveOne(handshake, now)}.`
+
+/**
+ * The same where an endpoint that asks for client certificates closed the connection before it ever answered. Under TLS 1.2 no word tells a refusal
+ * from a process that ends, which is worth another try.
+ */
+export const cutBeforeAnswer = (handshake: Handshake, now: number): string =>
+  ` The endpoint asks for client certificates, and ${handshake.options.cert === undefined ? 'the cluster has none' : 'may not accept `tls.cert` of the cluster'}: ${giveOne(handshake, now)}.`

@@ -1,16 +1,17 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { checkServerIdentity, connect, type ConnectionOptions, type DetailedPeerCertificate, type SecureContext, type TLSSocket } from 'node:tls'
+import { connect, type ConnectionOptions, type DetailedPeerCertificate, type SecureContext, type TLSSocket } from 'node:tls'
 import type { buildConnector } from 'undici'
 import util from 'undici/lib/core/util.js'
 import { z } from 'zod'
-import { checkNames, certificateName } from './certificate-names.ts'
-import { authorities, inPairs, readMaterial, source, type Material } from './certificates.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { certificateName, checkHost, checkNames } from './certificate-names.ts'
+import { authorities, chainOf, inPairs, readMaterial, source, type Material } from './certificates.ts'
 import { warnBefore } from './expiry.ts'
-
 
 const protocol = z.string().regex(/^[\x21-\x7e]{1,255}$/, "is not the name of a protocol, such as 'http/1.1'")
   .refine((name) => name !== 'h2', "HTTP/2 is not spoken here yet: leave 'h2' out")
+
 /**
  * How TLS is spoken to the endpoints of a cluster. Files are read when the configuration is taken over (`createMesh`, `update`), and again
  * whenever they are renewed.
@@ -79,7 +80,11 @@ export interface Handshake {
   certificate: DetailedPeerCertificate | undefined
   /** The certificate of the cluster, which the endpoint may ask for. */
   own: X509Certificate | undefined
-  /** Whether it asked for a client certificate and has not been heard of since. With TLS 1.3 it judges that one only after we begin to send. */
+  /** When the first of the certificates expires that it presented, in milliseconds since the epoch. */
+  verifiedUntil: number
+  /** Whether it asked for a client certificate. */
+  asked: boolean
+  /** Whether it asked and has not been heard of since. With TLS 1.3 it judges the certificate only after we begin to send. */
   unanswered: boolean
 }
 
@@ -114,14 +119,14 @@ export const dialTls = ({ config, context, servername }: Securing, { host, port,
 } => {
   const options = optionsOf(config)
   const wanted = servername.replace(/^\[(.*)\]$/, '$1')
-  const handshake: Handshake = { servername: wanted, options, certificate: undefined, own: undefined, unanswered: false }
+  const handshake: Handshake = { servername: wanted, options, certificate: undefined, own: undefined, verifiedUntil: 0, asked: false, unanswered: false }
   const how: ConnectionOptions & { readonly highWaterMark: number } = {
     host,
     port,
     ALPNProtocols: options.alpn,
     rejectUnauthorized: options.verify,
     checkServerIdentity: (_, certificate) =>
-      options.names ? checkNames(options.names, certificate) : checkServerIdentity(wanted, certificate),
+      options.names ? checkNames(options.names, certificate) : checkHost(wanted, certificate),
     highWaterMark: 16_384,
     ...(isIP(wanted) === 0 && { servername: wanted }),   // RFC 6066, section 3: no addresses in SNI
     ...(context && { secureContext: context }),
@@ -136,7 +141,12 @@ export const dialTls = ({ config, context, servername }: Securing, { host, port,
 /** The latest session of those who dial the same endpoint in the same way: whoever dials next goes on with it, and is spared most of the handshake. */
 export interface Sessions {
   latest: Buffer | undefined
+  /** When the first certificate expires of those that were verified, in milliseconds since the epoch. A session is handed from connection to connection, and none of them verifies again. */
+  until: number
 }
+
+/** Nothing to go on with yet. */
+export const noSessions = (): Sessions => ({ latest: undefined, until: 0 })
 
 /** What a connection over TLS is made with. */
 export interface TlsDialling extends Securing {
@@ -150,7 +160,9 @@ export interface TlsDialling extends Securing {
 /** Dials as undici's own connector does, with TLS as `dialTls` speaks it. */
 export const tlsConnector = ({ timeout, onHandshake, sessions, ...securing }: TlsDialling): buildConnector.connector =>
   ({ hostname, port }, callback) => {
-    const { socket, handshake } = dialTls(securing, { host: hostname, port: Number(port || 443), session: sessions.latest })
+    // By the machine's clock, as Node verifies.
+    const session = sessions.until > systemClock.wall() ? sessions.latest : undefined
+    const { socket, handshake } = dialTls(securing, { host: hostname, port: Number(port || 443), session })
     onHandshake(handshake)
     socket.setKeepAlive(true, 60_000).setNoDelay(true)
     const cancelTimeout = util.setupConnectTimeout(new WeakRef(socket), { timeout, hostname, port })
@@ -161,7 +173,10 @@ export const tlsConnector = ({ timeout, onHandshake, sessions, ...securing }: Tl
       tell = undefined
       told?.(...result)
     }
-    socket.on('session', (latest: Buffer) => { sessions.latest = latest })
+    socket.on('session', (latest: Buffer) => {
+      sessions.latest = latest
+      if (!socket.isSessionReused()) sessions.until = handshake.verifiedUntil
+    })
     socket.once('secureConnect', () => settle(null, socket))
     socket.on('error', (error: Error) => {
       // It may be the session that the endpoint does not like.
@@ -173,10 +188,14 @@ export const tlsConnector = ({ timeout, onHandshake, sessions, ...securing }: Tl
 /** Notes what a handshake shows while it can be seen: a socket that failed tells nothing any more. */
 const watch = (socket: TLSSocket, handshake: Handshake): void => {
   // Before Node verifies. The older method on purpose: after the newer one, `getPeerX509Certificate`, Node sees no name in the certificate.
-  socket.prependOnceListener('secure', () => { handshake.certificate = socket.getPeerCertificate(true) })
+  socket.prependOnceListener('secure', () => {
+    handshake.certificate = socket.getPeerCertificate(true)
+    handshake.verifiedUntil = Math.min(...chainOf(handshake.certificate).map(({ valid_to: end }) => Date.parse(end)))
+  })
   socket.once('secureConnect', () => {
     handshake.certificate = undefined
-    handshake.unanswered = socket.getProtocol() === 'TLSv1.3' && socket.getSharedSigalgs().length > 0
+    handshake.asked = socket.getSharedSigalgs().length > 0
+    handshake.unanswered = handshake.asked && socket.getProtocol() === 'TLSv1.3'
   })
   // Its tickets tell that the endpoint, too, is content with the handshake.
   socket.on('session', () => { handshake.unanswered = false })

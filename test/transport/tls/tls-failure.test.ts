@@ -11,6 +11,8 @@ const handshake = (certified: boolean, fields: Partial<Handshake> = {}): Handsha
   options: tlsOptions.parse(certified ? { cert: pem('CERTIFICATE'), key: pem('PRIVATE KEY') } : {}),
   certificate: undefined,
   own: undefined,
+  verifiedUntil: 0,
+  asked: false,
   unanswered: false,
   ...fields,
 })
