@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Agent, request as ask, type ClientRequest, type IncomingMessage, type RequestListener, type RequestOptions } from 'node:http'
+import { Agent, createServer, request as ask, type ClientRequest, type IncomingMessage, type RequestListener, type RequestOptions } from 'node:http'
 import { request as askTls } from 'node:https'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -231,6 +231,43 @@ test('1xx answers go on, but not to HTTP/1.0', async (t) => {
   assert.match(await raw(port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 200 OK/)
 })
 
+test('the head of an answer goes on by itself where its body is long in coming', async (t) => {
+  const stage = scene(t)
+  let finish = (): void => {}
+  const { port } = await stage.before((_, response) => {
+    response.flushHeaders()
+    finish = () => response.end('at last')
+  })
+  const [answer] = await once(ask({ port, path: '/', agent: false }).end(), 'response') as [IncomingMessage]
+  finish()
+  assert.equal(await text(answer), 'at last')
+})
+
+test('a small body is sent once it is whole: who stops in its middle holds no endpoint', async (t) => {
+  const stage = scene(t)
+  const { port, upstream, mesh } = await stage.before(mirror)
+  const sending = ask({ port, path: '/cut', method: 'POST', agent: false, headers: { 'content-length': '5' } }).on('error', () => {})
+  sending.write('he', () => sending.destroy())
+  await new Promise((resolve) => { sending.once('close', resolve) })
+  const whole = seenIn(await answerTo(ask({ port, path: '/whole', method: 'POST', agent: false }).end('hello')))
+  assert.deepEqual([whole.url, whole.body], ['/whole', 'hello'])
+  assert.deepEqual(upstream.requests.map(({ url }) => url), ['/whole'])
+  assert.equal(mesh.status().calls, 0)
+})
+
+test('a body that somebody has read before is missed, and not waited for', async (t) => {
+  const stage = scene(t)
+  const problems: string[] = []
+  const { gateway } = await stage.before(mirror, { onProblem: (_, error) => problems.push((error as Error).message) })
+  const own = createServer((request, response) => { void bodyOf(request).then(() => gateway.listener(request, response)) })
+  await once(own.listen(0, '127.0.0.1'), 'listening')
+  const answer = await answerTo(ask({ port: (own.address() as AddressInfo).port, path: '/', method: 'POST', agent: false }).end('hello'))
+  own.close()
+  own.closeAllConnections()
+  assert.deepEqual([answer.status, problemIn(answer).code], [500, 'ENMESH_INTERNAL'])
+  assert.match(problems[0]!, /was read before the gateway/)
+})
+
 test('answers without a body have none, and what HEAD says of it stands', async (t) => {
   const stage = scene(t)
   const { port } = await stage.before((request, response) => {
@@ -323,7 +360,7 @@ test('a client that goes away ends what is done for it', async (t) => {
   answer.on('error', () => {})
   reading.destroy()
   await turnsUntil(() => ended.length === 2, 'the service hears of it')
-  const sending = ask({ port, path: '/sent', method: 'POST', agent: false, headers: { 'content-length': '10' } }).on('error', () => {})
+  const sending = ask({ port, path: '/sent', method: 'POST', agent: false, headers: { 'content-length': '100000' } }).on('error', () => {})
   sending.write('half')
   await upstream.arrived(3)
   sending.destroy()
@@ -413,10 +450,11 @@ test('a body above the limit is refused, or cut when it gets there', async (t) =
 
 test('a request that does not come in time is over, whatever part of it is missing', async (t) => {
   const stage = scene(t)
-  const { port } = await stage.before(mirror, { headersTimeout: 30, requestTimeout: 60 })
+  const { port, upstream } = await stage.before(mirror, { headersTimeout: 30, requestTimeout: 60 })
   for (const part of ['GET / HTTP/1.1\r\nHost: a\r\nx-slow: ', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe']) {
     assert.match(await raw(port, part), /^HTTP\/1\.1 408 .*enmesh-error: ENMESH_REQUEST_TIMEOUT/is)
   }
+  assert.equal(upstream.requests.length, 0, 'and nobody was asked')
 })
 
 test('a client that reads nothing is left, even where no deadline is', async (t) => {

@@ -26,12 +26,16 @@ export interface InboundTarget {
  * so that no spelling reaches a service by a route that was not meant for it. Throws a `Refusal` for what servers read in different ways.
  */
 export const settledPath = (path: string, escapedSlashes: 'refuse' | 'keep'): string => {
+  const plain = path.includes('%') ? withoutNeedlessEscapes(path, escapedSlashes) : path
+  if (plain.includes(';') && dotsWithParameters.test(plain.replaceAll('\\', '/'))) throw bad('The path has dots with parameters, which servers read in different ways.')
+  return normalPath(plain)
+}
+
+const withoutNeedlessEscapes = (path: string, escapedSlashes: 'refuse' | 'keep'): string => {
   if (malformedEscape.test(path)) throw bad("The path has a '%' that begins no escape.")
   if (control.test(path)) throw bad('The path has an escaped control character.')
   if (escapedSlashes === 'refuse' && escapedSlash.test(path)) throw bad('The path has an escaped slash, which servers read in different ways.')
-  const plain = path.includes('%') ? path.replace(needlessEscape, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16))) : path
-  if (dotsWithParameters.test(plain.replaceAll('\\', '/'))) throw bad('The path has dots with parameters, which servers read in different ways.')
-  return normalPath(plain)
+  return path.replace(needlessEscape, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)))
 }
 
 /** Reads the target of a request. Throws a `Refusal` for one that is no origin or absolute form (RFC 9112, 3.2). */
