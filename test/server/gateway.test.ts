@@ -141,7 +141,7 @@ test('fields of the connection stay on it, and where a request comes from is tol
   })
   const answer = await get(port, '/', { headers: {
     'host': 'shop.test', 'connection': 'x-hop, close', 'x-hop': '1', 'keep-alive': 'x', 'proxy-authorization': 'secret', 'te': 'gzip, trailers', 'x-kept': 'yes',
-    'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil', 'x-forwarded-prefix': '/evil', 'forwarded': 'for=6.6.6.6', 'x-real-ip': '6.6.6.6',
+    'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil', 'x-forwarded-prefix': '/evil', 'forwarded': 'for=6.6.6.6', 'x-real-ip': '6.6.6.6', 'client-cert': ':Zm9yZ2Vk:', 'cf-connecting-ip': '6.6.6.6',
     'x_forwarded_for': '6.6.6.6', 'x-original-url': '/admin', 'x-envoy-retry-on': '5xx', 'x-request-id': 'theirs', 'traceparent': '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', 'baggage': 'a=b',
   } })
   const { headers } = seenIn(answer)

@@ -12,9 +12,11 @@ const rewritten: ReadonlySet<string> = new Set([
   'host', 'expect', 'trailer', 'x-request-id', 'traceparent', 'tracestate', timeLeftHeader, ...passedOn,
 ])
 
-/** By which a request says where it comes from, or that it is for another path than its target: believed of trusted proxies alone. */
+/** By which a request says who sends it, where it comes from, or that it is for another path than its target: believed of trusted proxies alone. */
 const ofProxies: ReadonlySet<string> = new Set([
-  'forwarded', 'x-real-ip', 'x-original-url', 'x-original-host', 'x-rewrite-url', 'x-host', 'x-client-ip', 'true-client-ip', 'client-ip', 'x-cluster-client-ip',
+  'forwarded', 'x-real-ip', 'x-original-url', 'x-original-uri', 'x-original-host', 'x-rewrite-url', 'x-host', 'x-client-ip', 'true-client-ip', 'client-ip',
+  'x-cluster-client-ip', 'x-forwarded', 'x-original-forwarded-for', 'x-remote-ip', 'x-remote-addr', 'x-originating-ip', 'cf-connecting-ip', 'fastly-client-ip',
+  'x-scheme', 'x-url-scheme', 'front-end-https', 'client-cert', 'client-cert-chain',
 ])
 
 /** What the gateway says of where a request comes from, in any case. */

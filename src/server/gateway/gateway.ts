@@ -13,7 +13,7 @@ import type { Registry } from '../../registries/registry.ts'
 import { Doors } from '../doors.ts'
 import { Entrance } from '../entrance.ts'
 import { gatewayConfig, type GatewayConfig, type GatewayInput } from './config.ts'
-import { requestFields } from './fields.ts'
+import { namedByConnection, requestFields } from './fields.ts'
 import { parsingFailure } from './parsing-failure.ts'
 import { Passage, type Manner, type Way } from './passage.ts'
 import type { Problem } from './problem.ts'
@@ -137,8 +137,11 @@ class RunningGateway implements Gateway {
     this.server.emit('request', request, response)
   }
 
-  readonly listener: RequestListener = (request, response) =>
+  readonly listener: RequestListener = (request, response) => {
+    // Node's parser reads nothing more of a connection that asked to change over, although it was told that it does not.
+    if (request.headers.upgrade !== undefined && namedByConnection(request.headers.connection).has('upgrade')) response.shouldKeepAlive = false
     this.#pass(request, response, request.headers.expect === undefined ? plain : this.#manners.get(request) ?? plain)
+  }
 
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const protocol = this.#protocolOf(request)

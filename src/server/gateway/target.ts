@@ -9,7 +9,11 @@ const escapedSlash = /%(?:2f|5c)/i
 /** An escape of a character that means the same when it is not escaped (RFC 3986, 2.3). */
 const needlessEscape = /%(?:2d|2e|5f|7e|3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])/gi
 /** A segment that some servers take for dots: they cut what follows a semicolon, and then resolve what is left. */
-const dotsWithParameters = /(?:^|\/)\.{1,2};/
+const dotsWithParameters = /(?:^|\/)\.{1,2}(?:;|%3b)/i
+/** An ASCII character written with more bytes than UTF-8 allows: some decoders read it all the same, and so a dot or a slash that no route has seen. */
+const overlong = /%(?:c[01]|e0%[89][0-9a-f]|f0%8[0-9a-f]%[89ab][0-9a-f])%[89ab][0-9a-f]/i
+
+const semicolon = /;|%3b/i
 
 const bad = (detail: string): Refusal => new Refusal('ENMESH_BAD_REQUEST', detail)
 
@@ -27,7 +31,7 @@ export interface InboundTarget {
  */
 export const settledPath = (path: string, escapedSlashes: 'refuse' | 'keep'): string => {
   const plain = path.includes('%') ? withoutNeedlessEscapes(path, escapedSlashes) : path
-  if (plain.includes(';') && dotsWithParameters.test(plain.replaceAll('\\', '/'))) throw bad('The path has dots with parameters, which servers read in different ways.')
+  if (semicolon.test(plain) && dotsWithParameters.test(plain.replaceAll('\\', '/'))) throw bad('The path has dots with parameters, which servers read in different ways.')
   return normalPath(plain)
 }
 
@@ -35,6 +39,7 @@ const withoutNeedlessEscapes = (path: string, escapedSlashes: 'refuse' | 'keep')
   if (malformedEscape.test(path)) throw bad("The path has a '%' that begins no escape.")
   if (control.test(path)) throw bad('The path has an escaped control character.')
   if (escapedSlashes === 'refuse' && escapedSlash.test(path)) throw bad('The path has an escaped slash, which servers read in different ways.')
+  if (overlong.test(path)) throw bad('The path has a character that is written with more bytes than it takes.')
   return path.replace(needlessEscape, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)))
 }
 
