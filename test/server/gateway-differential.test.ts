@@ -7,7 +7,7 @@ import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { createMesh, type Mesh } from '../../src/index.ts'
 import { createGateway, type Gateway } from '../../src/server/index.ts'
 import { bodyOf } from '../scenarios/support/upstream.ts'
@@ -50,7 +50,7 @@ const listening = async (port: number, of: ChildProcess): Promise<void> => {
     const made = await new Promise<boolean>((resolve) => { socket.once('connect', () => resolve(true)).once('error', () => resolve(false)) })
     socket.destroy()
     if (made) return
-    await delay(20)
+    await turn()
   }
 }
 

@@ -457,6 +457,30 @@ test('a request that does not come in time is over, whatever part of it is missi
   assert.equal(upstream.requests.length, 0, 'and nobody was asked')
 })
 
+test('answers before the answer are not kept for a client that does not read them', async (t) => {
+  const hint = `HTTP/1.1 103 Early Hints\r\nLink: <${'x'.repeat(10_000)}>\r\n\r\n`
+  const flood = new RawUpstream(() => `${hint.repeat(3_000)}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok`)
+  t.after(() => flood.close())
+  const stage = scene(t)
+  await flood.start()
+  const { port, gateway } = await stage.open(stage.mesh(over({ svc: flood.address }, {}, { retry: false })))
+  let kept = 0
+  gateway.server.on('connection', (socket) => {
+    const write = socket.write.bind(socket) as (...what: unknown[]) => boolean
+    socket.write = (...what: unknown[]) => {
+      const goesOn = write(...what)
+      kept = Math.max(kept, socket.writableLength)
+      return goesOn
+    }
+  })
+  const socket = connect(port, '127.0.0.1').pause()
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await turnsUntil(() => kept > 0, 'the client is behind')
+  socket.setEncoding('latin1')
+  assert.match(await text(socket), /HTTP\/1\.1 200 OK.*ok$/s)
+  assert.ok(kept < 100_000, `${kept} bytes`)
+})
+
 test('a client that reads nothing is left, even where no deadline is', async (t) => {
   const stage = scene(t)
   const { port, upstream, mesh } = await stage.before((_, response) => {

@@ -50,6 +50,15 @@ const plainReason = /^[\t\x20-\x7e]*$/
 /** Bytes of an answer that came whole with its head, up to which both are made one text for one write: 9.8 µs to 9.0 for the server's whole part. */
 const smallAnswer = 16 * 1024
 
+const unfitAnswer = new Error('the head of the answer means something else to the client')
+
+/** Whether an answer changes over to another protocol than was asked for, or its body is coded in a way that ends with this connection. */
+const unfit = ({ socket, headers }: Reply, protocol: string | undefined): boolean => {
+  if (socket) return String(headers['upgrade']).toLowerCase() !== protocol
+  const coding = headers['transfer-encoding']
+  return coding !== undefined && String(coding).toLowerCase() !== 'chunked'
+}
+
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 
 /** One request on its way through a gateway, and its answer on the way back. */
@@ -139,10 +148,10 @@ export class Passage implements BodySink, Framework {
     this.#reply?.abort(clientGone)
   }
 
-  /** 1xx go on as they come, but for those that are about this connection, and to a client whose turn it is. */
+  /** 1xx go on as they come, but for those that are about this connection, to a client whose turn it is and who reads them: a service may send them without end. */
   readonly #inform = (status: number, headers: ReplyHeaders, raw: readonly (string | Buffer)[]): void => {
     const { socket, headersSent } = this.#response
-    if (status <= 101 || headersSent || this.#over || !socket?.writable) return
+    if (status <= 101 || headersSent || this.#over || !socket?.writable || socket.writableNeedDrain) return
     socket.write(wireHead(status, '', answerFields(raw, headers['connection'])), 'latin1')
   }
 
@@ -150,12 +159,14 @@ export class Passage implements BodySink, Framework {
     if (this.#over) return reply.discard()
     this.#reply = reply
     const { status, statusText, rawHeaders, headers } = reply
-    const fields = answerFields(rawHeaders, headers['connection'], this.#requestId)
-    if (reply.socket) return this.#handOver(reply, reply.socket, fields)
     try {
+      if (unfit(reply, this.#manner.upgrade?.protocol)) throw unfitAnswer
+      const fields = answerFields(rawHeaders, headers['connection'], this.#requestId)
+      if (reply.socket) return this.#handOver(reply, reply.socket, fields)
       this.#writeHead(status, statusText, fields)
     } catch {
-      reply.discard()
+      if (reply.socket) reply.abort(unfitAnswer)
+      else reply.discard()
       throw new Refusal('ENMESH_INTERNAL', 'The service answered with a head that cannot be passed on.', 502)
     }
     reply.pipe(this)
