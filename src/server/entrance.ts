@@ -50,7 +50,7 @@ export class Entrance {
 
   /** Makes the passport of a request, and its span where it is due. */
   open(request: InboundRequest): Admission {
-    const read = this.#restarts ? nothing : request.header
+    const read: ReadHeader = this.#restarts ? nothing : (name) => request.header(name)
     const passport = readPassport(read, this.#runtime, this.#timeout)
     return { passport, span: this.#spans.start(request, read, passport) }
   }
