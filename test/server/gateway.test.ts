@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, createServer, request as ask, type ClientRequest, type IncomingMessage, type RequestListener, type RequestOptions } from 'node:http'
+import { connect as connectHttp2, createServer as http2Server } from 'node:http2'
 import { request as askTls } from 'node:https'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -266,6 +267,20 @@ test('a body that somebody has read before is missed, and not waited for', async
   own.closeAllConnections()
   assert.deepEqual([answer.status, problemIn(answer).code], [500, 'ENMESH_INTERNAL'])
   assert.match(problems[0]!, /was read before the gateway/)
+})
+
+test('in a server of HTTP/2 a request of HTTP/2 hears that it is not spoken here', async (t) => {
+  const stage = scene(t)
+  const { gateway, upstream } = await stage.before(mirror)
+  const own = http2Server(gateway.listener as never)
+  await once(own.listen(0, '127.0.0.1'), 'listening')
+  const session = connectHttp2(`http://127.0.0.1:${(own.address() as AddressInfo).port}`)
+  const sent = session.request({ ':path': '/' })
+  const [headers] = await once(sent, 'response') as [Record<string, unknown>]
+  const problem = JSON.parse(await text(sent)) as Problem
+  assert.deepEqual([headers[':status'], headers['enmesh-error'], problem.status, upstream.requests.length], [505, 'ENMESH_NOT_SUPPORTED', 505, 0])
+  session.close()
+  own.close()
 })
 
 test('answers without a body have none, and what HEAD says of it stands', async (t) => {
