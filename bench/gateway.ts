@@ -1,135 +1,98 @@
 /**
- * A gateway of enmesh against a local HAProxy that does the same: match by prefix, rewrite prefix and Host, add `x-forwarded-*` and a request id.
- * `node bench/gateway.ts [--requests 20000] [--rounds 5]`. Rounds are interleaved, each on fresh connections; the ways without a proxy show what the load itself costs.
+ * A gateway of enmesh against a local HAProxy that does the same (match by prefix, rewrite prefix and Host, add `x-forwarded-*` and a request id) and against the least that
+ * a proxy by `node:http` does, all before the same service. Each is a process of its own; rounds are interleaved, their order shuffled from a seed.
  */
-import { fork, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { cases } from './cases.ts'
+import { seededRandom } from '../src/testing/random.ts'
+import { gatewayCaseNames, gatewayCases, type GatewayCase, type GatewayCaseName } from './gateway/cases.ts'
+import { load } from './gateway/load.ts'
+import { keepPace } from './gateway/pace.ts'
+import { gatewayLines, gatewaySection, type GatewayResults, type GatewayRound, type Measured } from './gateway/page.ts'
+import { cpuOf, openWays, type Way } from './gateway/ways.ts'
+import { haproxyVersion } from './haproxy.ts'
+import { withSection } from './page.ts'
+import { aligned, machine } from './report.ts'
 
-const { values } = parseArgs({ options: { requests: { type: 'string', default: '20000' }, rounds: { type: 'string', default: '5' } } })
-const requests = Number(values.requests)
-const rounds = Number(values.rounds)
-const connections = 32
+const help = `node bench/gateway.ts [options]
+  --seconds <n>   of load for each way, case and round (1)
+  --rounds <n>    rounds, each every way once (5)
+  --smoke         one tiny round that only shows that every way works
+  --save          write bench/results/gateway.json, and the section of docs/performance.md
+  --note <text>   kept with what is saved
+Takes about two and a half minutes.`
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+const { values } = parseArgs({ options: {
+  seconds: { type: 'string' }, rounds: { type: 'string' }, smoke: { type: 'boolean', default: false },
+  save: { type: 'boolean', default: false }, note: { type: 'string', default: '' }, help: { type: 'boolean', default: false },
+} })
+
+const positive = (name: 'seconds' | 'rounds', preset: number): number => {
+  const number = Number(values[name] ?? preset)
+  if (Number.isFinite(number) && number > 0) return number
+  throw new RangeError(`--${name} takes a number above 0, not '${values[name]}'`)
 }
 
-const haproxy = async (directory: string, service: number): Promise<{ readonly child: ChildProcess, readonly port: number }> => {
-  const port = await freePort()
-  const file = join(directory, 'haproxy.cfg')
-  writeFileSync(file, `
-global
-  nbthread 1
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 75s
-  timeout server 15s
-  timeout http-request 10s
-  option http-keep-alive
-  http-reuse always
-frontend in
-  bind 127.0.0.1:${port}
-  option forwardfor
-  http-request deny deny_status 404 unless { path -m dir /shop }
-  http-request set-header x-forwarded-proto http
-  http-request set-header x-forwarded-host %[req.hdr(host)]
-  unique-id-format %{+X}o\\ %ci:%cp_%Ts_%rt:%pid
-  unique-id-header x-request-id
-  http-request set-header host svc.local
-  http-request replace-path /shop/(.*) /\\1
-  default_backend svc
-backend svc
-  server one 127.0.0.1:${service}
-`)
-  const child = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'inherit', 'inherit'] })
-  await sleep(500)
-  return { child, port }
-}
+const at = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
 
-/** CPU that a process has used, in milliseconds. */
-const cpuOf = (pid: number | undefined): number => {
-  if (pid === undefined) return 0
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
-}
-
-interface Round { readonly perSecond: number, readonly p50: number, readonly p99: number, readonly cpu: number }
-
-/** Sends requests one after the other over each connection, and waits for the whole answer of each. */
-const load = async (port: number, path: string, count: number, pid?: number): Promise<Round> => {
-  const took: number[] = []
-  const request = `GET ${path} HTTP/1.1\r\nHost: shop.test\r\nAccept: application/json\r\nUser-Agent: bench\r\n\r\n`
-  const sockets: Socket[] = []
+const measure = async ({ port, prefix, pid }: Way, wanted: GatewayCase, seconds: number): Promise<Measured> => {
+  const cpu = pid === undefined ? 0 : cpuOf(pid)
   const begun = performance.now()
-  const cpu = cpuOf(pid)
-  let sent = 0
-  await Promise.all(Array.from({ length: connections }, async () => {
-    const socket = connect(port, '127.0.0.1').setNoDelay(true).setEncoding('latin1')
-    sockets.push(socket)
-    while (sent < count) {
-      sent++
-      const at = performance.now()
-      socket.write(request)
-      let answer = ''
-      for (;;) {
-        answer += (await once(socket, 'data') as [string])[0]
-        const end = answer.indexOf('\r\n\r\n')
-        if (end >= 0 && answer.length >= end + 4 + Number(/content-length: (\d+)/i.exec(answer)?.[1])) break
+  const took = (await load(port, prefix, wanted, seconds)).toSorted((a, b) => a - b)
+  const used = pid === undefined ? 0 : cpuOf(pid) - cpu
+  return {
+    cpu: pid === undefined ? null : used / took.length, perSecond: took.length / (performance.now() - begun) * 1000,
+    p50: at(took, 0.5), p99: at(took, 0.99), p999: at(took, 0.999),
+  }
+}
+
+const shuffled = <T>(items: readonly T[], random: () => number): readonly T[] =>
+  items.map((item) => ({ item, place: random() })).sort((a, b) => a.place - b.place).map(({ item }) => item)
+
+const run = async (): Promise<void> => {
+  if (values.save && values.smoke) throw new RangeError('--save keeps a whole run: leave out --smoke')
+  const seconds = positive('seconds', values.smoke ? 0.1 : 1)
+  const rounds = positive('rounds', values.smoke ? 1 : 5)
+  const haproxy = haproxyVersion()
+  const { versions, ...place } = machine()
+  const circumstances = {
+    date: new Date().toISOString(), note: [values.note, haproxy === undefined && 'HAProxy is not installed'].filter(Boolean).join('. '),
+    machine: { ...place, versions: { undici: versions['undici']!, ...haproxy !== undefined && { HAProxy: haproxy } } },
+  }
+  const random = seededRandom(1)
+  const pace = keepPace()
+  const found = Object.fromEntries(gatewayCaseNames.map((name) => [name, [] as GatewayRound[]])) as Record<GatewayCaseName, GatewayRound[]>
+  const open = await openWays(haproxy !== undefined)
+  try {
+    // Twice: what V8 has compiled for a GET alone it compiles again for the rest.
+    if (!values.smoke) for (const name of ['cost', 'upload', 'large', 'cost'] as const) for (const way of open.ways) await measure(way, { ...gatewayCases[name], pace: 'eager' }, 1)
+    for (const name of gatewayCaseNames) {
+      const wanted: GatewayCase = gatewayCases[name]
+      await open.pace(wanted.pace)
+      pace.is(wanted.pace)
+      for (let round = 0; round < rounds; round++) {
+        const measured: Partial<Record<Way['name'], Measured>> = {}
+        for (const way of shuffled(open.ways, random)) measured[way.name] = await measure(way, wanted, seconds)
+        found[name].push(Object.fromEntries(open.ways.map((way) => [way.name, measured[way.name]!])))
       }
-      if (!answer.startsWith('HTTP/1.1 200')) throw new Error(answer.slice(0, 300))
-      took.push(performance.now() - at)
+      pace.is('eager')
     }
-  }))
-  const seconds = (performance.now() - begun) / 1000
-  const used = cpuOf(pid) - cpu
-  for (const socket of sockets) socket.destroy()
-  took.sort((a, b) => a - b)
-  const at = (share: number): number => took[Math.floor(took.length * share)]!
-  return { perSecond: count / seconds, p50: at(0.5), p99: at(0.99), cpu: used * 1000 / count }
+  } finally {
+    pace.is('eager')
+    await open.close()
+  }
+  const results: GatewayResults = { ...circumstances, seconds, rounds: found }
+  console.log(gatewayLines(results, aligned))
+  if (values.save) await save(results)
 }
 
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
-
-const directory = mkdtempSync(join(tmpdir(), 'enmesh-bench-'))
-const upstream = fork(new URL('upstream.ts', import.meta.url), ['eager'])
-const [[service = 0] = []] = await once(upstream, 'message') as [number[]]
-const gateway = fork(new URL('gateway-process.ts', import.meta.url), [String(service)])
-const [gatewayPort] = await once(gateway, 'message') as [number]
-const proxy = await haproxy(directory, service)
-const base = cases.base.path
-const ways = [
-  { name: 'straight to the service', port: service, path: base, pid: undefined },
-  { name: 'HAProxy', port: proxy.port, path: `/shop${base}`, pid: proxy.child.pid },
-  { name: 'enmesh gateway', port: gatewayPort, path: `/shop${base}`, pid: gateway.pid },
-]
-try {
-  for (const { port, path } of ways) await load(port, path, requests)
-  const measured = new Map(ways.map(({ name }) => [name, [] as Round[]]))
-  for (let round = 0; round < rounds; round++) {
-    for (const { name, port, path, pid } of round % 2 === 0 ? ways : ways.toReversed()) measured.get(name)!.push(await load(port, path, requests, pid))
-  }
-  console.log(`${requests} requests a round over ${connections} connections, ${rounds} rounds; medians`)
-  console.log('| way | requests/s | p50 ms | p99 ms | CPU µs/request |\n|---|---|---|---|---|')
-  for (const [name, found] of measured) {
-    const of = (key: keyof Round): number => median(found.map((each) => each[key]))
-    console.log(`| ${name} | ${of('perSecond').toFixed(0)} | ${of('p50').toFixed(2)} | ${of('p99').toFixed(2)} | ${of('cpu') > 0 ? of('cpu').toFixed(0) : '–'} |`)
-  }
-} finally {
-  gateway.disconnect()
-  upstream.disconnect()
-  proxy.child.kill()
-  rmSync(directory, { recursive: true })
+const save = async (results: GatewayResults): Promise<void> => {
+  const folder = new URL('results/', import.meta.url)
+  const page = new URL('../docs/performance.md', import.meta.url)
+  await mkdir(folder, { recursive: true })
+  await writeFile(new URL('gateway.json', folder), `${JSON.stringify(results, undefined, 1)}\n`)
+  await writeFile(page, withSection(await readFile(page, 'utf8'), 'gateway', gatewaySection(results)))
 }
+
+if (values.help) console.log(help)
+else await run()

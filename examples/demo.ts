@@ -4,11 +4,12 @@
  * and 3 if the machine is too busy to show anything.
  * With `--keep` the shop stays up after the story, until Ctrl-C. With `--registry file|dns|etcd` its services find one another there,
  * by a dnsmasq or an etcd that it starts; with `--app-mesh` they reach one another as the shop's AWS App Mesh definition says;
- * with `--acts 1,2` it plays those acts only.
+ * with `--gateway` the front door is `createGateway`; with `--acts 1,2` it plays those acts only.
  */
 import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { atTheDoor } from './demo/at-the-door.ts'
 import { Collector } from './demo/collector.ts'
 import { directoryOf } from './demo/directory.ts'
 import { epilogue } from './demo/epilogue.ts'
@@ -37,12 +38,12 @@ const asked = (): Options => {
   }
 }
 
-const { keep, registry, appMesh, acts } = asked()
+const { keep, registry, appMesh, gateway, acts } = asked()
 const begun = performance.now()
 const collector = new Collector()
 const directory = directoryOf(registry)
 const definition = fileURLToPath(new URL('app-mesh/terraform', import.meta.url))
-const shop = new Shop(directory, { ...await collector.open(), ...(appMesh && { APP_MESH: definition }) })
+const shop = new Shop(directory, { ...await collector.open(), ...(appMesh && { APP_MESH: definition }) }, gateway ? 'gateway/ingress.ts' : 'gateway/gateway.ts')
 
 let exitCode: number | undefined
 /** Closes the shop and exits; the first to ask decides the exit code. */
@@ -104,10 +105,10 @@ const play = async (load: Load): Promise<readonly string[]> => {
 
 try {
   print(`${bold('The shop')}: gateway → order ×2 → pricing 1.0.0 ×3 and 2.0.0 ×1, each a process of its own, found ${directory.about}${
-    appMesh ? ', reached as examples/app-mesh/terraform says' : ''}`)
+    appMesh ? ', reached as examples/app-mesh/terraform says' : ''}${gateway ? ', the front door by createGateway' : ''}`)
   await shop.open()
   showAddresses()
-  const load = new Load(`http://${shop.gateway!.address}`, requestsPerSecond)
+  const load = new Load(`http://${shop.gateway!.address}`, requestsPerSecond, gateway)
   load.start()
   if (!await warmUp(load)) await leave(3)
   print(`  under ${load.rate} requests per second, one in twenty of them placing an order`)
@@ -115,6 +116,7 @@ try {
   const failed = [...await play(load), ...shop.deaths]
   await load.stop()
   failed.push(...await epilogue(collector))
+  if (gateway) failed.push(...await atTheDoor(shop.gateway!.address))
 
   print()
   for (const claim of failed) print(red(`FAILED  ${claim}`))

@@ -32,7 +32,8 @@ const answer = async (request: IncomingMessage, response: ServerResponse, handle
     body: method === 'GET' || method === 'HEAD' ? null : Readable.toWeb(request) as ReadableStream<Uint8Array>,
     duplex: 'half',
   }))
-  response.writeHead(status, Object.fromEntries(headers))
+  const { localAddress, localPort } = request.socket
+  response.writeHead(status, { 'x-served-by': `${localAddress}:${localPort}`, ...Object.fromEntries(headers) })
   for await (const chunk of body ?? []) response.write(chunk)
   response.end()
 }

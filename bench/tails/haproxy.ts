@@ -1,7 +1,4 @@
-import { freePort, proxyVersion, startProxy } from '../proxy-process.ts'
-
-/** Its version; `undefined` where it is not installed. */
-export const haproxyVersion = (): string | undefined => proxyVersion('haproxy')
+import { runHaproxy, type Haproxy } from '../haproxy.ts'
 
 /**
  * A proxy as somebody sets it up who has read the manual: three attempts, on another server if there is one, after whatever may be tried again;
@@ -30,12 +27,6 @@ backend servers
 ${ports.map((each, index) => `  server s${index} 127.0.0.1:${each}`).join('\n')}
 `
 
-/** Starts one in front of the servers. Throws with what it says when it does not come up. */
-export const startHaproxy = async (balance: string, ports: readonly number[], attemptTimeout: number): Promise<{
-  readonly port: number
-  stop(): Promise<void>
-}> => {
-  const port = await freePort()
-  const { stop } = await startProxy('haproxy', haproxyConfig(balance, port, ports, attemptTimeout), port)
-  return { port, stop }
-}
+/** Starts one in front of the servers. */
+export const startHaproxy = (balance: string, ports: readonly number[], attemptTimeout: number): Promise<Haproxy> =>
+  runHaproxy((port) => haproxyConfig(balance, port, ports, attemptTimeout))

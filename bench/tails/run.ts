@@ -12,7 +12,7 @@ import { arrangementNames, arrangementOf, type ArrangementName } from './arrange
 import type { Findings, Task } from './client.ts'
 import { faultNames, faults, type Fault } from './faults.ts'
 import { figuresOf, type Figures, type Go } from './figures.ts'
-import { haproxyVersion } from './haproxy.ts'
+import { haproxyVersion } from '../haproxy.ts'
 import type { Load } from './load.ts'
 import { conditionsOf, missing, tableOf, type Results } from './page.ts'
 import { save } from './save.ts'

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 /** One request of the load and what became of it. */
 export interface Sample {
   readonly kind: 'read' | 'place'
@@ -38,12 +39,15 @@ export class Load {
   /** Requests not sent since too many were under way. */
   skipped = 0
   readonly #gateway: string
+  readonly #bringsKeys: boolean
   #rate: number
   readonly #inFlight = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(gateway: string, rate: number) {
+  /** `bringsKeys` where nobody in front of order gives an order its `Idempotency-Key`. */
+  constructor(gateway: string, rate: number, bringsKeys = false) {
     this.#gateway = gateway
+    this.#bringsKeys = bringsKeys
     this.#rate = rate
   }
 
@@ -110,7 +114,9 @@ export class Load {
   async #request(sample: Sample): Promise<void> {
     const { kind, reference } = sample
     const response = await fetch(kind === 'read' ? `${this.#gateway}/orders/${reference}` : `${this.#gateway}/orders`, {
-      ...(kind === 'place' && { method: 'POST', body: JSON.stringify({ reference, sku: `sku-${reference}` }) }),
+      ...(kind === 'place' && {
+        method: 'POST', body: JSON.stringify({ reference, sku: `sku-${reference}` }), headers: this.#bringsKeys ? { 'idempotency-key': randomUUID() } : {},
+      }),
       signal: AbortSignal.timeout(answerLimit),
     })
     const { id, price, code } = await response.json() as { id?: string, price?: Price, code?: string }
@@ -119,7 +125,7 @@ export class Load {
     if (id !== undefined) sample.id = id
     Object.assign(sample, {
       version: price?.version, because: code ?? price?.because, waited: price?.waited, attempts: price?.attempts,
-      order: response.headers.get('x-order-endpoint') ?? undefined,
+      order: response.headers.get('x-order-endpoint') ?? response.headers.get('x-served-by') ?? undefined,
     })
   }
 }

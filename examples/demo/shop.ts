@@ -22,11 +22,13 @@ export class Shop implements ServiceListener {
   gateway: ServiceProcess | undefined
   readonly #directory: Directory
   readonly #env: Readonly<Record<string, string>>
+  readonly #door: string
 
-  /** The services find one another in a directory; `env` is what every one of them finds in its environment. */
-  constructor(directory: Directory, env: Readonly<Record<string, string>> = {}) {
+  /** The services find one another in a directory; `env` is what every one of them finds in its environment, and `door` the file of the gateway. */
+  constructor(directory: Directory, env: Readonly<Record<string, string>> = {}, door = 'gateway/gateway.ts') {
     this.#directory = directory
     this.#env = env
+    this.#door = door
     this.pricingV1 = ['a', 'b', 'c'].map((letter) => this.#service(`pricing-1${letter}`, 'pricing/pricing.ts', { VERSION: '1.0.0' }))
     this.pricingV2 = [this.#service('pricing-2a', 'pricing/pricing.ts', { VERSION: '2.0.0' })]
   }
@@ -55,7 +57,7 @@ export class Shop implements ServiceListener {
     const env = { PRICING_V1: await this.#listed('pricing-v1', this.pricingV1), PRICING_V2: await this.#listed('pricing-v2', this.pricingV2) }
     this.orders = [1, 2].map((number) => this.#service(`order-${number}`, 'order/order.ts', env))
     await startAll(this.orders)
-    this.gateway = this.#service('gateway', 'gateway/gateway.ts', { ORDER: await this.#listed('order', this.orders) })
+    this.gateway = this.#service('gateway', this.#door, { ORDER: await this.#listed('order', this.orders) })
     await this.gateway.start()
   }
 

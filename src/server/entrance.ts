@@ -50,7 +50,7 @@ export class Entrance {
 
   /** Makes the passport of a request, and its span where it is due. */
   open(request: InboundRequest): Admission {
-    const read = this.#restarts ? nothing : request.header
+    const read: ReadHeader = this.#restarts ? nothing : (name) => request.header(name)
     const passport = readPassport(read, this.#runtime, this.#timeout)
     return { passport, span: this.#spans.start(request, read, passport) }
   }
@@ -63,22 +63,36 @@ export class Entrance {
       if (known.span) known.route ??= framework.followRoute?.()
       return carry(known.passport, task)
     }
-    const admission = this.open(new NodeInbound(request, framework))
-    const { passport, span } = admission
-    request[admitted] = admission
-    // However it ended: nobody waits for it any more.
-    if (passport.deadline < Number.POSITIVE_INFINITY) response.once('close', () => liftDeadline(passport))
+    const { passport, span } = this.#begin(request, response, framework)
     if (!response.headersSent) response.setHeader('x-request-id', passport.requestId)
     if (this.meter) reportLoad(this.meter, this.clock, request.httpVersion, response)
     const handle = (): T => {
       keepContext(passport, request, response)
       return task()
     }
-    if (!span) return carry(passport, handle)
+    return carry(passport, span ? () => span.run(handle) : handle)
+  }
+
+  /**
+   * The same for one who alone reads and writes request and response: he says the request id himself (a head without fields set before is written in half the
+   * time), and what their listeners hear is not of this context.
+   */
+  pass(request: NodeRequest & { [admitted]?: Admission }, response: NodeResponse, task: () => void, framework: Framework): void {
+    if (request[admitted]) return this.admit(request, response, task, framework)
+    const { passport, span } = this.#begin(request, response, framework)
+    carry(passport, span ? () => span.run(task) : task)
+  }
+
+  #begin(request: NodeRequest & { [admitted]?: Admission }, response: NodeResponse, framework: Framework): Admission {
+    const admission = request[admitted] = this.open(new NodeInbound(request, framework))
+    const { passport, span } = admission
+    // However it ended: nobody waits for it any more.
+    if (passport.deadline < Number.POSITIVE_INFINITY) response.once('close', () => liftDeadline(passport))
+    if (!span) return admission
     admission.route = framework.followRoute?.()
     // A client that hangs up brings `close` alone.
     const end = (): void => span.end(response.headersSent ? response.statusCode : undefined, admission.route?.())
     response.once('finish', end).once('close', end)
-    return carry(passport, () => span.run(handle))
+    return admission
   }
 }

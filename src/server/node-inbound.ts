@@ -30,7 +30,10 @@ export interface Framework {
   readonly followRoute?: () => () => string | undefined
 }
 
-/** A request of Node's, read only as far as it is asked about: without an SDK that is a few of its header fields. */
+/**
+ * A request of Node's, read only as far as it is asked about: without an SDK that is a few of its header fields. It has methods and no functions of its own:
+ * V8 puts a function that is a field's initialiser into old space, and the request with it.
+ */
 export class NodeInbound implements InboundRequest {
   readonly #request: NodeRequest
   readonly #framework: Framework
@@ -69,10 +72,12 @@ export class NodeInbound implements InboundRequest {
     return remoteAddress === undefined || remotePort === undefined ? undefined : { host: remoteAddress, port: remotePort }
   }
 
-  readonly names = (): readonly string[] => Object.keys(this.#request.headers)
+  names(): readonly string[] {
+    return Object.keys(this.#request.headers)
+  }
 
   /** Node has joined fields of one name by commas already, but for `set-cookie`. */
-  readonly header = (name: string): string | undefined => {
+  header(name: string): string | undefined {
     const value = this.#request.headers[name]
     return value === undefined || typeof value === 'string' ? value : value.join(', ')
   }

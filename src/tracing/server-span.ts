@@ -29,8 +29,9 @@ export interface InboundRequest {
   /** The other end of its connection. */
   readonly peer: Peer | undefined
   /** Names of its header fields, in lower case. */
-  readonly names: () => readonly string[]
-  readonly header: ReadHeader
+  names(): readonly string[]
+  /** Value of a field by its lower-case name; several are joined by commas. */
+  header(name: string): string | undefined
 }
 
 /** A SERVER span, and the context that the request's handler runs in. */
@@ -99,7 +100,7 @@ export class ServerSpans {
     const { traceFlags, traceId } = span.spanContext()
     if ((traceFlags & TraceFlags.SAMPLED) !== 0) return false
     // As it came, whether or not it is taken over: an instrumentation around knows nothing of `inbound`.
-    const came = trace.getSpanContext(extract(request, request.header))
+    const came = trace.getSpanContext(extract(request, (name) => request.header(name)))
     return came ? came.traceId === traceId : span !== this.#outside
   }
 }

@@ -10,15 +10,16 @@ import { etcdMissing } from '../support/etcd.ts'
 
 describe('the options of the demo', () => {
   test('are, unless asked otherwise, addresses in the configuration and all acts, and an end', () => {
-    assert.deepEqual(readOptions([], 5), { keep: false, registry: 'static', appMesh: false, acts: [1, 2, 3, 4, 5] })
+    assert.deepEqual(readOptions([], 5), { keep: false, registry: 'static', appMesh: false, gateway: false, acts: [1, 2, 3, 4, 5] })
   })
 
   test('are a registry, some of the acts in their order, and whether the shop stays open', () => {
-    assert.deepEqual(readOptions(['--registry', 'etcd', '--acts=4,1', '--keep'], 5), { keep: true, registry: 'etcd', appMesh: false, acts: [1, 4] })
+    assert.deepEqual(readOptions(['--registry', 'etcd', '--acts=4,1', '--keep'], 5), { keep: true, registry: 'etcd', appMesh: false, gateway: false, acts: [1, 4] })
   })
 
   test('are the App Mesh definition of the shop', () => {
-    assert.deepEqual(readOptions(['--app-mesh', '--acts', '1'], 5), { keep: false, registry: 'static', appMesh: true, acts: [1] })
+    assert.deepEqual(readOptions(['--app-mesh', '--acts', '1'], 5), { keep: false, registry: 'static', appMesh: true, gateway: false, acts: [1] })
+    assert.equal(readOptions(['--gateway'], 5).gateway, true)
   })
 
   for (const [args, message] of [
@@ -29,6 +30,7 @@ describe('the options of the demo', () => {
     [['--acts', ''], "--acts takes numbers from 1 to 5 with commas between, each once, as in 1,2: not ''"],
     [['--acts', '1.5'], "--acts takes numbers from 1 to 5 with commas between, each once, as in 1,2: not '1.5'"],
     [['--app-mesh', '--registry', 'dns'], '--app-mesh has addresses in the place of discovery: leave --registry out'],
+    [['--app-mesh', '--gateway'], '--gateway has routes of its own, and the definition has no gateway: leave --app-mesh out'],
     [['--kep'], /Unknown option '--kep'/],
     [['dns'], /Unexpected argument 'dns'/],
     [['--registry'], /'--registry <value>' argument missing/],

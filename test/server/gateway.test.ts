@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Agent, request as ask, type ClientRequest, type IncomingMessage, type RequestListener, type RequestOptions } from 'node:http'
+import { Agent, createServer, request as ask, type ClientRequest, type IncomingMessage, type RequestListener, type RequestOptions } from 'node:http'
+import { connect as connectHttp2, createServer as http2Server } from 'node:http2'
 import { request as askTls } from 'node:https'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -141,7 +142,7 @@ test('fields of the connection stay on it, and where a request comes from is tol
   })
   const answer = await get(port, '/', { headers: {
     'host': 'shop.test', 'connection': 'x-hop, close', 'x-hop': '1', 'keep-alive': 'x', 'proxy-authorization': 'secret', 'te': 'gzip, trailers', 'x-kept': 'yes',
-    'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil', 'x-forwarded-prefix': '/evil', 'forwarded': 'for=6.6.6.6', 'x-real-ip': '6.6.6.6',
+    'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil', 'x-forwarded-prefix': '/evil', 'forwarded': 'for=6.6.6.6', 'x-real-ip': '6.6.6.6', 'client-cert': ':Zm9yZ2Vk:', 'cf-connecting-ip': '6.6.6.6',
     'x_forwarded_for': '6.6.6.6', 'x-original-url': '/admin', 'x-envoy-retry-on': '5xx', 'x-request-id': 'theirs', 'traceparent': '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', 'baggage': 'a=b',
   } })
   const { headers } = seenIn(answer)
@@ -229,6 +230,57 @@ test('1xx answers go on, but not to HTTP/1.0', async (t) => {
   assert.deepEqual([hint.statusCode, hint.headers['link'], hint.headers['x-a']], [103, '</a.css>; rel=preload', 'b'])
   assert.equal((await whole).body, 'whole')
   assert.match(await raw(port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 200 OK/)
+})
+
+test('the head of an answer goes on by itself where its body is long in coming', async (t) => {
+  const stage = scene(t)
+  let finish = (): void => {}
+  const { port } = await stage.before((_, response) => {
+    response.flushHeaders()
+    finish = () => response.end('at last')
+  })
+  const [answer] = await once(ask({ port, path: '/', agent: false }).end(), 'response') as [IncomingMessage]
+  finish()
+  assert.equal(await text(answer), 'at last')
+})
+
+test('a small body is sent once it is whole: who stops in its middle holds no endpoint', async (t) => {
+  const stage = scene(t)
+  const { port, upstream, mesh } = await stage.before(mirror)
+  const sending = ask({ port, path: '/cut', method: 'POST', agent: false, headers: { 'content-length': '5' } }).on('error', () => {})
+  sending.write('he', () => sending.destroy())
+  await new Promise((resolve) => { sending.once('close', resolve) })
+  const whole = seenIn(await answerTo(ask({ port, path: '/whole', method: 'POST', agent: false }).end('hello')))
+  assert.deepEqual([whole.url, whole.body], ['/whole', 'hello'])
+  assert.deepEqual(upstream.requests.map(({ url }) => url), ['/whole'])
+  assert.equal(mesh.status().calls, 0)
+})
+
+test('a body that somebody has read before is missed, and not waited for', async (t) => {
+  const stage = scene(t)
+  const problems: string[] = []
+  const { gateway } = await stage.before(mirror, { onProblem: (_, error) => problems.push((error as Error).message) })
+  const own = createServer((request, response) => { void bodyOf(request).then(() => gateway.listener(request, response)) })
+  await once(own.listen(0, '127.0.0.1'), 'listening')
+  const answer = await answerTo(ask({ port: (own.address() as AddressInfo).port, path: '/', method: 'POST', agent: false }).end('hello'))
+  own.close()
+  own.closeAllConnections()
+  assert.deepEqual([answer.status, problemIn(answer).code], [500, 'ENMESH_INTERNAL'])
+  assert.match(problems[0]!, /was read before the gateway/)
+})
+
+test('in a server of HTTP/2 a request of HTTP/2 hears that it is not spoken here', async (t) => {
+  const stage = scene(t)
+  const { gateway, upstream } = await stage.before(mirror)
+  const own = http2Server(gateway.listener as never)
+  await once(own.listen(0, '127.0.0.1'), 'listening')
+  const session = connectHttp2(`http://127.0.0.1:${(own.address() as AddressInfo).port}`)
+  const sent = session.request({ ':path': '/' })
+  const [headers] = await once(sent, 'response') as [Record<string, unknown>]
+  const problem = JSON.parse(await text(sent)) as Problem
+  assert.deepEqual([headers[':status'], headers['enmesh-error'], problem.status, upstream.requests.length], [505, 'ENMESH_NOT_SUPPORTED', 505, 0])
+  session.close()
+  own.close()
 })
 
 test('answers without a body have none, and what HEAD says of it stands', async (t) => {
@@ -323,7 +375,7 @@ test('a client that goes away ends what is done for it', async (t) => {
   answer.on('error', () => {})
   reading.destroy()
   await turnsUntil(() => ended.length === 2, 'the service hears of it')
-  const sending = ask({ port, path: '/sent', method: 'POST', agent: false, headers: { 'content-length': '10' } }).on('error', () => {})
+  const sending = ask({ port, path: '/sent', method: 'POST', agent: false, headers: { 'content-length': '100000' } }).on('error', () => {})
   sending.write('half')
   await upstream.arrived(3)
   sending.destroy()
@@ -413,10 +465,35 @@ test('a body above the limit is refused, or cut when it gets there', async (t) =
 
 test('a request that does not come in time is over, whatever part of it is missing', async (t) => {
   const stage = scene(t)
-  const { port } = await stage.before(mirror, { headersTimeout: 30, requestTimeout: 60 })
+  const { port, upstream } = await stage.before(mirror, { headersTimeout: 30, requestTimeout: 60 })
   for (const part of ['GET / HTTP/1.1\r\nHost: a\r\nx-slow: ', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe']) {
     assert.match(await raw(port, part), /^HTTP\/1\.1 408 .*enmesh-error: ENMESH_REQUEST_TIMEOUT/is)
   }
+  assert.equal(upstream.requests.length, 0, 'and nobody was asked')
+})
+
+test('answers before the answer are not kept for a client that does not read them', async (t) => {
+  const hint = `HTTP/1.1 103 Early Hints\r\nLink: <${'x'.repeat(10_000)}>\r\n\r\n`
+  const flood = new RawUpstream(() => `${hint.repeat(3_000)}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok`)
+  t.after(() => flood.close())
+  const stage = scene(t)
+  await flood.start()
+  const { port, gateway } = await stage.open(stage.mesh(over({ svc: flood.address }, {}, { retry: false })))
+  let kept = 0
+  gateway.server.on('connection', (socket) => {
+    const write = socket.write.bind(socket) as (...what: unknown[]) => boolean
+    socket.write = (...what: unknown[]) => {
+      const goesOn = write(...what)
+      kept = Math.max(kept, socket.writableLength)
+      return goesOn
+    }
+  })
+  const socket = connect(port, '127.0.0.1').pause()
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await turnsUntil(() => kept > 0, 'the client is behind')
+  socket.setEncoding('latin1')
+  assert.match(await text(socket), /HTTP\/1\.1 200 OK.*ok$/s)
+  assert.ok(kept < 100_000, `${kept} bytes`)
 })
 
 test('a client that reads nothing is left, even where no deadline is', async (t) => {

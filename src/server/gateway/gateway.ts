@@ -13,6 +13,7 @@ import type { Registry } from '../../registries/registry.ts'
 import { Doors } from '../doors.ts'
 import { Entrance } from '../entrance.ts'
 import { gatewayConfig, type GatewayConfig, type GatewayInput } from './config.ts'
+import { namedByConnection, requestFields } from './fields.ts'
 import { parsingFailure } from './parsing-failure.ts'
 import { Passage, type Manner, type Way } from './passage.ts'
 import type { Problem } from './problem.ts'
@@ -95,7 +96,8 @@ class RunningGateway implements Gateway {
   constructor(inside: Inside, { tls, onProblem, ...input }: Own) {
     const config = read(input, inside)
     if (onProblem !== undefined && typeof onProblem !== 'function') throw new TypeError('`onProblem` of createGateway() must be a function')
-    this.#way = { config, inside, onProblem, routes: compileRoutes(config.routes, inside.families.matchers) }
+    const takeFields = requestFields({ trusted: config.trustedHops > 0, restart: config.inbound === 'restart' })
+    this.#way = { config, inside, onProblem, takeFields, routes: compileRoutes(config.routes, inside.families.matchers) }
     this.#entrance = new Entrance({
       inbound: config.inbound, runtime: inside.runtime, ...(config.timeout !== undefined && config.timeout > 0 && { timeout: config.timeout }),
     })
@@ -135,8 +137,11 @@ class RunningGateway implements Gateway {
     this.server.emit('request', request, response)
   }
 
-  readonly listener: RequestListener = (request, response) =>
+  readonly listener: RequestListener = (request, response) => {
+    // Node's parser reads nothing more of a connection that asked to change over, although it was told that it does not.
+    if (request.headers.upgrade !== undefined && namedByConnection(request.headers.connection).has('upgrade')) response.shouldKeepAlive = false
     this.#pass(request, response, request.headers.expect === undefined ? plain : this.#manners.get(request) ?? plain)
+  }
 
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const protocol = this.#protocolOf(request)
@@ -179,13 +184,13 @@ class RunningGateway implements Gateway {
 
   #admit(request: IncomingMessage, response: ServerResponse, manner: Manner): void {
     const passage = new Passage(this.#way, request, response, manner)
-    this.#entrance.admit(request, response, () => { void passage.start() }, passage)
+    this.#entrance.pass(request, response, () => { void passage.start() }, passage)
   }
 
   update(routes: GatewayRoutes): void {
-    const { inside, onProblem, config } = this.#way
+    const { inside, config } = this.#way
     const after = read({ ...config, routes }, inside)
-    this.#way = { config: after, inside, onProblem, routes: compileRoutes(after.routes, inside.families.matchers) }
+    this.#way = { ...this.#way, config: after, routes: compileRoutes(after.routes, inside.families.matchers) }
   }
 
   close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Call } from '../../core/call.ts'
+import { currentPassport } from '../../core/passport.ts'
 import type { BodySink, Reply, ReplyHeaders } from '../../core/reply.ts'
 import type { RequestBody } from '../../core/request.ts'
 import type { Inside } from '../../mesh/mesh.ts'
@@ -8,10 +9,10 @@ import type { RouteTable } from '../../route/table.ts'
 import type { Cancel } from '../../runtime/clock.ts'
 import { requestBody } from '../../transport/body.ts'
 import type { Framework } from '../node-inbound.ts'
-import { inboundBody } from './body.ts'
+import { inboundBody, smallBody, wholeBody } from './body.ts'
 import type { GatewayConfig } from './config.ts'
-import { answerFields, trailerFields } from './fields.ts'
-import { readInbound, type Inbound } from './inbound.ts'
+import { answerFields, trailerFields, type TakeFields } from './fields.ts'
+import { readInbound } from './inbound.ts'
 import { originOf } from './origin.ts'
 import { problemOf, Refusal, wireHead, written, type Problem } from './problem.ts'
 import type { GatewayRoute } from './routes.ts'
@@ -20,6 +21,7 @@ import { join } from './tunnel.ts'
 /** What all passages through a gateway share. Replaced as a whole when its routes change. */
 export interface Way {
   readonly config: GatewayConfig
+  readonly takeFields: TakeFields
   readonly routes: RouteTable<GatewayRoute>
   readonly inside: Inside
   readonly onProblem: ((problem: Problem, error: unknown) => void) | undefined
@@ -45,7 +47,24 @@ const worthReading = 64 * 1024
 
 const plainReason = /^[\t\x20-\x7e]*$/
 
-/** One request on its way through a gateway, and its answer on the way back. */
+/** Bytes of an answer that came whole with its head, up to which both are made one text for one write: 9.8 µs to 9.0 for the server's whole part. */
+const smallAnswer = 16 * 1024
+
+const unfitAnswer = new Error('the head of the answer means something else to the client')
+
+/** Whether an answer changes over to another protocol than was asked for, or its body is coded in a way that ends with this connection. */
+const unfit = ({ socket, headers }: Reply, protocol: string | undefined): boolean => {
+  if (socket) return String(headers['upgrade']).toLowerCase() !== protocol
+  const coding = headers['transfer-encoding']
+  return coding !== undefined && String(coding).toLowerCase() !== 'chunked'
+}
+
+const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
+/**
+ * One request on its way through a gateway, and its answer on the way back. What listens is made where it is needed and no field's initialiser: V8 puts such a
+ * function into old space, and all of the request with it until a full collection (58 µs a request to 45, and 50 ms for a collection of what is young to 1).
+ */
 export class Passage implements BodySink, Framework {
   readonly #way: Way
   readonly #request: IncomingMessage
@@ -54,8 +73,13 @@ export class Passage implements BodySink, Framework {
   #route: GatewayRoute | undefined
   #call: Call | undefined
   #reply: Reply | undefined
+  #requestId: string | undefined
   #continued: boolean
   #over = false
+  #joined = false
+  /** Whether the head of the answer is on its way; what of the body was there before it waits for it. */
+  #begun = false
+  #first: Uint8Array | undefined
   #waitsForDrain = false
   #stall: Cancel | undefined
 
@@ -79,42 +103,51 @@ export class Passage implements BodySink, Framework {
     return originOf(this.#request, this.#request.headers.host ?? '', this.#way.config.trustedHops)
   }
 
-  readonly followRoute = (): (() => string | undefined) => () => this.#route?.pattern
+  followRoute(): () => string | undefined {
+    return () => this.#route?.pattern
+  }
 
   /** Takes the request to its service; never rejects. */
   async start(): Promise<void> {
+    this.#requestId = currentPassport()?.requestId
     try {
       if (this.#manner.foreign) throw new Refusal('ENMESH_NOT_SUPPORTED', "The only expectation that is met is '100-continue'.", 417)
-      const inbound = readInbound(this.#request, this.#way.config)
-      const route = this.#route = this.#way.routes.find(inbound.head)
+      const { inside, config, routes, takeFields } = this.#way
+      const inbound = readInbound(this.#request, config, takeFields)
+      const route = this.#route = routes.find(inbound.head)
       if (!route) throw new Refusal('ENMESH_NO_ROUTE', undefined, undefined, false)
-      const { inside } = this.#way
-      const call = this.#call = inside.call(route.forward(inbound, this.#body(inbound), this.#manner.upgrade?.protocol))
-      if (this.#request.httpVersion === '1.1') call.onInformation = this.#inform
-      this.#response.once('close', this.#gone)
+      const gone = (): void => this.#gone()
+      this.#response.on('close', gone)
+      const body = inbound.bodySize > 0 ? await this.#body(inbound.bodySize) : undefined
+      if (this.#over) return
+      const call = this.#call = inside.call(route.forward(inbound, body, this.#manner.upgrade?.protocol))
+      const inform = (status: number, headers: ReplyHeaders, raw: readonly (string | Buffer)[]): void => this.#inform(status, headers, raw)
+      if (this.#request.httpVersion === '1.1') call.onInformation = inform
       this.#answer(await inside.send(call))
     } catch (error) {
       this.#fail(error)
     }
   }
 
-  #body({ hasBody }: Inbound): RequestBody | undefined {
-    if (!hasBody) return undefined
+  async #body(size: number): Promise<RequestBody | undefined> {
     if (this.#manner.upgrade || this.#manner.ignored) throw new Refusal('ENMESH_BAD_REQUEST', 'A request for an upgrade has no body.')
+    const { config, inside } = this.#way
+    if (size <= smallBody && this.#continued) return requestBody(await wholeBody(this.#request), inside.replayLimit())
     // A client that goes away breaks its request off; who reads the body hears of it there.
     this.#request.on('error', () => {})
-    return requestBody(inboundBody(this.#request, this.#way.config.maxBody, this.#wanted), this.#way.inside.replayLimit())
+    return requestBody(inboundBody(this.#request, config.maxBody, () => this.#wanted()), inside.replayLimit())
   }
 
   /** An endpoint is there and takes the body: only now is the client told to send it. */
-  readonly #wanted = (): void => {
+  #wanted(): void {
     if (this.#continued) return
     this.#continued = true
     if (!this.#response.headersSent) this.#response.writeContinue()
   }
 
   /** The connection has ended before the answer, or after it. */
-  readonly #gone = (): void => {
+  #gone(): void {
+    if (this.#joined) return
     this.#stall?.()
     this.#over = true
     if (this.#response.writableFinished) return
@@ -122,10 +155,10 @@ export class Passage implements BodySink, Framework {
     this.#reply?.abort(clientGone)
   }
 
-  /** 1xx go on as they come, but for those that are about this connection, and to a client whose turn it is. */
-  readonly #inform = (status: number, headers: ReplyHeaders, raw: readonly (string | Buffer)[]): void => {
+  /** 1xx go on as they come, but for those that are about this connection, to a client whose turn it is and who reads them: a service may send them without end. */
+  #inform(status: number, headers: ReplyHeaders, raw: readonly (string | Buffer)[]): void {
     const { socket, headersSent } = this.#response
-    if (status <= 101 || headersSent || this.#over || !socket?.writable) return
+    if (status <= 101 || headersSent || this.#over || !socket?.writable || socket.writableNeedDrain) return
     socket.write(wireHead(status, '', answerFields(raw, headers['connection'])), 'latin1')
   }
 
@@ -133,15 +166,27 @@ export class Passage implements BodySink, Framework {
     if (this.#over) return reply.discard()
     this.#reply = reply
     const { status, statusText, rawHeaders, headers } = reply
-    const fields = answerFields(rawHeaders, headers['connection'])
-    if (reply.socket) return this.#handOver(reply, reply.socket, fields)
     try {
+      if (unfit(reply, this.#manner.upgrade?.protocol)) throw unfitAnswer
+      const fields = answerFields(rawHeaders, headers['connection'], this.#requestId)
+      if (reply.socket) return this.#handOver(reply, reply.socket, fields)
       this.#writeHead(status, statusText, fields)
     } catch {
-      reply.discard()
+      if (reply.socket) reply.abort(unfitAnswer)
+      else reply.discard()
       throw new Refusal('ENMESH_INTERNAL', 'The service answered with a head that cannot be passed on.', 502)
     }
     reply.pipe(this)
+    if (!this.#begun && !this.#over) this.#begin()
+  }
+
+  /** Sends the head, which says something by itself where the body is long in coming, and what of the body is there. */
+  #begin(): void {
+    this.#begun = true
+    const first = this.#first
+    this.#first = undefined
+    if (first) this.#write(first)
+    else this.#response.flushHeaders()
   }
 
   #writeHead(status: number, reason: string, fields: string[]): void {
@@ -157,22 +202,31 @@ export class Passage implements BodySink, Framework {
     this.#response.flushHeaders()
     this.#response.detachSocket(socket as never)
     // From here on the two ends tell one another when they are over. Node tells the response no more; who waits for its end still has to hear.
-    this.#response.off('close', this.#gone)
+    this.#joined = true
     socket.once('close', () => this.#response.emit('close'))
     const { inside: { runtime }, config } = this.#way
     join(socket, head, upstream, (task) => runtime.clock.background(config.stallTimeout, task))
   }
 
   data(chunk: Uint8Array): void {
-    if (this.#over || this.#response.write(chunk)) return
+    if (this.#over) return
+    if (!this.#begun) {
+      if (this.#first === undefined) return void (this.#first = chunk)
+      this.#begin()
+    }
+    this.#write(chunk)
+  }
+
+  #write(chunk: Uint8Array): void {
+    if (this.#response.write(chunk)) return
     this.#reply!.pause()
     if (this.#waitsForDrain) return
     this.#waitsForDrain = true
     this.#watch()
-    this.#response.once('drain', this.#drained)
+    this.#response.once('drain', () => this.#drained())
   }
 
-  readonly #drained = (): void => {
+  #drained(): void {
     this.#waitsForDrain = false
     this.#stall?.()
     this.#reply?.resume()
@@ -188,7 +242,11 @@ export class Passage implements BodySink, Framework {
     if (this.#over) return
     const fields = trailerFields(trailers)
     if (fields.length > 0) this.#response.addTrailers(fields)
-    this.#response.end()
+    const first = this.#first
+    this.#begun = true
+    if (first === undefined) this.#response.end()
+    else if (first.byteLength > smallAnswer) this.#response.end(first)
+    else this.#response.end(latin1(first), 'latin1')
     if (this.#response.writableLength > 0) this.#watch()
   }
 
@@ -200,11 +258,13 @@ export class Passage implements BodySink, Framework {
   #fail(error: unknown): void {
     const response = this.#response
     if (this.#over || error === clientGone || response.destroyed || this.#brokenOff) return
+    // What has come goes out before it breaks off, whether or not both came at once.
+    if (response.headersSent && !this.#begun) this.#begin()
     this.#over = true
     this.#stall?.()
     if (response.headersSent) return this.#breakOff()
     const { config, onProblem } = this.#way
-    const problem = problemOf(error, response.getHeader('x-request-id') as string | undefined, config.disclose, this.#route?.name)
+    const problem = problemOf(error, this.#requestId, config.disclose, this.#route?.name)
     const { fields, body } = written(problem)
     // Node does the same where the client still waits for a word before it sends the body.
     if ((error instanceof Refusal && error.last) || !this.#runsOut()) response.shouldKeepAlive = false
@@ -227,7 +287,7 @@ export class Passage implements BodySink, Framework {
   /** By a reset where the end of the connection would stand for the end of the body. */
   #breakOff(): void {
     const { socket, chunkedEncoding } = this.#response
-    if (socket && !chunkedEncoding && !this.#response.hasHeader('content-length')) socket.resetAndDestroy()
+    if (socket && !chunkedEncoding && this.#reply?.headers['content-length'] === undefined) socket.resetAndDestroy()
     else this.#response.destroy()
   }
 }

@@ -97,7 +97,9 @@ export const problemOf = (error: unknown, requestId: string | undefined, disclos
 /** Header fields and body of a problem answer. */
 export const written = (problem: Problem): { readonly fields: string[], readonly body: Buffer } => {
   const body = Buffer.from(JSON.stringify(problem))
-  return { body, fields: Object.entries(problemHeaders(problem.code, body.byteLength)).flat() }
+  const fields = Object.entries(problemHeaders(problem.code, body.byteLength)).flat()
+  if (problem.requestId !== undefined) fields.push('x-request-id', problem.requestId)
+  return { body, fields }
 }
 
 /** The head of an answer as it goes over the wire. */

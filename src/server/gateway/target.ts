@@ -9,7 +9,11 @@ const escapedSlash = /%(?:2f|5c)/i
 /** An escape of a character that means the same when it is not escaped (RFC 3986, 2.3). */
 const needlessEscape = /%(?:2d|2e|5f|7e|3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])/gi
 /** A segment that some servers take for dots: they cut what follows a semicolon, and then resolve what is left. */
-const dotsWithParameters = /(?:^|\/)\.{1,2};/
+const dotsWithParameters = /(?:^|\/)\.{1,2}(?:;|%3b)/i
+/** An ASCII character written with more bytes than UTF-8 allows: some decoders read it all the same, and so a dot or a slash that no route has seen. */
+const overlong = /%(?:c[01]|e0%[89][0-9a-f]|f0%8[0-9a-f]%[89ab][0-9a-f])%[89ab][0-9a-f]/i
+
+const semicolon = /;|%3b/i
 
 const bad = (detail: string): Refusal => new Refusal('ENMESH_BAD_REQUEST', detail)
 
@@ -26,12 +30,17 @@ export interface InboundTarget {
  * so that no spelling reaches a service by a route that was not meant for it. Throws a `Refusal` for what servers read in different ways.
  */
 export const settledPath = (path: string, escapedSlashes: 'refuse' | 'keep'): string => {
+  const plain = path.includes('%') ? withoutNeedlessEscapes(path, escapedSlashes) : path
+  if (semicolon.test(plain) && dotsWithParameters.test(plain.replaceAll('\\', '/'))) throw bad('The path has dots with parameters, which servers read in different ways.')
+  return normalPath(plain)
+}
+
+const withoutNeedlessEscapes = (path: string, escapedSlashes: 'refuse' | 'keep'): string => {
   if (malformedEscape.test(path)) throw bad("The path has a '%' that begins no escape.")
   if (control.test(path)) throw bad('The path has an escaped control character.')
   if (escapedSlashes === 'refuse' && escapedSlash.test(path)) throw bad('The path has an escaped slash, which servers read in different ways.')
-  const plain = path.includes('%') ? path.replace(needlessEscape, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16))) : path
-  if (dotsWithParameters.test(plain.replaceAll('\\', '/'))) throw bad('The path has dots with parameters, which servers read in different ways.')
-  return normalPath(plain)
+  if (overlong.test(path)) throw bad('The path has a character that is written with more bytes than it takes.')
+  return path.replace(needlessEscape, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)))
 }
 
 /** Reads the target of a request. Throws a `Refusal` for one that is no origin or absolute form (RFC 9112, 3.2). */
