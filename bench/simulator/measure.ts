@@ -13,6 +13,8 @@ export interface Figures {
   readonly rif: number
   /** Share of the requests that went to the servers the scenario watches, in percent. */
   readonly watched: number
+  /** Endpoints that outlier detection took out, over all clients. */
+  readonly ejected: number
   /** Connections opened until the end of the phase. */
   readonly sockets: number
 }
