@@ -34,6 +34,11 @@ const decay = 10_000
 const mostlyFailing = 0.5
 /** How many times more a request in flight counts at most because the endpoint is slower than usual. */
 const mostSlowness = 3
+/**
+ * How many times the usual latency an idle endpoint must take to come after hot ones that are faster. Where few requests are under way, all others that are compared
+ * may be hot at once, and a slow endpoint, idle since it is avoided, would get a call each time. What is less slow than this is worth having as long as it is idle.
+ */
+const muchTooSlow = 6
 /** Milliseconds; what is less cannot be told apart. */
 const leastLatency = 0.001
 /** For how many times the usual latency the requests in flight are averaged: what comes and goes with single requests is over when the news of it arrives. */
@@ -125,8 +130,12 @@ class Reports {
     const latency = this.#usualLatency + fresh * (this.#latency.values[seat]! - this.#usualLatency)
     if (failing > mostlyFailing || this.#until.values[seat]! > now) return shunned + rif
     const slowed = failing === 0 ? latency : latency * Math.exp(penalty * failing)
-    if (rif <= this.#hotAbove.value) return Math.min(slowed, hot)
-    return hot + rif * Math.min(mostSlowness, Math.max(1, slowed / this.#usualLatency))
+    // Nothing is slow before it is known what is usual.
+    const slowness = this.#usualLatency === 0 ? 1 : slowed / this.#usualLatency
+    const isCold = rif <= this.#hotAbove.value
+    if (isCold && slowness < muchTooSlow) return Math.min(slowed, hot)
+    // One that is cold and slow counts as if it had one request more, or being idle it would cost nothing.
+    return hot + (isCold ? rif + 1 : rif) * Math.min(mostSlowness, Math.max(1, slowness))
   }
 
   learn(attempt: Attempt, reply: Reply | undefined): void {
