@@ -11,6 +11,7 @@ const ratio = (value: number): string => value.toFixed(2)
 type Column = readonly [head: string, value: (figures: Figures) => number, written: (value: number) => string]
 
 const shares = (figures: Figures): boolean => figures.watched > 0
+const probes = (figures: Figures): boolean => figures.probes > 0
 const ejections = (figures: Figures): boolean => figures.ejected > 0
 
 /** Columns that say nothing of any of the figures are left out. */
@@ -22,6 +23,7 @@ const columns = (figures: readonly Figures[]): readonly Column[] => [
   ['retried %', ({ retries }) => retries, percent],
   ...figures.some(shares) ? [['to the bad %', ({ watched }: Figures) => watched, percent] as const] : [],
   ...figures.some(ejections) ? [['ejected', ({ ejected }: Figures) => ejected, String] as const] : [],
+  ...figures.some(probes) ? [['probes per call', ({ probes }: Figures) => probes, ratio] as const] : [],
   ['imbalance', ({ imbalance }) => imbalance, ratio],
   ['in flight p99', ({ rif }) => rif, String],
   ['sockets', ({ sockets }) => sockets, (value) => String(Math.round(value))],

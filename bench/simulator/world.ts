@@ -193,6 +193,7 @@ class Book {
   #failed = 0
   #before: ReadonlyMap<ModelServer, number> = new Map()
   #arrived = 0
+  #probed = 0
   #atWatched = 0
   #imbalance = 0
   #ejected = 0
@@ -213,12 +214,14 @@ class Book {
 
   open(servers: readonly ModelServer[], watched: readonly ModelServer[], ejected: number): void {
     this.#ejected = -ejected
+    this.#probed = -sum(servers.map(({ probed }) => probed))
     this.#before = new Map(servers.map((server) => [server, server.arrived]))
     this.#atWatched = -sum(watched.map(({ arrived }) => arrived))
   }
 
   close(servers: readonly ModelServer[], watched: readonly ModelServer[], ejected: number, sockets: number): void {
     this.#ejected += ejected
+    this.#probed += sum(servers.map(({ probed }) => probed))
     const shares = servers.filter(({ fault }) => fault !== 'refuse')
       .map((server) => ({ got: server.arrived - (this.#before.get(server) ?? 0), capacity: server.allotted }))
     this.#arrived = sum(servers.map((server) => server.arrived - (this.#before.get(server) ?? 0)))
@@ -240,6 +243,7 @@ class Book {
       imbalance: this.#imbalance,
       rif: this.#rif.percentile(0.99),
       watched: this.#arrived === 0 ? 0 : this.#atWatched * 100 / this.#arrived,
+      probes: calls === 0 ? 0 : this.#probed / calls,
       ejected: this.#ejected,
       sockets: this.#sockets,
     }

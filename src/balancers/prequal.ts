@@ -10,7 +10,9 @@ import { failedBy, pushback } from './answers.ts'
 import { learning, type Balancer } from './balancer.ts'
 import { drawPlace } from './draw.ts'
 import { Failing } from './failing.ts'
-import { loadReport } from './load-report.ts'
+import { LoadProbes, loadProbesConfig, type Listener } from './load-probes.ts'
+import { loadReport, type LoadReport } from './load-report.ts'
+import { withExplanation } from './parts.ts'
 import { RifQuantile } from './rif-quantile.ts'
 import { Seats } from './seats.ts'
 import { preferUntried } from './untried.ts'
@@ -43,11 +45,16 @@ const muchTooSlow = 6
 const leastLatency = 0.001
 /** For how many times the usual latency the requests in flight are averaged: what comes and goes with single requests is over when the news of it arrives. */
 const steadiness = 10
+/**
+ * How fast the latency of an endpoint that reports none follows the answers it gives. A reported one is the median of several; a single answer tells a slow
+ * endpoint from a slow request only by half.
+ */
+const seenShare = 1 / 2
 /** How fast what is usual in the cluster follows. */
 const usualShare = 1 / 64
 
 /** What the endpoints report of their load, and what they do with it. */
-class Reports {
+class Reports implements Listener {
   readonly #config: PrequalConfig
   readonly #clock: Clock
   readonly #random: Random
@@ -151,8 +158,37 @@ class Reports {
   /** Where an answer carries no report, our own requests and the time that it took are all there is to go by. */
   #answered(seat: number, { endpoint: { active }, startedAt, headAt }: Attempt, reply: Reply, now: number): void {
     const report = loadReport(reply)
-    const others = report && report.rif > active ? report.rif - active : 0
-    const latency = Math.max(leastLatency, report && report.latency >= 0 ? report.latency : headAt - startedAt)
+    const latency = report && report.latency >= 0 ? report.latency : this.#seen(seat, headAt - startedAt)
+    this.#until.values[seat] = 0
+    this.#failing.answered(seat, now)
+    this.#note(seat, othersOf(report, active), active, latency, now)
+  }
+
+  heardAt(endpoint: Endpoint): number {
+    const seat = this.#seats.of(endpoint)
+    return seat === undefined ? Number.NEGATIVE_INFINITY : this.#at.values[seat]!
+  }
+
+  /** That an endpoint tells its load says nothing of how it does its work: failures and `Retry-After` stay as they are. One that has not worked yet has no latency to tell. */
+  hear(endpoint: Endpoint, answer: Pick<Reply, 'status' | 'headers'>): boolean {
+    const seat = this.#seats.of(endpoint)
+    const report = answer.status >= 500 || answer.status === 429 ? undefined : loadReport(answer)
+    if (report === undefined || !(report.rif >= 0)) return false
+    if (seat === undefined) return true
+    const known = this.#at.values[seat] === Number.NEGATIVE_INFINITY ? this.#usualLatency : this.#latency.values[seat]!
+    const latency = report.latency >= 0 ? report.latency : known
+    this.#note(seat, othersOf(report, endpoint.active), endpoint.active, latency, this.#clock.now())
+    return true
+  }
+
+  #seen(seat: number, took: number): number {
+    if (this.#at.values[seat] === Number.NEGATIVE_INFINITY) return took
+    const before = this.#latency.values[seat]!
+    return before + seenShare * (took - before)
+  }
+
+  #note(seat: number, others: number, active: number, told: number, now: number): void {
+    const latency = Math.max(leastLatency, told)
     const first = this.#usualLatency === 0
     this.#usualOthers += (first ? 1 : usualShare) * (others - this.#usualOthers)
     this.#usualLatency += (first ? 1 : usualShare) * (latency - this.#usualLatency)
@@ -160,8 +196,6 @@ class Reports {
     this.#others.values[seat] = others * (1 - old) + this.#others.values[seat]! * old
     this.#latency.values[seat] = latency
     this.#at.values[seat] = now
-    this.#until.values[seat] = 0
-    this.#failing.answered(seat, now)
     this.#hotAbove.note(others + active)
     this.#hold(seat)
   }
@@ -173,10 +207,13 @@ class Reports {
   }
 }
 
+/** Requests in flight at an endpoint that are not from here. */
+const othersOf = (report: LoadReport | undefined, active: number): number => report && report.rif > active ? report.rif - active : 0
+
 /**
  * The endpoint with the lowest latency among those that are not hot, that is, have no more requests in flight than most; if all are hot, the one with
  * the fewest (Prequal, Wydrowski et al., NSDI 2024). Both are the server's own figures and count what other clients do: endpoints report them
- * in the header `endpoint-load-metrics` of their ordinary answers (`reportLoad` of `enmesh/server`), so there are no probes. Compared are a few endpoints drawn
+ * in the header `endpoint-load-metrics` of their ordinary answers (`reportLoad` of `enmesh/server`), so there are no probes unless `probes` asks for them. Compared are a few endpoints drawn
  * and those that reported last: fresh news is worth more than much of it. What is old gives way to what is usual in the cluster.
  * An endpoint that mostly fails, or asked by `Retry-After` to be left alone, comes last; so none draws the load by failing fast.
  * Where endpoints report nothing, it goes by the requests that it has sent itself and the latency it sees.
@@ -188,7 +225,19 @@ export const prequal = kind('prequal', z.strictObject({
     .describe('Where hot begins: the quantile of the requests in flight that were reported last; 0 goes by requests in flight alone.'),
   age: duration.refine((ms) => ms > 0, { error: 'must be longer than 0' }).default(5_000)
     .describe('Age at which a report counts for half, and what is usual in the cluster for the other half.'),
-}), (config, { clock, random }): Balancer => {
-  const reports = new Reports(config, clock, random)
-  return learning(preferUntried((endpoints) => reports.choosing(endpoints)), (attempt, reply) => reports.learn(attempt, reply))
+  probes: z.union([z.literal(false), loadProbesConfig], { error: "must be false, or options such as { path: '/load' }" }).default(false)
+    .describe('Whether endpoints are asked for their load beside the traffic. For large fleets of which each caller hears too seldom; off, since ordinary answers tell it too.'),
+}), (config, runtime): Balancer => {
+  const reports = new Reports(config, runtime.clock, runtime.random)
+  const balancer = preferUntried((endpoints) => reports.choosing(endpoints))
+  const learn: Balancer['learn'] = (attempt, reply) => reports.learn(attempt, reply)
+  if (config.probes === false) return learning(balancer, learn)
+  const probes = new LoadProbes(config.probes, runtime, reports)
+  return learning((endpoints) => {
+    const pick = balancer(endpoints)
+    return withExplanation((call) => {
+      probes.picked(endpoints)
+      return pick(call)
+    }, (endpoint) => probes.explain(endpoint))
+  }, learn, (ask) => probes.start(ask))
 })

@@ -215,12 +215,12 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
         balancer: (config) => families.balancers.make(config as never, this.#runtime),
         probe: options.probe ? () => options.probe! : options.transport ? undefined
           : (check, cluster) => healthProbe(check, cluster, this.#runtime.clock),
+        transport: options.transport ? () => options.transport! : httpTransport,
       },
       matchers: families.matchers,
       metrics: this.#metrics,
       logs: this.#logs,
       own: options.layers ?? {},
-      transport: options.transport ? () => options.transport! : httpTransport,
     }
     this.#snapshot = this.#build(input, new Map())
     this.#adopt(undefined, this.#snapshot)
