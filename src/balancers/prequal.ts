@@ -128,21 +128,25 @@ class Reports implements Listener {
 
   /** The lower the better. Without news, what an endpoint said gives way to what is usual; our own requests there are always known. */
   #cost(seat: number, { active }: Endpoint, now: number): number {
-    const reportedAt = this.#at.values[seat]!
     const failing = this.#failing.at(seat, now)
     // Never heard of: worth a try.
-    if (reportedAt === Number.NEGATIVE_INFINITY && active === 0 && failing === 0) return 0
-    const fresh = 1 / (1 + (now - reportedAt) / this.#config.age)
-    const rif = active + this.#usualOthers + fresh * (this.#others.values[seat]! - this.#usualOthers)
-    const latency = this.#usualLatency + fresh * (this.#latency.values[seat]! - this.#usualLatency)
+    if (this.#at.values[seat] === Number.NEGATIVE_INFINITY && active === 0 && failing === 0) return 0
+    const fresh = this.#freshness(seat, now)
+    const rif = active + faded(this.#others.values[seat]!, this.#usualOthers, fresh)
+    const latency = faded(this.#latency.values[seat]!, this.#usualLatency, fresh)
     if (failing > mostlyFailing || this.#until.values[seat]! > now) return shunned + rif
     const slowed = failing === 0 ? latency : latency * Math.exp(penalty * failing)
     // Nothing is slow before it is known what is usual.
     const slowness = this.#usualLatency === 0 ? 1 : slowed / this.#usualLatency
     const isCold = rif <= this.#hotAbove.value
     if (isCold && slowness < muchTooSlow) return Math.min(slowed, hot)
-    // One that is cold and slow counts as if it had one request more, or being idle it would cost nothing.
-    return hot + (isCold ? rif + 1 : rif) * Math.min(mostSlowness, Math.max(1, slowness))
+    // With the request that it would get: one that is idle would cost nothing otherwise.
+    if (isCold) return hot + (rif + 1) * slowness
+    return hot + rif * Math.min(mostSlowness, Math.max(1, slowness))
+  }
+
+  #freshness(seat: number, now: number): number {
+    return 1 / (1 + (now - this.#at.values[seat]!) / this.#config.age)
   }
 
   learn(attempt: Attempt, reply: Reply | undefined): void {
@@ -158,10 +162,14 @@ class Reports implements Listener {
   /** Where an answer carries no report, our own requests and the time that it took are all there is to go by. */
   #answered(seat: number, { endpoint: { active }, startedAt, headAt }: Attempt, reply: Reply, now: number): void {
     const report = loadReport(reply)
-    const latency = report && report.latency >= 0 ? report.latency : this.#seen(seat, headAt - startedAt)
+    const latency = Math.max(leastLatency, report && report.latency >= 0 ? report.latency : this.#seen(seat, headAt - startedAt))
     this.#until.values[seat] = 0
     this.#failing.answered(seat, now)
-    this.#note(seat, othersOf(report, active), active, latency, now)
+    const others = othersOf(report, active)
+    const first = this.#usualLatency === 0
+    this.#usualOthers += (first ? 1 : usualShare) * (others - this.#usualOthers)
+    this.#usualLatency += (first ? 1 : usualShare) * (latency - this.#usualLatency)
+    this.#note(seat, others, active, latency, now)
   }
 
   heardAt(endpoint: Endpoint): number {
@@ -169,15 +177,21 @@ class Reports implements Listener {
     return seat === undefined ? Number.NEGATIVE_INFINITY : this.#at.values[seat]!
   }
 
-  /** That an endpoint tells its load says nothing of how it does its work: failures and `Retry-After` stay as they are. One that has not worked yet has no latency to tell. */
+  /**
+   * That an endpoint tells its load says nothing of how it does its work: failures and `Retry-After` stay as they are. Nor does it say what is usual, since those that get
+   * no calls are asked as often as the others. And it is asked in moments that have nothing to do with its work, when a small server looks as fast as a large
+   * one: of the latency, answers to calls know better, once there are any.
+   */
   hear(endpoint: Endpoint, answer: Pick<Reply, 'status' | 'headers'>): boolean {
     const seat = this.#seats.of(endpoint)
     const report = answer.status >= 500 || answer.status === 429 ? undefined : loadReport(answer)
     if (report === undefined || !(report.rif >= 0)) return false
     if (seat === undefined) return true
-    const known = this.#at.values[seat] === Number.NEGATIVE_INFINITY ? this.#usualLatency : this.#latency.values[seat]!
-    const latency = report.latency >= 0 ? report.latency : known
-    this.#note(seat, othersOf(report, endpoint.active), endpoint.active, latency, this.#clock.now())
+    const now = this.#clock.now()
+    const known = this.#latency.values[seat]!
+    // Once it is known it goes on to fade, or an endpoint that was slow would never be tried again.
+    const latency = known > 0 ? faded(known, this.#usualLatency, this.#freshness(seat, now)) : report.latency >= 0 ? report.latency : this.#usualLatency
+    this.#note(seat, othersOf(report, endpoint.active), endpoint.active, latency, now)
     return true
   }
 
@@ -187,11 +201,7 @@ class Reports implements Listener {
     return before + seenShare * (took - before)
   }
 
-  #note(seat: number, others: number, active: number, told: number, now: number): void {
-    const latency = Math.max(leastLatency, told)
-    const first = this.#usualLatency === 0
-    this.#usualOthers += (first ? 1 : usualShare) * (others - this.#usualOthers)
-    this.#usualLatency += (first ? 1 : usualShare) * (latency - this.#usualLatency)
+  #note(seat: number, others: number, active: number, latency: number, now: number): void {
     const old = Math.exp((this.#at.values[seat]! - now) / (steadiness * this.#usualLatency))
     this.#others.values[seat] = others * (1 - old) + this.#others.values[seat]! * old
     this.#latency.values[seat] = latency
@@ -206,6 +216,9 @@ class Reports implements Listener {
     this.#oldest = (this.#oldest + 1) % this.#pool.length
   }
 }
+
+/** What was told, as far as it is fresh (0 to 1), and what is usual for the rest. */
+const faded = (told: number, usual: number, fresh: number): number => usual + fresh * (told - usual)
 
 /** Requests in flight at an endpoint that are not from here. */
 const othersOf = (report: LoadReport | undefined, active: number): number => report && report.rif > active ? report.rif - active : 0
