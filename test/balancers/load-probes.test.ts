@@ -160,14 +160,16 @@ describe('probes of load', () => {
     balancer(endpoints)
     for (let round = 0; round < 20; round++) for (const endpoint of endpoints.slice(1)) learns(balancer, endpoint, clock, { ms: 10, status: 200 })
     learns(balancer, endpoints[0]!, clock, { ms: 100, status: 200 })
-    for (const endpoint of endpoints.slice(1)) endpoint.active = 2
     const seconds: boolean[] = []
     for (let second = 0; second < 20; second++) {
       for (let turn = 0; turn < 10; turn++) {
         picks(balancer, endpoints, 1)
         await clock.advance(100)
       }
+      // All others are hot for this one pick.
+      for (const endpoint of endpoints.slice(1)) endpoint.active = 4
       seconds.push(picks(balancer, endpoints, 1)[0] === endpoints[0])
+      for (const endpoint of endpoints.slice(1)) endpoint.active = 0
     }
     assert.equal(seconds[0], false)
     assert.equal(seconds.at(-1), true)
