@@ -49,7 +49,7 @@ export interface MeshOptions<
   readonly layers?: OwnLayers
   /** Time, chance and where to report to; what is left out is the machine's own. */
   readonly runtime?: Partial<Runtime>
-  /** Takes the place of the network, in tests. */
+  /** Takes the place of the network, in tests. What balancers ask beside the traffic comes here too: calls without a service and a cluster. */
   readonly transport?: Send<Attempt>
   /** Takes the place of the network for health checks, in tests. Without it none are made where `transport` is given. */
   readonly probe?: HealthProbe
