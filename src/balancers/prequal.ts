@@ -136,10 +136,11 @@ class Reports implements Listener {
     const latency = faded(this.#latency.values[seat]!, this.#usualLatency, fresh)
     if (failing > mostlyFailing || this.#until.values[seat]! > now) return shunned + rif
     const slowed = failing === 0 ? latency : latency * Math.exp(penalty * failing)
-    // Nothing is slow before it is known what is usual.
-    const slowness = this.#usualLatency === 0 ? 1 : slowed / this.#usualLatency
+    const usual = this.#usualLatency
     const isCold = rif <= this.#hotAbove.value
-    if (isCold && slowness < muchTooSlow) return Math.min(slowed, hot)
+    // Nothing is slow before it is known what is usual.
+    if (isCold && (slowed < muchTooSlow * usual || usual === 0)) return Math.min(slowed, hot)
+    const slowness = usual === 0 ? 1 : slowed / usual
     // With the request that it would get: one that is idle would cost nothing otherwise.
     if (isCold) return hot + (rif + 1) * slowness
     return hot + rif * Math.min(mostSlowness, Math.max(1, slowness))
