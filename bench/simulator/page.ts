@@ -23,7 +23,7 @@ const columns = (figures: readonly Figures[]): readonly Column[] => [
   ['retried %', ({ retries }) => retries, percent],
   ...figures.some(shares) ? [['to the bad %', ({ watched }: Figures) => watched, percent] as const] : [],
   ...figures.some(ejections) ? [['ejected', ({ ejected }: Figures) => ejected, String] as const] : [],
-  ...figures.some(probes) ? [['probes per call', ({ probes }: Figures) => probes, ratio] as const] : [],
+  ...figures.some(probes) ? [['probes per call', ({ probes }: Figures) => probes, (value: number) => value === 0 ? '0' : ratio(value)] as const] : [],
   ['imbalance', ({ imbalance }) => imbalance, ratio],
   ['in flight p99', ({ rif }) => rif, String],
   ['sockets', ({ sockets }) => sockets, (value) => String(Math.round(value))],
@@ -52,13 +52,19 @@ export const tableOf = ({ phases, rows }: Result): Table => {
 /** The name of a scenario as that of a file. */
 export const fileOf = (name: string): string => `balancing-${name.replaceAll(',', '').replaceAll(' ', '-')}.svg`
 
+/** Says how many of the seeds a scenario was told from, where it was not all of them. */
+const fewer = ({ rows }: Result, seeds: readonly number[]): string => {
+  const told = Object.values(rows)[0]?.[0]?.length ?? 0
+  return told < seeds.length ? ` Seeds ${seeds.slice(0, told).join(', ')} only.` : ''
+}
+
 /** What `docs/balancing.md` says of a run. */
 export const studySection = ({ seeds, results }: Study): string => [
-  `Times in milliseconds of virtual time; median (min–max) over the seeds ${seeds.join(', ')}. *Imbalance*: requests at the server that got the most of them for its capacity, relative to the mean. `
+  `Times in milliseconds of virtual time; median (min–max) over the seeds ${seeds.join(', ')}, unless it says fewer. *Imbalance*: requests at the server that got the most of them for its capacity, relative to the mean. `
   + '*In flight*: 99th percentile over servers and time. *Ejected*: endpoints that outlier detection took out, over all clients. *Sockets*: what all clients together needed at most.',
   ...results.flatMap((result) => [
     `### ${result.name[0]!.toUpperCase()}${result.name.slice(1)}`,
-    result.text,
+    `${result.text}${fewer(result, seeds)}`,
     `![${result.name}: latency by algorithm](../bench/results/${fileOf(result.name)})`,
     markdown(tableOf(result)),
   ]),

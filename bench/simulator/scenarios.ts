@@ -12,6 +12,8 @@ export interface Scenario {
   readonly policies?: Policies
   /** What the story is told with; all of `algorithms` by default. */
   readonly algorithms?: readonly Algorithm[]
+  /** From how many of the seeds it is told at most; from all by default. */
+  readonly seeds?: number
   /** Sets the world up. Calls per second, by seconds since the start, and the servers whose share is of interest. */
   prepare(world: World): Promise<{ readonly rate: (seconds: number) => number, readonly watched?: readonly ModelServer[] }>
 }
@@ -199,6 +201,8 @@ const large: Scenario = {
   name: 'thousand by thousand',
   text: 'A thousand clients and a thousand servers of two cores with 100 ms of work to a request, at 70 %; a hundredth of them ten times slower.',
   phases: measured(3, 7),
+  // A run takes as long as ten of the others.
+  seeds: 2,
   algorithms: [...algorithms.filter(({ name }) => !['round-robin', 'random', 'orca-wrr'].includes(name)), ...apertures],
   async prepare(world) {
     const servers = Array.from({ length: 1_000 }, () => world.addServer({ cores: 2, work: logNormal(100, 0.5) }))

@@ -41,7 +41,7 @@ export const toldWith = (scenario: Scenario): readonly Algorithm[] => scenario.a
 export const study = async (scenario: Scenario, seeds: readonly number[], play: Play, only?: readonly string[]): Promise<Result> => {
   const told = toldWith(scenario).filter(({ name }) => !only || only.includes(name))
   const rows = await Promise.all(told.map(async (algorithm) => {
-    const runs = await Promise.all(seeds.map((seed) => play(scenario, algorithm, seed)))
+    const runs = await Promise.all(seeds.slice(0, scenario.seeds).map((seed) => play(scenario, algorithm, seed)))
     return [algorithm.name, scenario.phases.map((_, phase) => runs.map((run) => run[phase]!))] as const
   }))
   return { name: scenario.name, text: scenario.text, phases: scenario.phases.map(({ name }) => name), rows: Object.fromEntries(rows) }
