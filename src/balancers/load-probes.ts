@@ -84,7 +84,8 @@ export class LoadProbes {
   /** In a few words why an endpoint's load is not known by asking; `undefined` where nothing speaks against it. */
   explain(endpoint: Endpoint): string | undefined {
     const complaint = this.#complaints.get(endpoint)
-    return complaint && `asked for its load at ${this.#config.path}, ${complaint}`
+    // Without the query, which may hold a secret.
+    return complaint && `asked for its load at ${this.#config.path.replace(/\?.*$/, '')}, ${complaint}`
   }
 
   #askSome(): void {
