@@ -27,7 +27,7 @@ export { combinator, family, kind, type AnyKind, type Family, type FamilyInput, 
 export { registries } from './registries/index.ts'
 export { noSuchService, ThrottledError, type Registry, type Wake, type Watch } from './registries/registry.ts'
 export { balancers } from './balancers/index.ts'
-export { learning, learningFrom, type Balancer, type Learn, type Picker } from './balancers/balancer.ts'
+export { learning, learningFrom, type Ask, type Balancer, type Learn, type Picker, type Question } from './balancers/balancer.ts'
 export { matchers } from './matchers/index.ts'
 export { matcherKind, type AnyMatcherKind, type MatchInput, type MatchOutput, type Matcher, type MatcherKind, type Matchers } from './matchers/matcher.ts'
 

@@ -16,6 +16,9 @@ export interface Client {
   readonly zone: string
 }
 
+/** Where servers tell their load without being asked for anything else. */
+export const loadPath = '/load'
+
 const plain = (type: string): Algorithm => ({ name: type, balancer: () => ({ type }) })
 
 /** Every scenario is run with these. */
@@ -27,6 +30,7 @@ export const algorithms: readonly Algorithm[] = [
   plain('orca-wrr'),
   plain('prequal'),
   { name: 'prequal without reports', balancer: () => ({ type: 'prequal' }), reports: false },
+  { name: 'prequal with probes', balancer: () => ({ type: 'prequal', probes: { path: loadPath } }) },
 ]
 
 /** Only within the own zone, as far as it goes. */

@@ -13,6 +13,10 @@ export interface Figures {
   readonly rif: number
   /** Share of the requests that went to the servers the scenario watches, in percent. */
   readonly watched: number
+  /** Questions for their load that servers got, for each call. */
+  readonly probes: number
+  /** Endpoints that outlier detection took out, over all clients. */
+  readonly ejected: number
   /** Connections opened until the end of the phase. */
   readonly sockets: number
 }

@@ -1,4 +1,4 @@
-import { apertures, zoneAware, type Algorithm } from './algorithms.ts'
+import { algorithms, apertures, zoneAware, type Algorithm } from './algorithms.ts'
 import { cutNormal, exponential, logNormal } from './chance.ts'
 import type { Phase, Policies, World } from './world.ts'
 import type { Fault, ModelServer } from './server.ts'
@@ -10,10 +10,10 @@ export interface Scenario {
   readonly text: string
   readonly phases: readonly Phase[]
   readonly policies?: Policies
-  /** Algorithms that the story is for, beside those that every story is told with. */
-  readonly also?: readonly Algorithm[]
-  /** Names of those that it is not told with. */
-  readonly without?: readonly string[]
+  /** What the story is told with; all of `algorithms` by default. */
+  readonly algorithms?: readonly Algorithm[]
+  /** From how many of the seeds it is told at most; from all by default. */
+  readonly seeds?: number
   /** Sets the world up. Calls per second, by seconds since the start, and the servers whose share is of interest. */
   prepare(world: World): Promise<{ readonly rate: (seconds: number) => number, readonly watched?: readonly ModelServer[] }>
 }
@@ -71,6 +71,26 @@ const slow: Scenario = {
     return { rate: steady(capacity * 0.5), watched: servers.slice(0, 1) }
   },
 }
+
+const withLatencyRule = (scenario: Scenario, phases: readonly Phase[], text: string): Scenario => ({
+  ...scenario,
+  name: `${scenario.name}, latency rule`,
+  text,
+  phases,
+  policies: { cluster: { outlier: { latency: {} } } },
+  algorithms: algorithms.filter(({ name }) => ['round-robin', 'least-request', 'peak-ewma', 'prequal', 'prequal without reports'].includes(name)),
+})
+
+const fewCalls = (name: string, text: string, slowness: number): Scenario => ({
+  name,
+  text,
+  phases: measured(2, 22),
+  async prepare(world) {
+    const servers = await fleet(world, { clients: 1, servers: 10, cores: 2, work: logNormal(30, 0.5) })
+    servers[0]!.speed = 1 / slowness
+    return { rate: steady(300), watched: slowness > 1 ? servers.slice(0, 1) : [] }
+  },
+})
 
 const sinkhole = (name: string, text: string, fault: Fault, retry?: object): Scenario => ({
   name,
@@ -165,7 +185,7 @@ const zoneLost: Scenario = {
   name: 'zone lost',
   text: 'Three zones of four servers and eight clients each at 50 %; from the fifth second on, every server of one zone refuses connections, and ten seconds later the registry drops them. Measured from the fifth second on.',
   phases: measured(5, 20),
-  also: [zoneAware],
+  algorithms: [...algorithms, zoneAware],
   async prepare(world) {
     const zones = ['a', 'b', 'c']
     const servers = zones.flatMap((zone) => Array.from({ length: 4 }, () => world.addServer({ cores: 4, work: small.work }, zone)))
@@ -181,8 +201,9 @@ const large: Scenario = {
   name: 'thousand by thousand',
   text: 'A thousand clients and a thousand servers of two cores with 100 ms of work to a request, at 70 %; a hundredth of them ten times slower.',
   phases: measured(3, 7),
-  also: apertures,
-  without: ['round-robin', 'random', 'orca-wrr'],
+  // A run takes as long as ten of the others.
+  seeds: 2,
+  algorithms: [...algorithms.filter(({ name }) => !['round-robin', 'random', 'orca-wrr'].includes(name)), ...apertures],
   async prepare(world) {
     const servers = Array.from({ length: 1_000 }, () => world.addServer({ cores: 2, work: logNormal(100, 0.5) }))
     for (const server of servers.slice(0, 10)) server.speed = 0.1
@@ -197,6 +218,10 @@ const retry429 = { attempts: 3, on: ['connect-failure', 'reset', 503, 429] }
 /** In the order of the page. */
 export const scenarios: readonly Scenario[] = [
   equal, noisy, slow,
+  withLatencyRule(noisy, measured(2, 62), 'The noise, for a minute, with outlier detection by latency switched on (`outlier: { latency: {} }`): all of these servers are well, so whatever is ejected is ejected wrongly.'),
+  withLatencyRule(slow, measured(45, 60), 'The slow server, with outlier detection by latency switched on, measured once it has had its time: three intervals of ten seconds and one more.'),
+  fewCalls('few calls', 'One client with 300 calls per second to ten servers of two cores, with 30 ms of work to a request: about one request is under way at each server.', 1),
+  fewCalls('one slow, few calls', 'The same; one of the ten works ten times slower from the beginning.', 10),
   sinkhole('instant 503', 'answers every request with 503 at once', { status: 503 }),
   sinkhole('instant 429', 'answers every request with 429 and Retry-After: 1 at once (429 is retried)', { status: 429, retryAfter: 1 }, retry429),
   mixed, antagonists, restart, doubling, zoneLost, large,

@@ -45,6 +45,8 @@ export class ModelServer {
   fault: Fault | undefined
   /** Requests that reached it. */
   arrived = 0
+  /** Questions for its load that reached it. */
+  probed = 0
   /** Milliseconds of core that it has worked. */
   worked = 0
   readonly #clock: VirtualClock
@@ -58,6 +60,8 @@ export class ModelServer {
   coldness: () => number = () => 1
   /** Sorted by when they will be done, the first first. */
   readonly #jobs: Job[] = []
+  /** What waits for it to go on. */
+  readonly #standing: (() => void)[] = []
   #got = 0
   #at: number
   #cancel: Cancel = () => {}
@@ -100,6 +104,7 @@ export class ModelServer {
     this.#catchUp()
     this.#speed = speed
     this.#next()
+    if (speed > 0) for (const answer of this.#standing.splice(0)) answer()
   }
 
   /** Changes the work of the requests that will come. */
@@ -115,6 +120,19 @@ export class ModelServer {
     if (fault !== undefined) return this.#clock.after(instant, () => over(fault))
     if (this.#jobs.length >= this.#limit) return this.#clock.after(instant, () => over(overloaded))
     return this.#begin(over)
+  }
+
+  /** Takes a question for its load, which is no work: answered at once, as far as it answers anything and does not stand still. */
+  probe(over: (outcome: Outcome) => void): Cancel {
+    this.probed++
+    const { fault } = this
+    if (fault === 'hang') return () => {}
+    if (fault !== undefined) return this.#clock.after(instant, () => over(fault))
+    let cancel: Cancel = () => {}
+    const answer = (): void => { cancel = this.#clock.after(instant / this.#speed, () => over(answered)) }
+    if (this.#speed > 0) answer()
+    else this.#standing.push(answer)
+    return () => cancel()
   }
 
   #begin(over: Job['over']): Cancel {

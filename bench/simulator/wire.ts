@@ -5,6 +5,7 @@ import type { Send } from '../../src/core/send.ts'
 import type { Cancel, Clock } from '../../src/runtime/clock.ts'
 import type { Endpoint } from '../../src/core/endpoint.ts'
 import { loadHeader } from '../../src/server/load-meter.ts'
+import { loadPath } from './algorithms.ts'
 import type { ModelServer, Outcome } from './server.ts'
 
 /** Milliseconds from a server to a client, and to a server that is not there and back. */
@@ -28,20 +29,23 @@ export class Wire {
   readonly send: Send<Attempt> = (attempt) => new Promise((resolve, reject) => {
     const { endpoint, call } = attempt
     const server = this.#servers.get(endpoint.address)!
-    this.#connect(endpoint)
+    const isProbe = call.request.path === loadPath
+    // An attempt is counted at its endpoint, a question of the balancer's is not.
+    this.#connect(endpoint, endpoint.active + (isProbe ? 1 : 0))
     attempt.sentAt = this.#clock.now()
     const exchange = new Exchange(attempt, resolve, reject)
-    exchange.cancel = server.take((outcome) => {
+    const over = (outcome: Outcome): void => {
       const report = this.#reports ? server.meter.report() : undefined
       exchange.cancel = this.#clock.after(wayBack, () => exchange.arrive(outcome, report))
-    })
+    }
+    exchange.cancel = isProbe ? server.probe(over) : server.take(over)
     attempt.wire = { abort: (reason) => exchange.stop(reason) }
     call.track(attempt)
   })
 
-  #connect(endpoint: Endpoint): void {
-    if (endpoint.active <= (this.#open.get(endpoint) ?? 0)) return
-    this.#open.set(endpoint, endpoint.active)
+  #connect(endpoint: Endpoint, needed: number): void {
+    if (needed <= (this.#open.get(endpoint) ?? 0)) return
+    this.#open.set(endpoint, needed)
     this.sockets++
   }
 }

@@ -47,6 +47,7 @@ export class World {
   readonly #clients: Mesh[] = []
   readonly #wire: Wire
   readonly #listed: EndpointSpec[] = []
+  #ejected = 0
   #changed: () => void = () => {}
   #news = Promise.resolve()
 
@@ -110,14 +111,16 @@ export class World {
     const registry = kind('listed', z.strictObject({}), () => this.#registry)
     for (let index = 0; index < count; index++) {
       const random = seededRandom(this.#seed * 7_919 + this.#clients.length)
-      this.#clients.push(createMesh({
+      const mesh = createMesh({
         services: { 'service.local': { cluster: 'service', ...this.#policies.route } },
         clusters: { service: { registry: { type: 'listed' }, balancer: this.#balancerOf({ index, count, zone: zones[index % zones.length]! }), ...this.#policies.cluster } },
         telemetry: { tracing: false, metrics: false, requestId: false, deadline: false },
         egress: 'deny',
       }, {
         registries: registries.with(registry), balancers, runtime: { clock: this.clock, random, ids: random }, transport: this.#wire.send,
-      }) as unknown as Mesh)
+      }) as unknown as Mesh
+      mesh.on('endpoint-ejected', () => { this.#ejected++ })
+      this.#clients.push(mesh)
     }
     await Promise.all(this.#clients.slice(-count).map((client) => client.ready()))
   }
@@ -151,8 +154,8 @@ export class World {
     next()
     this.every(() => look, () => bookOf()?.look(this.servers))
     for (const book of books) {
-      this.at(book.phase.from, () => book.open(this.servers, watched))
-      this.at(book.phase.to, () => book.close(this.servers, watched, this.#wire.sockets))
+      this.at(book.phase.from, () => book.open(this.servers, watched, this.#ejected))
+      this.at(book.phase.to, () => book.close(this.servers, watched, this.#ejected, this.#wire.sockets))
     }
     await this.clock.run(1_000 + end)
     // The last calls end, at the latest by their deadline.
@@ -190,8 +193,10 @@ class Book {
   #failed = 0
   #before: ReadonlyMap<ModelServer, number> = new Map()
   #arrived = 0
+  #probed = 0
   #atWatched = 0
   #imbalance = 0
+  #ejected = 0
   #sockets = 0
 
   constructor(phase: Phase) {
@@ -207,12 +212,16 @@ class Book {
     for (const server of servers) if (server.fault !== 'refuse') this.#rif.add(server.active)
   }
 
-  open(servers: readonly ModelServer[], watched: readonly ModelServer[]): void {
+  open(servers: readonly ModelServer[], watched: readonly ModelServer[], ejected: number): void {
+    this.#ejected = -ejected
+    this.#probed = -sum(servers.map(({ probed }) => probed))
     this.#before = new Map(servers.map((server) => [server, server.arrived]))
     this.#atWatched = -sum(watched.map(({ arrived }) => arrived))
   }
 
-  close(servers: readonly ModelServer[], watched: readonly ModelServer[], sockets: number): void {
+  close(servers: readonly ModelServer[], watched: readonly ModelServer[], ejected: number, sockets: number): void {
+    this.#ejected += ejected
+    this.#probed += sum(servers.map(({ probed }) => probed))
     const shares = servers.filter(({ fault }) => fault !== 'refuse')
       .map((server) => ({ got: server.arrived - (this.#before.get(server) ?? 0), capacity: server.allotted }))
     this.#arrived = sum(servers.map((server) => server.arrived - (this.#before.get(server) ?? 0)))
@@ -234,6 +243,8 @@ class Book {
       imbalance: this.#imbalance,
       rif: this.#rif.percentile(0.99),
       watched: this.#arrived === 0 ? 0 : this.#atWatched * 100 / this.#arrived,
+      probes: calls === 0 ? 0 : this.#probed / calls,
+      ejected: this.#ejected,
       sockets: this.#sockets,
     }
   }

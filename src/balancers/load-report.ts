@@ -19,7 +19,7 @@ const header = 'endpoint-load-metrics'
 const longest = 2_048
 
 /** Reads the report that rides on a reply, in ORCA's text or JSON form; `undefined` where there is none that can be read. */
-export const loadReport = ({ headers }: Reply): LoadReport | undefined => {
+export const loadReport = ({ headers }: Pick<Reply, 'headers'>): LoadReport | undefined => {
   const report = headers[header]
   if (typeof report !== 'string' || report.length > longest) return undefined
   if (report.startsWith('TEXT ')) return reportOf((name) => textValue(report, name))

@@ -122,6 +122,10 @@ export class Cluster {
     if (old?.breaker !== parts.breaker) old?.breaker?.close()
     if (old && old.detection !== parts.detection) this.#judgeAfresh(old)
     if (old?.checks !== parts.checks) this.#checkAfresh(old)
+    if (old?.asking !== parts.asking) {
+      old?.asking?.close()
+      parts.asking?.start(parts.balancer)
+    }
     if (old && !sameDialling(old.config, parts.config)) for (const endpoint of this.#endpoints) this.#draining.drain(endpoint)
     if (old?.credentials !== parts.credentials) {
       old?.credentials.close()
@@ -287,6 +291,7 @@ export class Cluster {
     this.#parts?.breaker?.close()
     this.#parts?.detection?.close()
     this.#parts?.checks?.close()
+    this.#parts?.asking?.close()
     this.#parts?.credentials.close()
     for (const endpoint of this.#endpoints) this.#retire(endpoint)
     this.#endpoints = []

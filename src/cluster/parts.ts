@@ -1,10 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Balancer } from '../balancers/balancer.ts'
+import type { Attempt } from '../core/call.ts'
+import type { Send } from '../core/send.ts'
 import { retryBudget, type RetryBudget } from '../policies/budget.ts'
 import { Breaker } from '../policies/circuit-breaker.ts'
 import type { Registry } from '../registries/registry.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { HealthProbe, ProbedCluster } from '../transport/probes/probe.ts'
+import { Asking } from './asking.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterConfig } from './config.ts'
 import { Credentials } from './credentials.ts'
@@ -18,6 +21,8 @@ export interface ClusterFamilies {
   readonly balancer: (config: ClusterConfig['balancer']) => Balancer
   /** Absent where there is no network to ask over. */
   readonly probe?: ((check: HealthCheckConfig, cluster: ProbedCluster) => HealthProbe) | undefined
+  /** The way to endpoints, below all layers. */
+  readonly transport: (config: ClusterConfig, credentials: Credentials) => Send<Attempt>
 }
 
 /** What one configuration of a cluster consists of. What a new one does not change is carried over, with all it has learnt. */
@@ -28,10 +33,12 @@ export interface ClusterParts {
   readonly credentials: Credentials
   readonly registry: Registry
   readonly balancer: Balancer
+  /** How the balancer asks endpoints, where it does. */
+  readonly asking: Asking | undefined
   readonly budget: RetryBudget
   readonly breaker: Breaker | undefined
   readonly detection: OutlierDetection | undefined
-  /** What health checks name as `Host` where they don't say it themselves; absent where no service sends here. */
+  /** What health checks and balancers that ask name as `Host` where they don't say it themselves; absent where no service sends here. */
   readonly host: string | undefined
   readonly checks: HealthChecks | undefined
 }
@@ -57,11 +64,15 @@ export const prepareParts = (cluster: Cluster, config: ClusterConfig, host: stri
   }
   const newChecks = (check: ClusterConfig['healthCheck']): HealthChecks | undefined => check === false || !families.probe ? undefined
     : new HealthChecks(cluster, check, families.probe(check, probed), runtime)
+  const balancer = same('balancer') && same('slowStart') ? old!.balancer : newBalancer(cluster, config, families, runtime)
+  const asksTheSame = old?.balancer === balancer && old.host === host && old.credentials === credentials
+    && (['connections', 'connectTimeout', 'keepAlive'] as const).every(same)
   return {
     config: { ...config, tls: shown },
     credentials,
     registry: same('registry') ? old!.registry : families.registry(config.registry),
-    balancer: same('balancer') && same('slowStart') ? old!.balancer : newBalancer(cluster, config, families, runtime),
+    balancer,
+    asking: asksTheSame ? old.asking : balancer.asking && new Asking(families.transport(config, credentials), host, runtime.clock),
     budget: same('budget') ? old!.budget : retryBudget(config.budget, runtime.clock),
     breaker: same('breaker') ? old!.breaker : config.breaker === false ? undefined : new Breaker(cluster.name, config.breaker, runtime),
     detection: same('outlier') ? old!.detection : config.outlier === false ? undefined : new OutlierDetection(cluster, config.outlier, runtime),

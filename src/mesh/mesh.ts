@@ -49,7 +49,7 @@ export interface MeshOptions<
   readonly layers?: OwnLayers
   /** Time, chance and where to report to; what is left out is the machine's own. */
   readonly runtime?: Partial<Runtime>
-  /** Takes the place of the network, in tests. */
+  /** Takes the place of the network, in tests. What balancers ask beside the traffic comes here too: calls without a service and a cluster. */
   readonly transport?: Send<Attempt>
   /** Takes the place of the network for health checks, in tests. Without it none are made where `transport` is given. */
   readonly probe?: HealthProbe
@@ -215,12 +215,12 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
         balancer: (config) => families.balancers.make(config as never, this.#runtime),
         probe: options.probe ? () => options.probe! : options.transport ? undefined
           : (check, cluster) => healthProbe(check, cluster, this.#runtime.clock),
+        transport: options.transport ? () => options.transport! : httpTransport,
       },
       matchers: families.matchers,
       metrics: this.#metrics,
       logs: this.#logs,
       own: options.layers ?? {},
-      transport: options.transport ? () => options.transport! : httpTransport,
     }
     this.#snapshot = this.#build(input, new Map())
     this.#adopt(undefined, this.#snapshot)

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { Cluster } from '../cluster/cluster.ts'
 import type { ClusterFamilies, ClusterParts } from '../cluster/parts.ts'
 import type { clusterConfig, ClusterConfig } from '../cluster/config.ts'
-import type { Attempt, Call, ClusterHandle } from '../core/call.ts'
+import type { Call, ClusterHandle } from '../core/call.ts'
 import { MeshConfigError, OptionsError, type ConfigFault } from '../core/errors.ts'
 import type { Send } from '../core/send.ts'
 import type { Matcher } from '../matchers/matcher.ts'
@@ -11,7 +11,6 @@ import { routeTable, unreachable, type RouteTable } from '../route/table.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { LogFiles } from '../tracing/access-log/file.ts'
 import type { MeshMetrics } from '../tracing/metrics.ts'
-import type { ConnectionConfig } from '../transport/connections.ts'
 import { serviceAddress, type MeshConfig, type RouteConfig } from './config.ts'
 import { didYouMean, placeOf } from './faults.ts'
 import { attemptStack, callStack, clusterStack, unroutedStack, type OwnLayers } from './stack.ts'
@@ -58,7 +57,6 @@ export interface Surroundings {
   readonly metrics: MeshMetrics
   readonly logs: LogFiles
   readonly own: OwnLayers
-  readonly transport: (config: ConnectionConfig, credentials: ClusterParts['credentials']) => Send<Attempt>
 }
 
 /** Every service written out as routes, and the clusters of those that list endpoints. */
@@ -163,7 +161,7 @@ export interface Shorthand {
  * clusters that exist already are asked what they would become.
  */
 export const build = (config: MeshConfig, shorthand: Shorthand, before: ReadonlyMap<string, Cluster>, surroundings: Surroundings): Snapshot => {
-  const { runtime, families, matchers, metrics, logs, own, transport } = surroundings
+  const { runtime, families, matchers, metrics, logs, own } = surroundings
   const staticCluster = (endpoints: readonly unknown[]): ClusterConfig =>
     shorthand.cluster.parse({ registry: { type: 'static', endpoints } })
   const planned = plan(config, shorthand.route, staticCluster)
@@ -178,7 +176,7 @@ export const build = (config: MeshConfig, shorthand: Shorthand, before: Readonly
     const part = prepare(cluster, clusterConfig, hosts.get(name))
     clusters.set(name, cluster)
     parts.set(name, part)
-    const send = attemptStack(cluster, part, config.telemetry, metrics, own, transport(part.config, part.credentials))
+    const send = attemptStack(cluster, part, config.telemetry, metrics, own, families.transport(part.config, part.credentials))
     handles.set(name, { name, budget: part.budget, send: clusterStack(cluster, part, send) })
   }
 

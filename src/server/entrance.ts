@@ -5,9 +5,10 @@ import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { readPassport, type ReadHeader } from '../tracing/inbound.ts'
 import { ServerSpans, type InboundRequest, type ServerSpan } from '../tracing/server-span.ts'
 import { keepContext } from './keep-context.ts'
-import { LoadMeter } from './load-meter.ts'
+import { loadHeader, LoadMeter } from './load-meter.ts'
 import { NodeInbound, type Framework, type NodeRequest, type NodeResponse } from './node-inbound.ts'
 import { checkOptions, timeoutOf, type PassportOptions } from './options.ts'
+import { writtenPath } from './plain-path.ts'
 import { reportLoad } from './report-load.ts'
 
 /** A request that was let in. */
@@ -35,6 +36,7 @@ export class Entrance {
   readonly #spans = new ServerSpans()
   /** Where the load is to be told. */
   readonly meter: LoadMeter | undefined
+  readonly #uncounted: ReadonlySet<string>
 
   constructor(options: PassportOptions) {
     checkOptions(options)
@@ -42,6 +44,12 @@ export class Entrance {
     this.#restarts = options.inbound === 'restart'
     this.#timeout = timeoutOf(options)
     this.meter = options.reportLoad ? new LoadMeter(this.clock, busyTime) : undefined
+    this.#uncounted = new Set(typeof options.reportLoad === 'object' ? options.reportLoad.except : [])
+  }
+
+  /** Whether a request of this target is part of the load. */
+  counts(target: string): boolean {
+    return this.#uncounted.size === 0 || !this.#uncounted.has(writtenPath(target))
   }
 
   get clock(): Clock {
@@ -65,7 +73,7 @@ export class Entrance {
     }
     const { passport, span } = this.#begin(request, response, framework)
     if (!response.headersSent) response.setHeader('x-request-id', passport.requestId)
-    if (this.meter) reportLoad(this.meter, this.clock, request.httpVersion, response)
+    this.#tellLoad(framework.target ?? request.url ?? '/', request, response)
     const handle = (): T => {
       keepContext(passport, request, response)
       return task()
@@ -94,5 +102,11 @@ export class Entrance {
     const end = (): void => span.end(response.headersSent ? response.statusCode : undefined, admission.route?.())
     response.once('finish', end).once('close', end)
     return admission
+  }
+
+  #tellLoad(target: string, { httpVersion }: NodeRequest, response: NodeResponse): void {
+    if (!this.meter) return
+    if (this.counts(target)) reportLoad(this.meter, this.clock, httpVersion, response)
+    else if (!response.headersSent) response.setHeader(loadHeader, this.meter.report())
   }
 }

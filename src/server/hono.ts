@@ -51,19 +51,21 @@ export const honoPassport = (options: PassportOptions = {}): ((context: HonoCont
 
 /** Without Node's objects: the span ends with the middleware, and the response is Hono's to change. */
 const admit = async (entrance: Entrance, context: HonoContext, next: () => Promise<void>): Promise<void> => {
-  const { passport, span } = entrance.open(inbound(context))
+  const request = inbound(context)
+  const { passport, span } = entrance.open(request)
   const { meter, clock } = entrance
   const arrivedAt = clock.now()
-  const inFlight = meter?.begin() ?? 0
+  const counted = entrance.counts(request.target) ? meter : undefined
+  const inFlight = counted?.begin() ?? 0
   try {
     await carry(passport, () => span ? span.run(next) : next())
   } finally {
     liftDeadline(passport)
     if (meter && context.finalized) {
-      meter.answer(inFlight, clock.now() - arrivedAt, context.res.status)
+      counted?.answer(inFlight, clock.now() - arrivedAt, context.res.status)
       context.header(loadHeader, meter.report())
     }
-    meter?.end()
+    counted?.end()
     if (context.finalized && !context.res.headers.has('x-request-id')) context.header('x-request-id', passport.requestId)
     span?.end(context.finalized ? context.res.status : undefined, routeOf(context))
   }

@@ -1,4 +1,5 @@
 import type { Balancer } from '../balancers/balancer.ts'
+import type { Attempt } from '../core/call.ts'
 import type { AnyKind } from '../core/family.ts'
 import { MeshError } from '../core/errors.ts'
 import type { AnyMatcherKind } from '../matchers/matcher.ts'
@@ -31,7 +32,7 @@ export interface FakeMeshOptions<
   /**
    * A configuration as `createMesh` takes it, the one that is used in production for instance. Of its services those count that
    * have a function; a function answers for all clusters that its service's routes lead to. Registries are not asked: clusters
-   * without static endpoints have two, `10.0.0.1:80` and `10.0.0.2:80`. Health checks are not made. `egress` is always `deny`; `drain` is 0 by default.
+   * without static endpoints have two, `10.0.0.1:80` and `10.0.0.2:80`. Health checks are not made, and probes of load find nobody. `egress` is always `deny`; `drain` is 0 by default.
    */
   readonly config?: MeshInput<R, B, M>
   /** Time; the machine's by default. A `FakeClock` makes it virtual. What is due at once never waits for the clock to be moved. */
@@ -79,7 +80,8 @@ export const fakeMesh = <
   const { send, received } = fakeWire((attempt) => answerOf(fakes, attempt))
   const faked = (config: object) => withoutNetwork(config, fakes) as MeshInput<R, B, M>
   const mesh = createMesh<R, B, M>(faked(config), {
-    ...options, runtime: { clock: prompt(clock), random, channels: new Channels() }, transport: send,
+    ...options, runtime: { clock: prompt(clock), random, channels: new Channels() },
+    transport: (attempt) => attempt.call.cluster ? send(attempt) : Promise.reject(noAnswer(attempt)),
   })
   const update = mesh.update.bind(mesh)
   return Object.assign(mesh, {
@@ -91,6 +93,9 @@ export const fakeMesh = <
     },
   })
 }
+
+/** Functions answer calls; what balancers ask beside these finds nobody. */
+const noAnswer = ({ call }: Attempt): MeshError => call.error('ENMESH_CONNECT_FAILED', `${call}: a fake mesh answers no questions of balancers`)
 
 const optionNames: readonly string[] = ['config', 'clock', 'random', 'errors', 'layers', 'registries', 'balancers', 'matchers'] satisfies (keyof FakeMeshOptions)[]
 

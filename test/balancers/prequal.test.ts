@@ -47,6 +47,38 @@ describe('prequal', () => {
     assert.deepEqual(reporting([[5, 10], [4, 12], [6, 11]]).picks(), [1])
   })
 
+  /** Four that take 10 ms, with one request from elsewhere each and so many of our own: hot with more than none. One beside them is idle, and was heard of once. */
+  const besideFour = (latency: number) => {
+    const { balancer, reports } = make(all)
+    const [idle, ...others] = fakeEndpoints(5)
+    const pick = balancer([idle!, ...others])
+    for (let round = 0; round < 20; round++) for (const endpoint of others) reports(endpoint, 1, 10)
+    reports(idle, 0, latency)
+    return (active: number): boolean => {
+      for (const endpoint of others) endpoint.active = active
+      return pick(fakeCall()) === idle
+    }
+  }
+
+  test('an idle endpoint that takes many times as long as is usual comes after those that are hot and fast, as long as these have few requests', () => {
+    const takesIdle = besideFour(100)
+    assert.equal(takesIdle(1), false)
+    // More requests in flight than it is times slower are worse.
+    assert.equal(takesIdle(12), true)
+  })
+
+  test('an idle endpoint that is a few times slower is taken when the others are hot', () => {
+    assert.equal(besideFour(40)(1), true)
+  })
+
+  test('before the first answer nothing is slow: the fewest in flight are taken', () => {
+    const { balancer } = make({ ...all, quantile: 0 })
+    const endpoints = fakeEndpoints(3)
+    for (const [place, active] of [2, 1, 3].entries()) endpoints[place]!.active = active
+    const pick = balancer(endpoints)
+    for (let turn = 0; turn < 50; turn++) assert.equal(pick(fakeCall()), endpoints[1])
+  })
+
   test('adds its own requests to what was reported', () => {
     const { reporting } = make({ ...all, quantile: 0 })
     const { endpoints, picks } = reporting([[3, 10], [4, 10], [5, 10]])

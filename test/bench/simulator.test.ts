@@ -6,7 +6,9 @@ import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { Sample, type Figures } from '../../bench/simulator/measure.ts'
 import { scenarios, type Scenario } from '../../bench/simulator/scenarios.ts'
 import { ModelServer, type Outcome } from '../../bench/simulator/server.ts'
-import { play } from '../../bench/simulator/study.ts'
+import { over, tableOf } from '../../bench/simulator/page.ts'
+import { Players } from '../../bench/simulator/players.ts'
+import { play, study } from '../../bench/simulator/study.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 
 const algorithm = (name: string) => algorithms.find((one) => one.name === name)!
@@ -167,11 +169,69 @@ test('one of ten ten times slower: p99 is within 1.3 times that of the fleet wit
     },
   }
   const phases = [{ name: '', from: 2, to: 7 }]
-  for (const one of learning) {
+  for (const one of [...learning, 'prequal with probes']) {
     const [healthy] = await play({ ...without, phases }, algorithm(one), 1)
     const [figures] = await play({ ...slow, phases }, algorithm(one), 1)
     assert.ok(figures!.p99 <= 1.3 * healthy!.p99, `${one}: ${figures!.p99} ms against ${healthy!.p99} ms`)
   }
+})
+
+test('the same with few calls, where all others may be busy at once', async () => {
+  const phases = [{ name: '', from: 2, to: 12 }]
+  const of = async (name: string, one: string): Promise<number> =>
+    (await play({ ...scenarios.find((scenario) => scenario.name === name)!, phases }, algorithm(one), 1))[0]!.p99
+  for (const one of ['prequal', 'prequal without reports', 'prequal with probes']) {
+    const [well, slow] = [await of('few calls', one), await of('one slow, few calls', one)]
+    assert.ok(slow <= 1.3 * well, `${one}: ${slow} ms against ${well} ms`)
+  }
+})
+
+test('a study has each seed of each algorithm in its order, and its table the median with the range where it shows', async () => {
+  const told: string[] = []
+  const figures = (p50: number): Figures => ({ calls: 10, failed: 0, p50, p99: 20, p999: 30, retries: 0, imbalance: 1, rif: 2, watched: 0, probes: 0, ejected: 0, sockets: 5 })
+  const result = await study({ ...short, algorithms: algorithms.slice(0, 2) }, [3, 4, 5], async (_, { name }, seed) => {
+    told.push(`${name} ${seed}`)
+    return [figures(name === 'random' ? 10 : seed)]
+  })
+  assert.deepEqual(told.toSorted(), ['random 3', 'random 4', 'random 5', 'round-robin 3', 'round-robin 4', 'round-robin 5'])
+  assert.deepEqual(over(result.rows['round-robin']![0]!, ({ p50 }) => p50), { median: 4, min: 3, max: 5 })
+  assert.deepEqual(tableOf(result), [
+    ['algorithm', 'p50', 'p99', 'p99.9', 'failed %', 'retried %', 'imbalance', 'in flight p99', 'sockets'],
+    ['round-robin', '4.0 (3.0–5.0)', '20.0', '30.0', '0', '0', '1.00', '2', '5'],
+    ['random', '10.0', '20.0', '30.0', '0', '0', '1.00', '2', '5'],
+  ])
+  const fewer = await study({ ...short, seeds: 2, algorithms: algorithms.slice(0, 1) }, [3, 4, 5], async () => [figures(1)])
+  assert.equal(fewer.rows['round-robin']![0]!.length, 2)
+})
+
+test('threads find what one finds, and an error in one of them is heard', async () => {
+  const scenario = scenarios.find(({ name }) => name === 'few calls')!
+  const players = new Players(2)
+  try {
+    const [one, two] = await Promise.all([players.play(scenario, prequal, 1), players.play(scenario, prequal, 2)])
+    assert.deepEqual(one, await play(scenario, prequal, 1))
+    assert.notDeepEqual(one, two)
+    await assert.rejects(players.play({ ...scenario, name: 'no such' }, prequal, 1))
+  } finally {
+    await players.close()
+  }
+})
+
+test('a probe tells the load and is no part of it; where a server stands still it waits, and at a fault it fails as a call does', async () => {
+  const clock = new VirtualClock()
+  const server = new ModelServer('10.0.0.1:80', { cores: 1, work: fixed(10) }, clock, seededRandom(1))
+  const found: string[] = []
+  const probe = () => server.probe((outcome) => { found.push(`${typeof outcome === 'string' ? outcome : outcome.status} at ${clock.now() - 1_000}`) })
+  probe()
+  assert.equal(server.active, 0)
+  clock.after(1, () => { server.speed = 0 })
+  clock.after(2, probe)
+  clock.after(5, () => { server.speed = 1 })
+  clock.after(8, () => server.stop())
+  clock.after(9, probe)
+  await clock.run(2_000)
+  assert.deepEqual(found.map((one) => one.replace(/(\.\d)\d+/, '$1')), ['200 at 0.2', '200 at 5.2', 'refuse at 9.2'])
+  assert.deepEqual([server.probed, server.arrived], [3, 0])
 })
 
 test('at 1.2 times of what is allotted, prequal has less than half of the p99.9 of round-robin and of weights by report', async () => {

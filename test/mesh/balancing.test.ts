@@ -162,7 +162,7 @@ describe('balancers that hold others', () => {
   test('have every default written out in status', async () => {
     const mesh = createMesh(holding({ type: 'priority', of: { type: 'aperture' } }))
     assert.deepEqual(mesh.status().clusters['s']!.config.balancer, {
-      type: 'priority', by: 'priority', overprovisioning: 1.4, of: { type: 'aperture', size: 12, of: { type: 'prequal', choices: 2, pool: 4, quantile: 0.6, age: 5_000 } },
+      type: 'priority', by: 'priority', overprovisioning: 1.4, of: { type: 'aperture', size: 12, of: { type: 'prequal', choices: 2, pool: 4, quantile: 0.6, age: 5_000, probes: false } },
     })
     await mesh.close()
   })

@@ -380,7 +380,7 @@ const policyDefaults = {
 }
 
 const clusterDefaults = {
-  balancer: { type: 'prequal', choices: 2, pool: 4, quantile: 0.6, age: 5_000 },
+  balancer: { type: 'prequal', choices: 2, pool: 4, quantile: 0.6, age: 5_000, probes: false },
   discovery: { grace: 30_000, maxLoss: 50 },
   connections: 128,
   connectTimeout: 5_000,

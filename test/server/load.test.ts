@@ -145,8 +145,49 @@ describe('reportLoad', () => {
     for (const path of ['/', '/nothing']) assert.match((await app.request(path)).headers.get(header) ?? '', /^TEXT named_metrics.rif=1/)
   })
 
-  test('refuses what is neither true nor false', () => {
-    assert.throws(() => withPassport(() => {}, { reportLoad: 'yes' as never }), /'reportLoad' of enmesh\/server must be true or false, not "yes"/)
+  test('refuses what is none of its forms', () => {
+    for (const reportLoad of ['yes', {}, { except: '/a' }, { except: ['a'] }, { except: ['/a?b'] }, { except: [7] }, { except: [], more: 1 }, []]) {
+      assert.throws(() => withPassport(() => {}, { reportLoad: reportLoad as never }), /'reportLoad' of enmesh\/server must be true, false, or { except } with paths such as '\/health', not /)
+    }
+  })
+
+  describe('of paths that are excepted', () => {
+    const reportLoad = { except: ['/load'] }
+
+    test('is told, and they are no part of it', async () => {
+      const held: (() => void)[] = []
+      const { url, close } = await listening(withPassport((request, response) => {
+        if (request.url!.startsWith('/load')) return void held.push(() => response.end())
+        response.end()
+      }, { reportLoad }))
+      const asked = [fetch(`${url}load`), fetch(`${url}load?x=1`)]
+      const reports = async (path: string): Promise<string> => (await fetch(`${url}${path}`)).headers.get(header) ?? ''
+      while (held.length < 2) assert.match(await reports(''), /rif=1,/)
+      for (const end of held) end()
+      for (const response of await Promise.all(asked)) assert.match(response.headers.get(header)!, /rif=\d/)
+      await close()
+    })
+
+    test('leaves the latency to others', async () => {
+      const { url, close } = await listening(withPassport((_, response) => { response.end() }, { reportLoad }))
+      for (let turn = 0; turn < 3; turn++) assert.equal((await fetch(`${url}load`)).headers.get(header), 'TEXT named_metrics.rif=0')
+      assert.match((await fetch(url)).headers.get(header)!, /latency/)
+      await close()
+    })
+
+    test('works in Express, where a router changed the target, and in Hono', async () => {
+      const express = expressPassport({ reportLoad })
+      const { url, close } = await listening((request, response) => {
+        Object.assign(request, { originalUrl: request.url, url: '/' })
+        express(request, response, () => { response.end() })
+      })
+      assert.equal((await fetch(`${url}load`)).headers.get(header), 'TEXT named_metrics.rif=0')
+      assert.match((await fetch(`${url}other`)).headers.get(header)!, /rif=1,/)
+      await close()
+      const app = new Hono().use(honoPassport({ reportLoad })).get('*', (context) => context.text('ok'))
+      assert.equal((await app.request('/load')).headers.get(header), 'TEXT named_metrics.rif=0')
+      assert.match((await app.request('/')).headers.get(header)!, /rif=1,/)
+    })
   })
 
   test('reaches the balancer of a mesh, through balancers that hold it', async (t) => {
