@@ -5,6 +5,7 @@ import type { Attempt } from '../core/call.ts'
 import type { BodySink, Ending, Reply, ReplyHeaders } from '../core/reply.ts'
 import { causedByCaller, classify } from './classify.ts'
 import type { Line } from './connections.ts'
+import { Unprocessed } from './unprocessed.ts'
 
 /** Bytes of a reply read before anybody asks for them, so that a small reply frees its socket unread. */
 const readAhead = 64 * 1024
@@ -112,16 +113,28 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     if (this.#over) return
     const { attempt } = this
     if (causedByCaller(attempt, cause)) return this.#fail(cause, false)
-    if (attempt.headAt === 0 && this.#diedIdle(cause)) {
-      const { repeatable, request } = attempt.call
-      if (repeatable && !attempt.resent && (request.body?.replayable ?? true)) {
-        attempt.resent = true
-        this.#controller = undefined
-        return this.#resend(this)
+    if (attempt.headAt === 0) {
+      const unprocessed = cause instanceof Unprocessed
+      if (unprocessed || this.#diedIdle(cause)) {
+        if (this.#mayResend(unprocessed)) return this.#resendIt(unprocessed)
+        attempt.stale = true
       }
-      attempt.stale = true
     }
     this.#fail(classify(attempt, cause, this.line), true)
+  }
+
+  #mayResend(unprocessed: boolean): boolean {
+    const { call, resent } = this.attempt
+    return !resent && (unprocessed || call.repeatable) && (call.request.body?.replayable ?? true)
+  }
+
+  #resendIt(unprocessed: boolean): void {
+    const { attempt } = this
+    attempt.resent = true
+    // It is as if it had never been sent.
+    if (unprocessed) attempt.sentAt = 0
+    this.#controller = undefined
+    this.#resend(this)
   }
 
   /** Whether a socket that had answered before died before it brought a byte of this answer. */
