@@ -121,17 +121,20 @@ const originOf = ({ address }: Endpoint, servername: string | undefined): string
 export interface OpenConnections {
   readonly active: number
   readonly idle: number
+  /** Requests under way on them: over HTTP/1.1 one for each that is active. */
+  readonly streams: number
 }
 
 /** What connections of either protocol tell of themselves: how many there are, and on how many something is under way. */
 interface Counted {
-  readonly stats: { readonly connected: number, readonly running: number }
+  readonly stats: { readonly connected: number, readonly running: number, readonly streams?: number }
 }
 
 /** The open connections in the pools of endpoints; those that are being drained are in no pool any more. */
 export const openConnections = (endpoints: Iterable<Endpoint>): OpenConnections => {
   let connected = 0
   let active = 0
+  let streams = 0
   for (const endpoint of endpoints) {
     if (!endpoint.dialled) continue
     for (const pool of endpoint.pools.values()) {
@@ -139,9 +142,10 @@ export const openConnections = (endpoints: Iterable<Endpoint>): OpenConnections 
       connected += stats.connected
       // In HTTP/1.1 one request at a time is on a connection. (`stats.free` lags: it waits for events that come after a request's end.)
       active += stats.running
+      streams += stats.streams ?? stats.running
     }
   }
-  return { active, idle: connected - active }
+  return { active, idle: connected - active, streams }
 }
 
 /** A connection of its own, which nobody else uses. */

@@ -13,9 +13,12 @@ const readAhead = 64 * 1024
 /** Milliseconds that an unwanted reply may take to run out. */
 const drainTime = 1_000
 
-/** A request that may be written to a socket again: which connection to use the second time. */
+/** How often a request may be sent again that an endpoint did nothing about: each time it promised so, but it may never do anything. */
+const mostUnprocessed = 3
+
+/** A request that may be written to a socket again: which connection to use then. One that is not `stale` died with a promise that nothing was done. */
 export interface Resend {
-  (exchange: Exchange): void
+  (exchange: Exchange, stale: boolean): void
 }
 
 /**
@@ -45,6 +48,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   #sink: BodySink | undefined
   #paused = false
   #queued = true
+  #unprocessed = 0
   #over = false
   #reason: unknown
   #trailers: ReplyHeaders = {}
@@ -125,16 +129,18 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
 
   #mayResend(unprocessed: boolean): boolean {
     const { call, resent } = this.attempt
-    return !resent && (unprocessed || call.repeatable) && (call.request.body?.replayable ?? true)
+    const may = unprocessed ? this.#unprocessed < mostUnprocessed : !resent && call.repeatable
+    return may && (call.request.body?.replayable ?? true)
   }
 
   #resendIt(unprocessed: boolean): void {
     const { attempt } = this
     attempt.resent = true
+    if (unprocessed) this.#unprocessed++
     // It is as if it had never been sent.
     if (unprocessed) attempt.sentAt = 0
     this.#controller = undefined
-    this.#resend(this)
+    this.#resend(this, !unprocessed)
   }
 
   /** Whether a socket that had answered before died before it brought a byte of this answer. */

@@ -53,12 +53,13 @@ const overHttp1 = (config: ConnectionConfig, latest: Latest): Send<Attempt> => {
 }
 
 const overHttp2 = (config: ConnectionConfig, latest: Latest): Send<Attempt> => {
-  const resend: Resend = (exchange) => {
+  const resend: Resend = (exchange, stale) => {
     const { attempt } = exchange
     const { call: { request, clock }, endpoint } = attempt
-    const sessions = newSessions(latest(), endpoint, servernameFor(config, attempt), clock)
+    const servername = servernameFor(config, attempt)
+    const sessions = stale ? newSessions(latest(), endpoint, servername, clock) : sessionsOf(latest(), endpoint, servername, clock)
     sessions.send(exchange, contentOf(request.body?.open()))
-    void sessions.close()
+    if (stale) attempt.onEnd(() => void sessions.destroy())
   }
   return (attempt) => {
     if (attempt.ending !== undefined) return Promise.reject(tooLate(attempt))

@@ -10,6 +10,7 @@ import { optionsOf, type Sessions as TlsSessions } from '../tls/tls.ts'
 import type { Content } from './content.ts'
 import { http2Options, type Http2Options } from './config.ts'
 import { requestFields } from './fields.ts'
+import { Pulse, type Pulsing } from './pulse.ts'
 import { Stream, type Carrier } from './stream.ts'
 
 /** Bytes of a reply that may be on their way to a reader who stands still. */
@@ -21,8 +22,8 @@ const connectionWindow = 4 * 1024 * 1024
 /** More fields than any head has that is meant. */
 const mostFields = 1_000
 
-/** Milliseconds between pings while there is nothing but pings: servers of gRPC take more than a few of them for an attack (their `PERMIT_KEEPALIVE_TIME`). */
-const betweenPings = 300_000
+// RFC 9113, section 7.
+const noError = 0
 
 /** Of an endpoint that allows none, for now. */
 const noStreams = 0
@@ -53,12 +54,13 @@ export interface SessionOwner {
  * One connection that speaks HTTP/2. It is there once its endpoint has sent its settings: until then nothing is sent, so whatever answers otherwise
  * has got no request.
  */
-export class Session implements Carrier {
+export class Session implements Carrier, Pulsing {
   readonly line: Line
   readonly #owner: SessionOwner
   readonly #reaching: Reaching
   readonly #options: Http2Options
   readonly #keepAlive: number
+  readonly #pulse: Pulse
   #session: ClientHttp2Session | undefined
   #established = false
   #leaving = false
@@ -70,11 +72,6 @@ export class Session implements Carrier {
   #failure: Error | undefined
   #cancelConnect: Cancel
   #cancelIdle: Cancel = () => {}
-  #cancelPing: Cancel = () => {}
-  /** Whether a ping is under way, and whether it decides on the connection's use. */
-  #asking = false
-  /** What the connection had brought when it was last looked at. */
-  #read = 0
 
   constructor(reaching: Reaching, owner: SessionOwner) {
     const { connecting: { config, tls, context }, endpoint, servername, tlsSessions, clock } = reaching
@@ -82,6 +79,7 @@ export class Session implements Carrier {
     this.#reaching = reaching
     this.#options = http2Options(config.http2)
     this.#keepAlive = config.keepAlive
+    this.#pulse = new Pulse(this, this.#options, clock)
     // Nothing else is offered: what the cluster says is spoken, or the connection fails and says so.
     this.line = dial({ tls: { ...optionsOf(tls), alpn: ['h2'] }, context }, endpoint, servername, tlsSessions)
     const { connectTimeout } = config
@@ -113,7 +111,7 @@ export class Session implements Carrier {
 
   /** Whether it may take a request now. */
   get hasRoom(): boolean {
-    return this.#established && !this.#leaving && !this.#asking && this.#streams < this.#limit
+    return this.#established && !this.#leaving && !this.#pulse.asking && this.#streams < this.#limit
   }
 
   get #limit(): number {
@@ -135,7 +133,7 @@ export class Session implements Carrier {
     if (this.#streams++ === 0) this.#busy(session)
     opened.once('close', () => this.#released())
     exchange.line = this.line
-    new Stream(this, exchange, opened, this.line.socket!.bytesRead).start(content, length)
+    new Stream(this, exchange, opened, this.bytesRead).start(content, length)
     return true
   }
 
@@ -157,20 +155,22 @@ export class Session implements Carrier {
 
   /** No word from the endpoint since the request was sent: it may be gone, and is asked before it gets another. */
   gaveUp(readBefore: number): void {
-    if (!this.#leaving && this.line.socket!.bytesRead === readBefore) this.#ask()
+    if (!this.#leaving && this.bytesRead === readBefore) this.#pulse.ask()
   }
 
   /** Takes no more requests, and closes once those under way are over. Somebody waits for it, so it keeps the process alive. */
   close(): void {
+    if (this.#closed || this.#awaited) return
     if (!this.#established) return this.#giveUp(new errors.ClientClosedError())
     this.#awaited = true
     this.#session!.ref()
     this.#retire()
   }
 
+  /** To say so while requests are under way would have the endpoint take its leave in turn, and refuse those that it has not read yet. */
   #retire(): void {
     this.#leave()
-    this.#session!.close()
+    if (this.#streams === 0) this.#session!.close()
   }
 
   /** Ends it and whatever is under way on it. */
@@ -202,7 +202,7 @@ export class Session implements Carrier {
     if (!this.#established && this.#limit > noStreams && !this.#closed) {
       this.#established = true
       this.#cancelConnect()
-      this.#idle(this.#session!)
+      this.#idle()
     }
     if (this.hasRoom) this.#owner.onRoom(this)
     else if (this.#established && this.#limit === noStreams && this.#streams === 0) this.#retire()
@@ -233,56 +233,46 @@ export class Session implements Carrier {
   #busy(session: ClientHttp2Session): void {
     this.#cancelIdle()
     session.ref()
-    this.#watch()
+    this.#pulse.watch()
   }
 
-  #idle(session: ClientHttp2Session): void {
-    this.#cancelPing()
-    this.#cancelPing = () => {}
-    if (!this.#awaited) session.unref()
-    if (this.#leaving) this.#boundEnd()
-    else this.#cancelIdle = this.#reaching.clock.background(this.#keepAlive, () => this.#retire())
+  #idle(): void {
+    this.#pulse.rest()
+    if (!this.#awaited) this.#session!.unref()
+    this.#cancelIdle()
+    if (this.#leaving) {
+      this.#session!.close()
+      this.#boundEnd()
+    } else this.#cancelIdle = this.#reaching.clock.background(this.#keepAlive, () => this.#retire())
   }
 
   #released(): void {
-    if (--this.#streams === 0 && !this.#closed && !this.#asking) this.#idle(this.#session!)
+    if (--this.#streams === 0 && !this.#closed) this.#idle()
     if (this.hasRoom) this.#owner.onRoom(this)
     else if (this.#streams === 0 && !this.#closed && !this.#leaving && this.#limit === noStreams) this.#retire()
   }
 
-  /** Looks from time to time whether anything came while requests are under way. */
-  #watch(after = this.#options.ping): void {
-    if (this.#options.ping === 0) return
-    this.#read = this.line.socket!.bytesRead
-    this.#cancelPing = this.#reaching.clock.background(after, () => {
-      if (this.line.socket!.bytesRead === this.#read) this.#ask()
-      else this.#watch()
-    })
+  get bytesRead(): number {
+    return this.line.socket!.bytesRead
   }
 
-  #ask(): void {
-    if (this.#asking || this.#closed) return
-    this.#asking = true
-    const { pingTimeout } = this.#options
-    this.#cancelPing()
-    this.#cancelPing = this.#reaching.clock.background(pingTimeout, () =>
-      this.#giveUp(new Error(`the endpoint did not answer a ping within ${pingTimeout} ms`)))
-    this.#session!.ping((error) => { if (!error) this.#isThere() })
+  ping(answered: () => void): void {
+    this.#session!.ping((error) => { if (!error) answered() })
   }
 
-  #isThere(): void {
-    if (this.#closed) return
-    this.#asking = false
-    this.#cancelPing()
-    if (this.#streams === 0) this.#idle(this.#session!)
-    else this.#watch(Math.max(this.#options.ping, betweenPings))
+  onPulse(): void {
+    if (this.#streams === 0) this.#idle()
     if (this.hasRoom) this.#owner.onRoom(this)
+  }
+
+  onNoPulse(error: Error): void {
+    this.#giveUp(error)
   }
 
   #giveUp(error: Error): void {
     if (this.#closed) return
     this.#failure ??= this.#session && !this.#established ? this.#explained(error) : error
-    this.#session?.destroy(this.#failure)
+    this.#session?.destroy(this.#failure, noError)
     this.line.socket!.destroy()
     this.#gone()
   }
@@ -297,7 +287,7 @@ export class Session implements Carrier {
     this.#closed = true
     this.#cancelConnect()
     this.#cancelIdle()
-    this.#cancelPing()
+    this.#pulse.stop()
     this.#leave()
     this.#owner.onClosed(this, this.#established ? undefined : this.#failure ?? new Error(`it was closed before it brought settings of HTTP/2; ${ifItSpeaksHttp1}`))
   }

@@ -110,7 +110,7 @@ export class Sessions implements EndpointConnections, SessionOwner {
   /** Lets go of connections once they are to be closed and nobody waits for them any more. */
   #settle(): void {
     if (!this.#closing || this.#line.size > 0) return
-    for (const session of [...this.#sessions]) session.close()
+    for (const session of [...this.#sessions, ...this.#leaving]) session.close()
     if (this.#sessions.size + this.#leaving.size > 0) return
     for (const closed of this.#closing) closed()
     this.#closing = []
