@@ -225,6 +225,8 @@ describe('a connection that is dead and says nothing', () => {
     t.after(async () => { await mesh.close(); way.close() })
     const answers = [ask(mesh), ask(mesh)]
     await upstream.arrived(2)
+    // What is on the way arrives first.
+    await standsStill(() => upstream.streams)
     way.freeze()
     const errors = Promise.all(answers.map(rejection))
     await clock.advance(9_999)
@@ -275,6 +277,7 @@ describe('a connection that is dead and says nothing', () => {
     t.after(() => mesh.close())
     const answer = ask(mesh)
     await upstream.arrived(1)
+    await standsStill(() => upstream.streams)
     const pinged = new Promise<void>((resolve) => { upstream.sessions[0]!.once('ping', () => resolve()) })
     await clock.advance(12_500)
     await pinged
