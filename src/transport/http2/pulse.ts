@@ -7,6 +7,15 @@ const looks = 4
 /** Milliseconds between pings while nothing comes but answers to them: servers of gRPC take more than two in five minutes for an attack, and leave. */
 const betweenPings = 300_000
 
+/** A connection without an answer to a ping. By its code no idle connection that had died, which requests are sent again for. */
+class NoPulse extends Error {
+  readonly code = 'ERR_HTTP2_PING_TIMEOUT'
+
+  constructor(pingTimeout: number) {
+    super(`the endpoint did not answer a ping within ${pingTimeout} ms`)
+  }
+}
+
 /** The connection whose pulse is felt. */
 export interface Pulsing {
   /** Bytes that it has brought. */
@@ -69,7 +78,7 @@ export class Pulse {
     const { ping, pingTimeout } = this.#options
     this.#cancel()
     this.#cancel = this.#clock.background(pingTimeout, () =>
-      this.#connection.onNoPulse(new Error(`the endpoint did not answer a ping within ${pingTimeout} ms`)))
+      this.#connection.onNoPulse(new NoPulse(pingTimeout)))
     this.#connection.ping(() => {
       if (!this.#asking) return
       this.#asking = false
