@@ -11,7 +11,7 @@ const longestRetryAfter = 300_000
  * `undefined` when it says nothing of the endpoint.
  */
 export const failedBy = (attempt: Attempt, reply: Reply | undefined): boolean | undefined => {
-  if (reply) return reply.status >= 500 || reply.status === 429
+  if (reply) return attempt.judged >= 500 || reply.status === 429
   const said = attempt.ending === undefined ? undefined : verdict(attempt, attempt.ending)
   return said === undefined ? undefined : said === 'failure'
 }

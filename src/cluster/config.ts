@@ -5,6 +5,7 @@ import { budgetConfig } from '../policies/budget.ts'
 import { circuitBreakerConfig } from '../policies/circuit-breaker.ts'
 import { clusterTimeoutConfig } from '../policies/cluster-timeout.ts'
 import { concurrencyLimitConfig } from '../policies/concurrency-limit.ts'
+import { grpcConfig } from '../policies/grpc-status.ts'
 import { discoveryConfig } from '../registries/follow.ts'
 import type { Registry } from '../registries/registry.ts'
 import { connectionConfig } from '../transport/connections.ts'
@@ -22,6 +23,7 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
   discovery: discoveryConfig.prefault({}).describe("When the registry's answer is not believed at once."),
   balancer: balancers.schema.prefault({ type: 'prequal' } as never).describe('How an endpoint is chosen for each attempt.'),
   ...connectionConfig.shape,
+  grpc: grpcConfig,
   ...concurrencyLimitConfig.shape,
   breaker: z.union([z.literal(false), circuitBreakerConfig], { error: 'must be false, or options such as { calls: 20 }' }).prefault({})
     .describe('When to stop calling the cluster altogether; false switches it off.'),

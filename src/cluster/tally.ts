@@ -86,7 +86,7 @@ export class Tally {
    * Counted apart, it leaves what answers say alone; otherwise it is a failure, and a gateway failure, like any other.
    */
   count(attempt: Attempt, failed: boolean, localApart: boolean): void {
-    const { status, startedAt, headAt } = attempt
+    const { judged: status, startedAt, headAt } = attempt
     const local = failed && status < 500
     if (localApart) {
       this.local.count(local)

@@ -8,6 +8,7 @@ import { circuitBreaker, observeBreaker } from '../policies/circuit-breaker.ts'
 import { clusterTimeout } from '../policies/cluster-timeout.ts'
 import { concurrencyLimit } from '../policies/concurrency-limit.ts'
 import { deadline } from '../policies/deadline.ts'
+import { grpcStatus } from '../policies/grpc-status.ts'
 import { ownAttemptLayers, ownCallLayers } from '../policies/own-layers.ts'
 import { retry } from '../policies/retry.ts'
 import { trackLoad } from '../policies/track-load.ts'
@@ -71,7 +72,7 @@ export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts
 
 /** Around an attempt: what we do at one endpoint. */
 export const attemptStack = (
-  { name, reach }: Cluster, { balancer, breaker, detection, checks }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
+  { name, reach }: Cluster, { config, balancer, breaker, detection, checks }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
   transport: Send<Attempt>,
 ): Send<Attempt> => stack<Attempt>([
   telemetry.tracing ? attemptSpan : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
@@ -84,5 +85,6 @@ export const attemptStack = (
   balancer.learn && observeReplies(balancer.learn),   // outside the timeout: a balancer that learns hears of it as of no answer
   attemptTimeout,                                // of the call's route: bounds what is below
   ownAttemptLayers(own.attempt),                 // once for each try; what they write in headers is sent
+  config.grpc ? grpcStatus : undefined,          // inside all that judge an answer by it
   propagate(telemetry),                          // innermost: each attempt carries its own span id and the time that is left now
 ], transport)

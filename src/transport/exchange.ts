@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { MeshError } from '../core/errors.ts'
 import type { Attempt } from '../core/call.ts'
+import { grpcStatusIn, speaksGrpc } from '../core/grpc.ts'
 import type { BodySink, Ending, Reply, ReplyHeaders } from '../core/reply.ts'
 import { causedByCaller, classify } from './classify.ts'
 import type { Line } from './connections.ts'
@@ -32,6 +33,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   statusText = ''
   headers: ReplyHeaders = {}
   rawHeaders: readonly (string | Buffer)[] = []
+  trailers: ReplyHeaders | undefined
   socket: Duplex | undefined
 
   /** Set by the client that sends it. */
@@ -51,7 +53,8 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   #unprocessed = 0
   #over = false
   #reason: unknown
-  #trailers: ReplyHeaders = {}
+  /** Whether the head is kept until the first message, or until it is certain that there is none. */
+  #held = false
   #failed = false
   #error: Error | undefined
 
@@ -94,12 +97,20 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     this.headers = headers
     this.rawHeaders = rawHeadersOf(controller)
     attempt.headAt = attempt.call.clock.now()
+    attempt.onFields?.(attempt, headers)
+    if (attempt.call.holdsGrpc && speaksGrpc(headers) && grpcStatusIn(headers) < 0) this.#held = true
+    else this.#resolve(this)
+  }
+
+  #release(): void {
+    this.#held = false
     this.#resolve(this)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     if (this.#over) return
     this.attempt.received += chunk.byteLength
+    if (this.#held) this.#release()
     if (this.#sink && !this.#paused) return this.#sink.data(chunk)
     this.#chunks.push(chunk)
     this.#buffered += chunk.byteLength
@@ -108,8 +119,11 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: ReplyHeaders): void {
     if (this.#over) return
-    this.#trailers = trailers
+    const { attempt } = this
+    this.trailers = trailers
+    attempt.onFields?.(attempt, trailers)
     this.#finish('complete')
+    if (this.#held) this.#release()
     this.#flush()
   }
 
@@ -185,14 +199,14 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
 
   /** Whether the body stands still because its reader does: then no delay is the endpoint's. */
   get #waitsForCaller(): boolean {
-    return this.attempt.headAt > 0 && (this.#paused || !this.#sink)
+    return this.attempt.headAt > 0 && !this.#held && (this.#paused || !this.#sink)
   }
 
   #fail(error: Error, blamed: boolean): void {
     this.#failed = true
     this.#error = error
     this.#finish(blamed && error instanceof MeshError ? error : 'cancelled')
-    if (this.attempt.headAt === 0) this.#reject(error)
+    if (this.attempt.headAt === 0 || this.#held) this.#reject(error)
     else this.#flush()
   }
 
@@ -224,7 +238,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
       sink.data(chunk)
     }
     if (this.#paused || this.#chunks.length > 0) return
-    if (this.#over) sink.end(this.#trailers)
+    if (this.#over) sink.end(this.trailers ?? {})
     else this.#controller?.resume()
   }
 }

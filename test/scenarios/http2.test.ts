@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
-import { request } from 'undici'
+import { connect, request, upgrade } from 'undici'
 import type { Mesh, MeshInput } from '../../src/index.ts'
 import { authority } from '../support/authority.ts'
 import { Held, http2Upstream, says, type OnStream } from './support/http2-upstream.ts'
@@ -83,7 +83,7 @@ describe('requests and answers', () => {
     await new Promise<void>((resolve, reject) => {
       mesh.dispatcher.dispatch({ origin: 'http://svc.test', path: '/', method: 'GET' }, {
         onRequestStart: () => {},
-        onResponseStart: (controller, status, headers) => { heard.push(status, headers['link'] ?? headers['set-cookie'], controller.rawHeaders![0]) },
+        onResponseStart: (controller, status, headers) => { heard.push(status, headers['link'] ?? headers['set-cookie'], (controller.rawHeaders as string[])[0]) },
         onResponseData: (_, chunk) => { heard.push(String(chunk)) },
         onResponseEnd: (_, trailers) => { heard.push(trailers); resolve() },
         onResponseError: (_, error) => reject(error),
@@ -136,7 +136,7 @@ describe('requests and answers', () => {
   test('an upgrade and a CONNECT are refused with the reason, at once', async (t) => {
     const upstream = await http2Upstream(t, says('two'))
     const mesh = story(t).mesh(over(upstream.address))
-    for (const asked of [mesh.dispatcher.upgrade({ origin: 'http://svc.test', path: '/', protocol: 'websocket' }), mesh.dispatcher.connect({ origin: 'http://svc.test', path: 'svc.test:80' })]) {
+    for (const asked of [upgrade('http://svc.test/', { dispatcher: mesh.dispatcher, protocol: 'websocket' }), connect('http://svc.test/svc.test:80', { dispatcher: mesh.dispatcher })]) {
       const error = await rejection(asked) as Error
       assert.match(error.message, /cluster 'c' speaks HTTP\/2, over which nothing is upgraded/)
     }

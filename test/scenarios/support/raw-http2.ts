@@ -15,7 +15,7 @@ const ack = 1
 export const endStream = 1
 const endHeaders = 4
 
-const frame = (type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer => {
+const frame = (type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer => {
   const head = Buffer.alloc(9)
   head.writeUIntBE(payload.length, 0, 3)
   head[3] = type
@@ -38,7 +38,7 @@ export class RawConnection {
   readonly socket: Socket
   /** Whether settings and pings are answered as they should be. */
   answersPings = true
-  #unread = Buffer.alloc(0)
+  #unread: Buffer = Buffer.alloc(0)
   #greeted = false
 
   constructor(socket: Socket, onFrame: (connection: RawConnection, frame: Frame) => void, settings: Readonly<Record<number, number>>) {
@@ -109,7 +109,7 @@ export const rawHttp2 = async (
   t: TestContext, onFrame: (connection: RawConnection, frame: Frame) => void, settings: Readonly<Record<number, number>> = {},
 ): Promise<RawUpstream> => {
   const connections: RawConnection[] = []
-  const server: Server = createServer((socket) => { connections.push(new RawConnection(socket, onFrame, settings)) })
+  const server: Server = createServer({ noDelay: true }, (socket) => { connections.push(new RawConnection(socket, onFrame, settings)) })
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
   t.after(() => {
     server.close()
