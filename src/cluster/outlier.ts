@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { verdict, type Attempt } from '../core/call.ts'
+import { judged, verdict, type Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { publish, type OutlierRule } from '../core/events.ts'
 import type { Ending, Reply } from '../core/reply.ts'
@@ -214,7 +214,7 @@ export class OutlierDetection {
   }
 
   #shortcoming(attempt: Attempt): string {
-    if (attempt.judged >= 500 || typeof attempt.ending === 'object') return `ended with ${fault(attempt)}`
+    if (judged(attempt) >= 500 || typeof attempt.ending === 'object') return `ended with ${fault(attempt)}`
     const ms = (time: number): number => Math.round(time * 10) / 10
     return `took ${ms(timeToAnswer(attempt))} ms, above ${ms(this.#latency!.limit)} ms`
   }
@@ -276,7 +276,7 @@ export const observeOutliers = (detection: OutlierDetection): Layer<Attempt> => 
   }
   const onHead = (reply: Reply): Reply => {
     const { attempt } = reply
-    if (detection.probation.decides(attempt)) detection.record(attempt, attempt.judged >= 500)
+    if (detection.probation.decides(attempt)) detection.record(attempt, judged(attempt) >= 500)
     return reply
   }
   return (attempt) => {

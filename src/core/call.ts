@@ -284,11 +284,6 @@ export class Attempt implements Abortable {
     this.startedAt = call.clock.now()
   }
 
-  /** What the answer says of its endpoint, as a status of HTTP; 0 before there is one. */
-  get judged(): number {
-    return this.grpcStatus > 0 ? httpStatusOf(this.grpcStatus) : this.status
-  }
-
   /** Stops the attempt on the wire, without effect once it has ended, and whoever waits for layers that have it. */
   abort(reason: unknown): void {
     if (this.ending === undefined) this.wire?.abort(reason)
@@ -329,10 +324,13 @@ export class Attempt implements Abortable {
   }
 }
 
+/** What an answer says of its endpoint, as a status of HTTP; 0 before there is one. */
+export const judged = ({ status, grpcStatus }: Attempt): number => grpcStatus > 0 ? httpStatusOf(grpcStatus) : status
+
 /** Whether an ended attempt speaks for or against its endpoint; `undefined` when it says nothing. */
 export const verdict = (attempt: Attempt, ending: Ending): 'success' | 'failure' | undefined => {
   // A head with such a status has said it all, whoever cut the body.
-  if (attempt.judged >= 500) return 'failure'
+  if (judged(attempt) >= 500) return 'failure'
   if (ending === 'complete') return 'success'
   if (ending === 'cancelled' || attempt.stale) return undefined
   return 'failure'
