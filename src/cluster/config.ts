@@ -8,7 +8,7 @@ import { concurrencyLimitConfig } from '../policies/concurrency-limit.ts'
 import { grpcConfig } from '../policies/grpc-status.ts'
 import { discoveryConfig } from '../registries/follow.ts'
 import type { Registry } from '../registries/registry.ts'
-import { connectionConfig } from '../transport/connections.ts'
+import { connectionConfig, oneProtocol } from '../transport/connections.ts'
 import { panicThresholdConfig } from './availability.ts'
 import { healthCheckConfig } from './health-checks.ts'
 import { outlierConfig } from './outlier.ts'
@@ -36,7 +36,7 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
   budget: budgetConfig.prefault({})
     .describe('How much retries and hedges together may add to the load of the cluster.'),
   ...clusterTimeoutConfig.shape,
-})
+}).superRefine(oneProtocol)
 
 /** Parsed configuration of one cluster. */
 export type ClusterConfig = z.output<ReturnType<typeof clusterConfig<AnyKind<Registry>, AnyKind<Balancer>>>>

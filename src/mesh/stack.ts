@@ -25,6 +25,7 @@ import type { MeshMetrics } from '../tracing/metrics.ts'
 import { propagate } from '../tracing/propagate.ts'
 import { requestId } from '../tracing/request-id.ts'
 import { attemptSpan, callSpan } from '../tracing/spans.ts'
+import type { HttpVersion } from '../tracing/version.ts'
 import type { RouteConfig } from './config.ts'
 
 /** Layers of the user's own, in the two places where they can stand. */
@@ -75,8 +76,8 @@ export const attemptStack = (
   { name, reach }: Cluster, { config, balancer, breaker, detection, checks }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
   transport: Send<Attempt>,
 ): Send<Attempt> => stack<Attempt>([
-  telemetry.tracing ? attemptSpan : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
-  telemetry.metrics ? metrics.measure(name, telemetry.metrics) : undefined,   // where the span is: both measure the same time
+  telemetry.tracing ? attemptSpan(versionOf(config)) : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
+  telemetry.metrics ? metrics.measure(name, versionOf(config), telemetry.metrics) : undefined,   // where the span is: both measure the same time
   trackLoad,                                     // outside the timeout: an attempt that timed out was load too
   breaker && observeBreaker(breaker),            // outside the timeout: sees it as a failure of the cluster
   observeReach(reach),                           // outside the timeout, where the end of an attempt has its final reason
@@ -88,3 +89,5 @@ export const attemptStack = (
   config.grpc ? grpcStatus : undefined,          // inside all that judge an answer by it
   propagate(telemetry),                          // innermost: each attempt carries its own span id and the time that is left now
 ], transport)
+
+const versionOf = ({ http2 }: ClusterParts['config']): HttpVersion => http2 ? '2' : '1.1'

@@ -29,6 +29,14 @@ export const connectionConfig = z.strictObject({
 /** Parsed form of `connectionConfig`. */
 export type ConnectionConfig = z.output<typeof connectionConfig>
 
+const usualAlpn = JSON.stringify(optionsOf(true).alpn)
+
+/** Refuses names for HTTP/1.1 where HTTP/2 is spoken: they would be offered to nobody. */
+export const oneProtocol = ({ http2, tls }: Pick<ConnectionConfig, 'http2' | 'tls'>, context: z.RefinementCtx): void => {
+  if (!http2 || typeof tls !== 'object' || JSON.stringify(tls.alpn) === usualAlpn) return
+  context.addIssue({ code: 'custom', path: ['tls', 'alpn'], message: "is for HTTP/1.1, and with `http2` nothing but 'h2' is offered: leave one of them out" })
+}
+
 /** What a client has for a socket at present; it has one at a time. */
 export interface Line {
   socket: Socket | undefined

@@ -423,3 +423,37 @@ describe('status', () => {
     assert.deepEqual(connections(mesh), { active: 0, idle: 1, streams: 0 })
   })
 })
+
+describe('health checks', () => {
+  test('by HTTP/2 and by gRPC ask the endpoints of a cluster that speaks it', async (t) => {
+    const upstream = await http2Upstream(t, (stream, headers) => {
+      if (headers[':path'] === '/grpc.health.v1.Health/Check') {
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+        return void stream.end(Buffer.from([0, 0, 0, 0, 2, 8, 1]))
+      }
+      return says('ok')(stream, headers)
+    })
+    const { mesh: make } = story(t)
+    for (const healthCheck of [{ protocol: 'http2', path: '/health' }, { protocol: 'grpc' }] as const) {
+      const mesh = make(over(upstream.address, { healthCheck }))
+      await mesh.ready()
+      assert.equal(mesh.status().clusters['c']!.endpoints[0]!.state, 'available')
+      assert.equal(await ask(mesh), 'ok')
+    }
+  })
+})
+
+describe('configuration', () => {
+  test('names for HTTP/1.1 are refused beside it', () => {
+    assert.throws(() => createMesh(over('127.0.0.1:1', { tls: { alpn: ['http/1.0'] } })), /tls\.alpn: is for HTTP\/1\.1, and with `http2` nothing but 'h2' is offered/)
+  })
+
+  for (const [what, http2, said] of [
+    ['an unknown option', { stream: 5 }, /http2/], ['no stream', { streams: 0 }, /http2\.streams/], ['no time for a ping', { pingTimeout: 0 }, /http2\.pingTimeout: must be longer than 0/],
+  ] as const) {
+    test(`${what} is a fault with its place`, () => {
+      assert.throws(() => createMesh(over('127.0.0.1:1', { http2: http2 as never })), said)
+    })
+  }
+})
