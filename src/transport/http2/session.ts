@@ -70,7 +70,7 @@ export class Session implements Carrier, Pulsing {
   /** The number of the last stream that the endpoint still does something about, once it has said so. */
   #last = Number.POSITIVE_INFINITY
   #failure: Error | undefined
-  #cancelConnect: Cancel
+  readonly #cancelConnect: Cancel
   #cancelIdle: Cancel = () => {}
 
   constructor(reaching: Reaching, owner: SessionOwner) {
@@ -192,9 +192,9 @@ export class Session implements Carrier, Pulsing {
     })
     session.once('connect', () => session.setLocalWindowSize(connectionWindow))
     session.on('remoteSettings', () => this.#settled())
-    session.once('goaway', (code, last) => this.#takesLeave(code, last))
-    session.on('goaway', (_, last) => { this.#last = Math.min(this.#last, last) })
-    session.on('error', (error) => this.#giveUp(error))
+    session.once('goaway', (code: number, last: number) => this.#takesLeave(code, last))
+    session.on('goaway', (_, last: number) => { this.#last = Math.min(this.#last, last) })
+    session.on('error', (error: Error) => this.#giveUp(error))
     session.once('close', () => this.#gone())
   }
 

@@ -98,8 +98,8 @@ export class Stream implements Dispatcher.DispatchController {
     stream.on('data', (chunk: Buffer) => this.#data(chunk))
     stream.once('end', () => this.#ended())
     // It stays: Node may tell a stream of its connection's failure after all else.
-    stream.on('error', (error) => this.#failed(error))
-    stream.on('frameError', (type, code) => this.#unsendable(type, code))
+    stream.on('error', (error: Error) => this.#failed(error))
+    stream.on('frameError', (type: number, code: number) => this.#unsendable(type, code))
     stream.once('close', () => this.#closed())
   }
 
