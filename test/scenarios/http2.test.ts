@@ -342,4 +342,21 @@ describe('what does not speak HTTP/2', () => {
     assert.equal(error.code, 'ENMESH_CONNECT_FAILED')
     assert.match(error.message, /connectTimeout of 50 ms: it sent no settings of HTTP\/2/)
   })
+
+  test('and a cluster without `http2` whose endpoint speaks nothing else is told to set it', async (t) => {
+    const upstream = await http2Upstream(t, says('two'))
+    const mesh = story(t).mesh(over(upstream.address, { http2: false }, { retry: false }))
+    const error = await rejection(doors['mesh.fetch']!(mesh)) as { code: string, message: string }
+    assert.equal(error.code, 'ENMESH_CONNECTION_RESET')
+    assert.match(error.message, /It speaks HTTP\/2: set `http2: true` for the cluster/)
+  })
+
+  test('nor is TLS mistaken for it', { skip }, async (t) => {
+    const upstream = await http2Upstream(t, says('two'), { tls: { ...made!.server } })
+    const mesh = story(t).mesh(over(upstream.address, {}, { retry: false }))
+    const error = await rejection(doors['mesh.fetch']!(mesh)) as { code: string, message: string }
+    assert.equal(error.code, 'ENMESH_CONNECT_FAILED')
+    assert.match(error.message, /if it speaks TLS, set `tls: true`|before it brought settings of HTTP\/2/)
+    assert.equal(upstream.heads.length, 0)
+  })
 })

@@ -1,3 +1,4 @@
+import errors from 'undici/lib/core/errors.js'
 import { extractBody } from 'undici/lib/web/fetch/body.js'
 import { FormData as UndiciFormData } from 'undici/lib/web/fetch/formdata.js'
 import type { RequestBody } from '../../core/request.ts'
@@ -28,3 +29,17 @@ export const contentOf = (body: Opened | undefined): Content | undefined => {
 }
 
 const held = (bytes: Uint8Array): Content => ({ source: bytes, length: bytes.byteLength, type: undefined })
+
+/** Adds what a body says of itself to the head; the length that is to be kept to, where there is one. */
+export const describeContent = (
+  fields: Record<string, unknown>, declared: number | undefined, content: Content | undefined, method: string,
+): number | undefined => {
+  const length = content ? content.length : 0
+  if (declared !== undefined && length !== undefined && declared !== length) throw new errors.RequestContentLengthMismatchError()
+  if (content?.type !== undefined) fields['content-type'] ??= content.type
+  if (declared === undefined && length !== undefined && (content || withContent.has(method))) fields['content-length'] = String(length)
+  return declared ?? length
+}
+
+// Methods whose requests say so when they have no body: RFC 9110, section 8.6.
+const withContent: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'QUERY'])

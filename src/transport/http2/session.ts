@@ -7,7 +7,7 @@ import type { Connecting, Line } from '../connections.ts'
 import { dial } from '../dial.ts'
 import type { Exchange } from '../exchange.ts'
 import { optionsOf, type Sessions as TlsSessions } from '../tls/tls.ts'
-import type { Content } from './content.ts'
+import { describeContent, type Content } from './content.ts'
 import { http2Options, type Http2Options } from './config.ts'
 import { requestFields } from './fields.ts'
 import { Pulse, type Pulsing } from './pulse.ts'
@@ -123,7 +123,7 @@ export class Session implements Carrier, Pulsing {
     const session = this.#session!
     const { attempt } = exchange
     const { fields, declared, size } = requestFields(attempt, this.#reaching.servername === undefined ? 'http' : 'https')
-    const length = describe(fields, declared, content, attempt.call.request.method)
+    const length = describeContent(fields, declared, content, attempt.call.request.method)
     const { maxHeaderListSize: most } = session.remoteSettings
     if (most !== undefined && size > most) {
       throw new errors.InvalidArgumentError(`the head of the request is ${size} bytes, and the endpoint takes ${most} (SETTINGS_MAX_HEADER_LIST_SIZE)`)
@@ -243,7 +243,9 @@ export class Session implements Carrier, Pulsing {
     if (this.#leaving) {
       this.#session!.close()
       this.#boundEnd()
-    } else this.#cancelIdle = this.#reaching.clock.background(this.#keepAlive, () => this.#retire())
+    } else {
+      this.#cancelIdle = this.#reaching.clock.background(this.#keepAlive, () => this.#retire())
+    }
   }
 
   #released(): void {
@@ -279,7 +281,9 @@ export class Session implements Carrier, Pulsing {
 
   /** Whatever a server answers that does not speak it, Node cannot read it. */
   #explained(error: Error): Error {
-    return (error as { code?: string }).code === 'ERR_HTTP2_ERROR' ? new Error(`what it answered is not HTTP/2 (${error.message}); ${ifItSpeaksHttp1}`, { cause: error }) : error
+    if ((error as { code?: string }).code !== 'ERR_HTTP2_ERROR') return error
+    const orTls = this.line.handshake ? '' : ', and if it speaks TLS, set `tls: true`'
+    return new Error(`what it answered is not HTTP/2 (${error.message}); ${ifItSpeaksHttp1}${orTls}`, { cause: error })
   }
 
   #gone(): void {
@@ -292,17 +296,3 @@ export class Session implements Carrier, Pulsing {
     this.#owner.onClosed(this, this.#established ? undefined : this.#failure ?? new Error(`it was closed before it brought settings of HTTP/2; ${ifItSpeaksHttp1}`))
   }
 }
-
-/** Adds what a body says of itself to the head; the length that is to be kept to, where there is one. */
-const describe = (
-  fields: Record<string, unknown>, declared: number | undefined, content: Content | undefined, method: string,
-): number | undefined => {
-  const length = content ? content.length : 0
-  if (declared !== undefined && length !== undefined && declared !== length) throw new errors.RequestContentLengthMismatchError()
-  if (content?.type !== undefined) fields['content-type'] ??= content.type
-  if (declared === undefined && length !== undefined && (content || withContent.has(method))) fields['content-length'] = String(length)
-  return declared ?? length
-}
-
-// Methods whose requests say so when they have no body: RFC 9110, section 8.6.
-const withContent: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'QUERY'])
