@@ -8,6 +8,7 @@ export type { FetchInit } from './transport/fetch/fetch.ts'
 export { toResponse } from './transport/fetch/response.ts'
 export type { HealthFinding, HealthProbe } from './transport/probes/probe.ts'
 export type { ClusterStatus, EndpointStatus } from './cluster/status.ts'
+export type { OpenConnections } from './transport/connections.ts'
 export type { MeshEvents, OutlierRule } from './core/events.ts'
 
 // Configuration from files
@@ -36,7 +37,7 @@ export type { OwnLayers } from './mesh/stack.ts'
 export type { Layer, Send } from './core/send.ts'
 export { Attempt, Call, type Abortable, type AttemptListener, type Budget, type CallPolicy, type ClusterHandle, type RetryOverride, type RetryStop } from './core/call.ts'
 export { Latency } from './core/latency.ts'
-export { Endpoint, type EndpointSpec, type EndpointState, type Load } from './core/endpoint.ts'
+export { Endpoint, type EndpointConnections, type EndpointSpec, type EndpointState, type Load } from './core/endpoint.ts'
 export type { BodySink, Ending, Reply, ReplyHeaders } from './core/reply.ts'
 export { RequestHead, type HeaderList, type RequestBody, type RequestFields } from './core/request.ts'
 

@@ -1,4 +1,4 @@
-import { verdict, type Attempt } from '../core/call.ts'
+import { judged, verdict, type Attempt } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import { retryAfterOf } from '../core/retry-after.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -11,7 +11,7 @@ const longestRetryAfter = 300_000
  * `undefined` when it says nothing of the endpoint.
  */
 export const failedBy = (attempt: Attempt, reply: Reply | undefined): boolean | undefined => {
-  if (reply) return reply.status >= 500 || reply.status === 429
+  if (reply) return judged(attempt) >= 500 || reply.status === 429
   const said = attempt.ending === undefined ? undefined : verdict(attempt, attempt.ending)
   return said === undefined ? undefined : said === 'failure'
 }

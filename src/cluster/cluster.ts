@@ -301,4 +301,4 @@ export class Cluster {
 }
 
 const sameDialling = (a: ClusterConfig, b: ClusterConfig): boolean =>
-  (['connections', 'connectTimeout', 'keepAlive', 'tls'] as const).every((key) => isDeepStrictEqual(a[key], b[key]))
+  (['connections', 'connectTimeout', 'keepAlive', 'tls', 'http2'] as const).every((key) => isDeepStrictEqual(a[key], b[key]))

@@ -5,9 +5,10 @@ import { budgetConfig } from '../policies/budget.ts'
 import { circuitBreakerConfig } from '../policies/circuit-breaker.ts'
 import { clusterTimeoutConfig } from '../policies/cluster-timeout.ts'
 import { concurrencyLimitConfig } from '../policies/concurrency-limit.ts'
+import { grpcConfig } from '../policies/grpc-status.ts'
 import { discoveryConfig } from '../registries/follow.ts'
 import type { Registry } from '../registries/registry.ts'
-import { connectionConfig } from '../transport/connections.ts'
+import { connectionConfig, oneProtocol } from '../transport/connections.ts'
 import { panicThresholdConfig } from './availability.ts'
 import { healthCheckConfig } from './health-checks.ts'
 import { outlierConfig } from './outlier.ts'
@@ -22,6 +23,7 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
   discovery: discoveryConfig.prefault({}).describe("When the registry's answer is not believed at once."),
   balancer: balancers.schema.prefault({ type: 'prequal' } as never).describe('How an endpoint is chosen for each attempt.'),
   ...connectionConfig.shape,
+  grpc: grpcConfig,
   ...concurrencyLimitConfig.shape,
   breaker: z.union([z.literal(false), circuitBreakerConfig], { error: 'must be false, or options such as { calls: 20 }' }).prefault({})
     .describe('When to stop calling the cluster altogether; false switches it off.'),
@@ -34,7 +36,7 @@ export const clusterConfig = <R extends AnyKind<Registry>, B extends AnyKind<Bal
   budget: budgetConfig.prefault({})
     .describe('How much retries and hedges together may add to the load of the cluster.'),
   ...clusterTimeoutConfig.shape,
-})
+}).superRefine(oneProtocol)
 
 /** Parsed configuration of one cluster. */
 export type ClusterConfig = z.output<ReturnType<typeof clusterConfig<AnyKind<Registry>, AnyKind<Balancer>>>>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { verdict, type Attempt } from '../core/call.ts'
+import { judged, verdict, type Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { publish, type OutlierRule } from '../core/events.ts'
 import type { Ending, Reply } from '../core/reply.ts'
@@ -214,7 +214,7 @@ export class OutlierDetection {
   }
 
   #shortcoming(attempt: Attempt): string {
-    if (attempt.status >= 500 || typeof attempt.ending === 'object') return `ended with ${fault(attempt)}`
+    if (judged(attempt) >= 500 || typeof attempt.ending === 'object') return `ended with ${fault(attempt)}`
     const ms = (time: number): number => Math.round(time * 10) / 10
     return `took ${ms(timeToAnswer(attempt))} ms, above ${ms(this.#latency!.limit)} ms`
   }
@@ -275,8 +275,8 @@ export const observeOutliers = (detection: OutlierDetection): Layer<Attempt> => 
     else detection.record(attempt, said === 'failure')
   }
   const onHead = (reply: Reply): Reply => {
-    const { attempt, status } = reply
-    if (detection.probation.decides(attempt)) detection.record(attempt, status >= 500)
+    const { attempt } = reply
+    if (detection.probation.decides(attempt)) detection.record(attempt, judged(attempt) >= 500)
     return reply
   }
   return (attempt) => {
@@ -293,4 +293,5 @@ const many = (count: number, what: string): string => count === 1 ? `1 ${what}` 
 
 const inARow = ({ ejections }: Endpoint): string => ejections === 1 ? '' : ` ${ejections} times in a row`
 
-const fault = ({ ending, status }: Attempt): string => typeof ending === 'object' ? ending.code : `status ${status}`
+const fault = ({ ending, status, grpcStatus }: Attempt): string =>
+  typeof ending === 'object' ? ending.code : grpcStatus > 0 ? `gRPC status ${grpcStatus}` : `status ${status}`

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../core/endpoint.ts'
+import { openConnections, type OpenConnections } from '../transport/connections.ts'
 import type { CertificateStatus } from '../transport/tls/expiry.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterConfig } from './config.ts'
@@ -24,6 +25,8 @@ export interface EndpointStatus {
 export interface ClusterStatus {
   readonly active: number
   readonly pending: number
+  /** Those that are open to its endpoints, and what is under way on them; the ones that are being drained are not counted. */
+  readonly connections: OpenConnections
   readonly panic: boolean
   readonly registry: object
   readonly breaker: object | false
@@ -42,6 +45,7 @@ export const clusterStatus = (cluster: Cluster, now: number): ClusterStatus => {
   return {
     active,
     pending,
+    connections: openConnections(endpoints),
     panic,
     registry,
     breaker: breaker?.status() ?? false,

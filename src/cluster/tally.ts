@@ -1,4 +1,4 @@
-import type { Attempt } from '../core/call.ts'
+import { judged, type Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 
 /** How many of the attempts of one interval failed. */
@@ -86,7 +86,8 @@ export class Tally {
    * Counted apart, it leaves what answers say alone; otherwise it is a failure, and a gateway failure, like any other.
    */
   count(attempt: Attempt, failed: boolean, localApart: boolean): void {
-    const { status, startedAt, headAt } = attempt
+    const { startedAt, headAt } = attempt
+    const status = judged(attempt)
     const local = failed && status < 500
     if (localApart) {
       this.local.count(local)

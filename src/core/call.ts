@@ -2,8 +2,9 @@ import type { Context, Span } from '@opentelemetry/api'
 import type { Clock } from '../runtime/clock.ts'
 import type { Endpoint, Load } from './endpoint.ts'
 import { MeshError, type AttemptRecord, type MeshErrorCode } from './errors.ts'
+import { httpStatusOf } from './grpc.ts'
 import type { Passport } from './passport.ts'
-import type { Ending, Reply } from './reply.ts'
+import type { Ending, Reply, ReplyHeaders } from './reply.ts'
 import type { HeaderList, RequestHead } from './request.ts'
 import type { Send } from './send.ts'
 
@@ -108,6 +109,8 @@ export class Call {
   reserve: Reply | undefined = undefined
   /** Why retries stopped although the last attempt was worth one, for the trail. */
   stopped: RetryStop | undefined = undefined
+  /** Whether an answer of gRPC is kept until its first message, or the trailers of one without a message: set by a retry policy that goes by its status. */
+  holdsGrpc = false
   /** Hears 1xx answers, which are forwarded and never end an attempt. */
   onInformation: ((status: number, headers: Record<string, string | string[] | undefined>, raw: readonly (string | Buffer)[]) => void) | undefined = undefined
 
@@ -252,6 +255,10 @@ export class Attempt implements Abortable {
   headAt = 0
   endedAt = 0
   status = 0
+  /** gRPC's status of the answer, where its cluster is judged by it; -1 before it is known, and elsewhere. */
+  grpcStatus = -1
+  /** Hears the fields of an answer's head from its transport, and then those of its trailers, before anybody else hears of either. */
+  onFields: ((attempt: Attempt, fields: ReplyHeaders) => void) | undefined = undefined
   /** Bytes of the answer's body that have come; counted by the transport. */
   received = 0
   ending: Ending | undefined = undefined
@@ -317,10 +324,13 @@ export class Attempt implements Abortable {
   }
 }
 
+/** What an answer says of its endpoint, as a status of HTTP; 0 before there is one. */
+export const judged = ({ status, grpcStatus }: Attempt): number => grpcStatus > 0 ? httpStatusOf(grpcStatus) : status
+
 /** Whether an ended attempt speaks for or against its endpoint; `undefined` when it says nothing. */
 export const verdict = (attempt: Attempt, ending: Ending): 'success' | 'failure' | undefined => {
   // A head with such a status has said it all, whoever cut the body.
-  if (attempt.status >= 500) return 'failure'
+  if (judged(attempt) >= 500) return 'failure'
   if (ending === 'complete') return 'success'
   if (ending === 'cancelled' || attempt.stale) return undefined
   return 'failure'

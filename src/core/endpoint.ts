@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici'
 import { Latency } from './latency.ts'
 
 /** What a registry says of one endpoint. */
@@ -35,6 +34,14 @@ export interface Load {
   pending: number
 }
 
+/** Connections of one endpoint that were made in the same way, as `transport/` keeps them. */
+export interface EndpointConnections {
+  /** Takes nothing new; resolves when what is under way has ended and all of them are closed. */
+  close(): Promise<void>
+  /** Ends them, and what is under way on them. */
+  destroy(): Promise<void>
+}
+
 const none: Readonly<Record<string, string>> = Object.freeze({})
 
 /** One address:port of a cluster, with all that was learnt of it. Plain fields, since the hot path counts in them. */
@@ -66,7 +73,7 @@ export class Endpoint {
   warmingSince: number | undefined = undefined
 
   // Made when first needed: an empty map is the largest part of an endpoint, and most of thousands are never called.
-  #pools: Map<string, Dispatcher> | undefined
+  #pools: Map<string, EndpointConnections> | undefined
 
   constructor(spec: EndpointSpec) {
     this.id = spec.id ?? spec.address
@@ -77,8 +84,8 @@ export class Endpoint {
     this.metadata = spec.metadata ?? none
   }
 
-  /** Its own connections, made at the first attempt, a dispatcher for each way of dialling. Kept by `transport/`. */
-  get pools(): Map<string, Dispatcher> {
+  /** Its own connections, made at the first attempt, by the way of dialling. Kept by `transport/`. */
+  get pools(): Map<string, EndpointConnections> {
     return this.#pools ??= new Map()
   }
 

@@ -36,6 +36,8 @@ export interface Reply {
    * when it closes. It is its caller's; only `discard` and `abort` close it from here.
    */
   readonly socket?: Duplex | undefined
+  /** The trailers, once the body has ended; those of an answer that was kept until then are here with its head. */
+  readonly trailers?: ReplyHeaders | undefined
   /** The attempt that brought this reply. */
   readonly attempt: Attempt
   /** Lets the body flow into a sink, what was read ahead first. */

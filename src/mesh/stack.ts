@@ -8,6 +8,7 @@ import { circuitBreaker, observeBreaker } from '../policies/circuit-breaker.ts'
 import { clusterTimeout } from '../policies/cluster-timeout.ts'
 import { concurrencyLimit } from '../policies/concurrency-limit.ts'
 import { deadline } from '../policies/deadline.ts'
+import { grpcStatus } from '../policies/grpc-status.ts'
 import { ownAttemptLayers, ownCallLayers } from '../policies/own-layers.ts'
 import { retry } from '../policies/retry.ts'
 import { trackLoad } from '../policies/track-load.ts'
@@ -24,6 +25,7 @@ import type { MeshMetrics } from '../tracing/metrics.ts'
 import { propagate } from '../tracing/propagate.ts'
 import { requestId } from '../tracing/request-id.ts'
 import { attemptSpan, callSpan } from '../tracing/spans.ts'
+import type { HttpVersion } from '../tracing/version.ts'
 import type { RouteConfig } from './config.ts'
 
 /** Layers of the user's own, in the two places where they can stand. */
@@ -71,11 +73,11 @@ export const clusterStack = (cluster: Cluster, { config, breaker }: ClusterParts
 
 /** Around an attempt: what we do at one endpoint. */
 export const attemptStack = (
-  { name, reach }: Cluster, { balancer, breaker, detection, checks }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
+  { name, reach }: Cluster, { config, balancer, breaker, detection, checks }: ClusterParts, telemetry: TelemetryConfig, metrics: MeshMetrics, own: OwnLayers,
   transport: Send<Attempt>,
 ): Send<Attempt> => stack<Attempt>([
-  telemetry.tracing ? attemptSpan : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
-  telemetry.metrics ? metrics.measure(name, telemetry.metrics) : undefined,   // where the span is: both measure the same time
+  telemetry.tracing ? attemptSpan(versionOf(config)) : undefined,   // outermost: sees the endpoint, and all that is done about the attempt
+  telemetry.metrics ? metrics.measure(name, versionOf(config), telemetry.metrics) : undefined,   // where the span is: both measure the same time
   trackLoad,                                     // outside the timeout: an attempt that timed out was load too
   breaker && observeBreaker(breaker),            // outside the timeout: sees it as a failure of the cluster
   observeReach(reach),                           // outside the timeout, where the end of an attempt has its final reason
@@ -84,5 +86,8 @@ export const attemptStack = (
   balancer.learn && observeReplies(balancer.learn),   // outside the timeout: a balancer that learns hears of it as of no answer
   attemptTimeout,                                // of the call's route: bounds what is below
   ownAttemptLayers(own.attempt),                 // once for each try; what they write in headers is sent
+  config.grpc ? grpcStatus : undefined,          // inside all that judge an answer by it
   propagate(telemetry),                          // innermost: each attempt carries its own span id and the time that is left now
 ], transport)
+
+const versionOf = ({ http2 }: ClusterParts['config']): HttpVersion => http2 ? '2' : '1.1'

@@ -3,7 +3,7 @@ import CircuitBreaker from 'opossum'
 import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import { percent } from '../config/percent.ts'
-import { verdict, type Attempt, type Call } from '../core/call.ts'
+import { judged, verdict, type Attempt, type Call } from '../core/call.ts'
 import type { MeshError } from '../core/errors.ts'
 import { publish } from '../core/events.ts'
 import type { Ending, Reply } from '../core/reply.ts'
@@ -367,7 +367,7 @@ export const observeBreaker = (breaker: Breaker): Layer<Attempt> => (next) => {
     if (said !== undefined) breaker.record(attempt, said === 'failure')
   }
   const onHead = (reply: Reply): Reply => {
-    breaker.record(reply.attempt, reply.status >= 500)
+    breaker.record(reply.attempt, judged(reply.attempt) >= 500)
     return reply
   }
   return (attempt) => {
@@ -378,4 +378,4 @@ export const observeBreaker = (breaker: Breaker): Layer<Attempt> => (next) => {
 }
 
 const failureOf = (attempt: Attempt): Error =>
-  typeof attempt.ending === 'object' ? attempt.ending : new Error(`status ${attempt.status} from ${attempt.endpoint.address}`)
+  typeof attempt.ending === 'object' ? attempt.ending : new Error(`${attempt.grpcStatus > 0 ? `gRPC status ${attempt.grpcStatus}` : `status ${attempt.status}`} from ${attempt.endpoint.address}`)

@@ -3,6 +3,7 @@ import { duration } from '../config/duration.ts'
 import type { Call, RetryOverride, RetryStop } from '../core/call.ts'
 import { MeshError, type MeshErrorCode } from '../core/errors.ts'
 import { publish } from '../core/events.ts'
+import { grpcStatusIn } from '../core/grpc.ts'
 import type { Reply } from '../core/reply.ts'
 import { retryAfterOf } from '../core/retry-after.ts'
 import type { Layer, Send } from '../core/send.ts'
@@ -44,7 +45,7 @@ export const retryConfig = z.strictObject({
     "'reset': connection lost before an answer. 'attempt-timeout': the attempt timeout passed. 'gateway-error': 502, 503, 504. " +
     "'server-error': 500 to 508, 510, 511. '5xx': any 5xx, or no answer at all, failed TLS included. " +
     "'retry-after': any 4xx or 5xx that carries Retry-After. 'grpc-cancelled', 'grpc-deadline-exceeded', 'grpc-internal', " +
-    "'grpc-resource-exhausted', 'grpc-unavailable': that grpc-status in the head of an answer, which has it where there is no message. A number: that status. " +
+    "'grpc-resource-exhausted', 'grpc-unavailable': that grpc-status of an answer without a message, in its head or in trailers. A number: that status. " +
     "'reset', 'gateway-error', 'server-error' and '5xx' include attempt timeouts.",
   ),
   methods: methods.default('idempotent').describe(
@@ -159,6 +160,7 @@ export const retry = (config: RetryConfig | false | undefined, runtime: Runtime)
     const override = call.policy?.retry
     const rules = override === undefined ? ofRoute : override && rulesOf(overridden(base, override), runtime.random)
     if (!rules) return next(call)
+    if (rules.grpcStatuses.size > 0) call.holdsGrpc = true
     if (rules.methods !== 'idempotent') call.repeatable = mayRepeat(call, rules.methods)
     const first = settled(next, call)
     // Most need no second look, and pay for no loop that awaits (505 bytes of garbage to 277).
@@ -224,12 +226,12 @@ const isRetriableReply = (reply: Reply, rules: Rules, clock: Clock): boolean => 
   return rules.statuses.has(reply.status) || (rules.retryAfter && retryAfterOf(reply, clock) !== undefined)
 }
 
-/**
- * The status of gRPC in the head of an answer; -1 where there is none. In the trailers of an answer with messages it comes too
- * late to be looked at.
- */
-const grpcStatusOf = ({ headers: { 'grpc-status': written } }: Reply): number =>
-  typeof written === 'string' && /^\d{1,2}$/.test(written) ? Number(written) : -1
+/** The status of gRPC of an answer without messages, in its head or in its trailers; -1 for any other, of which the caller may have seen a part. */
+const grpcStatusOf = ({ headers, trailers, attempt: { received } }: Reply): number => {
+  if (received > 0) return -1
+  const inHead = grpcStatusIn(headers)
+  return inHead < 0 && trailers ? grpcStatusIn(trailers) : inHead
+}
 
 const isRetriableError = (error: unknown, rules: Rules): boolean =>
   error instanceof MeshError && (rules.errors.has(error.code) || (rules.refusedStream && isRefusedStream(error)))

@@ -90,6 +90,7 @@ class ScriptedReply implements Reply {
         this.#headed = true
         attempt.headAt = clock.now()
         attempt.status = this.status
+        attempt.onFields?.(attempt, this.headers)
         resolve(this)
         later(bodyDelay, () => error ? this.#fail(attempt.call.error(error, `scripted ${error}`)) : this.#finish())
       })

@@ -2,6 +2,7 @@ import type { Attributes } from '@opentelemetry/api'
 import type { Ending } from '../core/reply.ts'
 import type { RequestHead } from '../core/request.ts'
 import { knownMethod } from './url.ts'
+import type { HttpVersion } from './version.ts'
 
 /*
  * Callers choose the method, and the port where a service's name has none; endpoints choose the status. None of them may make
@@ -18,27 +19,28 @@ export class RequestCounts {
   /** Under way. */
   active = 0
   readonly attributes: Attributes
-  readonly #outcomes = new Map<number | string, Attributes>()
+  readonly #outcomes = { '1.1': new Map<number | string, Attributes>(), '2': new Map<number | string, Attributes>() }
 
   constructor(attributes: Attributes) {
     this.attributes = attributes
   }
 
   /** The attributes of an attempt that ended so; the same object for the same end, as long as there are not too many. */
-  outcome(status: number, ending: Ending): Attributes {
+  outcome(version: HttpVersion, status: number, ending: Ending): Attributes {
     const code = typeof ending === 'object' ? ending.code : undefined
     const key = code === undefined ? status : `${code} ${status}`
-    const known = this.#outcomes.get(key)
+    const outcomes = this.#outcomes[version]
+    const known = outcomes.get(key)
     if (known) return known
-    const made = this.#attributes(status, code ?? (status >= 400 ? String(status) : undefined))
-    if (this.#outcomes.size < mostOutcomes) this.#outcomes.set(key, made)
+    const made = this.#attributes(version, status, code ?? (status >= 400 ? String(status) : undefined))
+    if (outcomes.size < mostOutcomes) outcomes.set(key, made)
     return made
   }
 
-  #attributes(status: number, error: string | undefined): Attributes {
+  #attributes(version: HttpVersion, status: number, error: string | undefined): Attributes {
     return {
       ...this.attributes,
-      'network.protocol.version': '1.1',
+      'network.protocol.version': version,
       ...(status > 0 && { 'http.response.status_code': status }),
       ...(error !== undefined && { 'error.type': error }),
     }

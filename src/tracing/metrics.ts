@@ -9,6 +9,7 @@ import type { MetricsConfig } from './config.ts'
 import { ClusterCounts } from './counts.ts'
 import { currentInstruments, observe, type Figured, type Observed, type Tell } from './meter.ts'
 import { shielded } from './shielded.ts'
+import type { HttpVersion } from './version.ts'
 
 /** How a cluster stands at one moment. */
 export interface ClusterFigures {
@@ -110,9 +111,10 @@ export class MeshMetrics implements Observed {
   }
 
   /** Around each attempt at a cluster: counts it, and measures how long it takes to the end of its body. */
-  measure(cluster: string, { duration }: MetricsConfig): Layer<Attempt> {
+  measure(cluster: string, version: HttpVersion, { duration }: MetricsConfig): Layer<Attempt> {
     const counts = this.counters.of(cluster)
-    const timed = duration === 'auto' ? () => !isMeasuredBelow() : () => duration
+    // Only HTTP/1.1 is sent by undici.
+    const timed = duration === 'auto' ? () => version !== '1.1' || !isMeasuredBelow() : () => duration
     const onEnd = (attempt: Attempt, ending: Ending): void => {
       const requests = counts.of(attempt.call.request)
       requests.active--
@@ -120,7 +122,7 @@ export class MeshMetrics implements Observed {
       const instruments = currentInstruments()
       if (instruments && timed()) {
         const seconds = (attempt.endedAt - attempt.startedAt) / 1_000
-        shielded('recording a duration', () => instruments.duration.record(seconds, requests.outcome(attempt.status, ending)))
+        shielded('recording a duration', () => instruments.duration.record(seconds, requests.outcome(version, attempt.status, ending)))
       }
     }
     return (next) => (attempt) => {
@@ -150,7 +152,8 @@ export class MeshMetrics implements Observed {
 }
 
 const tellConnections = (tell: Tell, cluster: ClusterFigures): void => {
-  for (const [state, count] of Object.entries(cluster.connections())) {
+  const { active, idle } = cluster.connections()
+  for (const [state, count] of [['active', active], ['idle', idle]] as const) {
     tell('connections', count, { 'http.connection.state': state, 'enmesh.cluster': cluster.name })
   }
 }

@@ -10,6 +10,7 @@ import { parseAddress } from './peer.ts'
 import { shielded } from './shielded.ts'
 import { currentTracer } from './tracer.ts'
 import { knownMethod, urlOf } from './url.ts'
+import type { HttpVersion } from './version.ts'
 
 /*
  * By OpenTelemetry's conventions for HTTP clients (stable since 1.23): one CLIENT span for each attempt on the wire, and no other
@@ -75,13 +76,13 @@ const endCallSpan = (call: Call, ending: Ending): void => {
 }
 
 /** A CLIENT span for each attempt, under the caller's span, or under the call's where there is one. Ends when the body does. */
-export const attemptSpan: Layer<Attempt> = (next) => (attempt) => {
+export const attemptSpan = (version: HttpVersion): Layer<Attempt> => (next) => (attempt) => {
   const tracer = currentTracer()
   const { call } = attempt
   if (!tracer || !call.context) return next(attempt)
   if (attempt.number === 2) call.span = startCallSpan(call)
   const parent = call.span ? trace.setSpan(call.context, call.span) : call.context
-  const span = startSpan(tracer, nameOf(call), { kind: SpanKind.CLIENT, attributes: attributesOf(attempt) }, parent)
+  const span = startSpan(tracer, nameOf(call), { kind: SpanKind.CLIENT, attributes: attributesOf(attempt, version) }, parent)
   // Inside an SDK's own work tracing is suppressed, and there is no span to carry on.
   if (!span || !isSpanContextValid(span.spanContext())) return next(attempt)
   attempt.span = span
@@ -97,7 +98,7 @@ export const contextOf = (attempt: Attempt): Context => {
 
 const nameOf = ({ request: { method } }: Call): string => knownMethod(method) === '_OTHER' ? 'HTTP' : method
 
-const attributesOf = ({ call, endpoint, number, why }: Attempt): Attributes => {
+const attributesOf = ({ call, endpoint, number, why }: Attempt, version: HttpVersion): Attributes => {
   const { request } = call
   const method = knownMethod(request.method)
   const peer = parseAddress(endpoint.address)
@@ -109,7 +110,7 @@ const attributesOf = ({ call, endpoint, number, why }: Attempt): Attributes => {
     'server.port': request.port,
     'network.peer.address': peer.host,
     'network.peer.port': peer.port,
-    'network.protocol.version': '1.1',
+    'network.protocol.version': version,
     'enmesh.cluster': call.cluster?.name ?? '',
     ...(number > 1 && { 'http.request.resend_count': number - 1, 'enmesh.attempt.reason': why }),
   }

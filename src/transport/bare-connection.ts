@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { MeshError } from '../core/errors.ts'
@@ -6,7 +6,7 @@ import type { BodySink, Ending, Reply, ReplyHeaders } from '../core/reply.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import { classify } from './classify.ts'
 import { servernameFor, type Connecting, type Line } from './connections.ts'
-import { dialTls } from './tls/tls.ts'
+import { dial } from './dial.ts'
 
 /** Bare connections that are open to an endpoint, or being made. */
 const open = new WeakMap<Endpoint, number>()
@@ -55,7 +55,7 @@ class BareConnection implements Reply {
     count(endpoint, 1)
     load.pending++
     attempt.wire = this
-    this.#line = dial(ready, attempt)
+    this.#line = dial(ready, endpoint, servernameFor(ready.config, attempt))
     this.socket = this.#line.socket!
     this.#cancel = connectTimeout === 0 ? () => {} : call.clock.after(connectTimeout, () =>
       this.#failed(new Error(`no connection within the cluster's connectTimeout of ${connectTimeout} ms`)))
@@ -147,23 +147,4 @@ class BareConnection implements Reply {
     this.#end('cancelled')
     this.socket.destroy(reason instanceof Error ? reason : new Error('the connection was given up', { cause: reason }))
   }
-}
-
-/** Milliseconds of silence after which the system asks whether the other side is still there. */
-const keepAliveInitialDelay = 60_000
-
-/** Begins a connection to the attempt's endpoint, with TLS where its cluster says so. */
-const dial = ({ config, tls, context }: Connecting, attempt: Attempt): Line => {
-  const { endpoint } = attempt
-  const servername = servernameFor(config, attempt)
-  const url = new URL(`http://${endpoint.address}`)
-  const host = endpoint.ip ?? url.hostname.replace(/^\[(.*)\]$/, '$1')
-  // A URL leaves its scheme's own port out.
-  const port = Number(url.port) || 80
-  if (servername === undefined) {
-    return { socket: connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay }), handshake: undefined }
-  }
-  const { socket, handshake } = dialTls({ config: tls, context, servername }, { host, port })
-  socket.setKeepAlive(true, keepAliveInitialDelay).setNoDelay(true)
-  return { socket, handshake }
 }

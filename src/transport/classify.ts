@@ -15,6 +15,10 @@ const unsendable = /^UND_ERR_(INVALID_ARG|NOT_SUPPORTED|REQ_CONTENT_LENGTH_MISMA
 export const causedByCaller = ({ call }: Attempt, cause: Error): boolean =>
   unsendable.test(codeOf(cause)) || (call.request.body?.error !== undefined && call.request.body.error === cause)
 
+// What could not be parsed, as undici keeps it: HTTP/2 begins with a frame of settings (RFC 9113, section 3.4).
+const answersInHttp2 = (cause: Error): boolean =>
+  cause.name === 'HTTPParserError' && /^\0[^]{2}\x04\0/.test((cause as { data?: string }).data ?? '')
+
 /** Names a failure on the wire: what was asked, what was found, what to do. */
 export const classify = (attempt: Attempt, cause: Error, line: Line | undefined): MeshError => {
   const { call, endpoint } = attempt
@@ -37,7 +41,8 @@ export const classify = (attempt: Attempt, cause: Error, line: Line | undefined)
       `The request was not sent. ${handshake && code === 'ECONNRESET' ? cutHandshake(handshake, now) : 'Check that the endpoint runs and that its registry is right.'}`, cause)
   }
   const when = attempt.headAt > 0 ? 'while its body was coming' : 'before it answered'
-  const hint = !fresh ? '' : handshake === undefined ? ' If it speaks TLS, set `tls: true` for the cluster.' : handshake.asked ? cutBeforeAnswer(handshake, now) : ''
+  const hint = answersInHttp2(cause) ? ' It speaks HTTP/2: set `http2: true` for the cluster.' : !fresh ? ''
+    : handshake === undefined ? ' If it speaks TLS, set `tls: true` for the cluster.' : handshake.asked ? cutBeforeAnswer(handshake, now) : ''
   return call.error('ENMESH_CONNECTION_RESET', `${asked}: the connection broke ${when} (${found}). ` +
     `Look at the endpoint: it, or something on the way to it, closed the connection.${hint}`, cause)
 }

@@ -9,22 +9,33 @@ import { z } from 'zod'
 import { duration } from '../config/duration.ts'
 import type { Attempt } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import { http2Config, http2Options } from './http2/config.ts'
 import { enforcesTls, noSessions, optionsOf, tlsConfig, tlsConnector, type Handshake, type ReadTls, type Sessions, type TlsConfig } from './tls/tls.ts'
 
 /** How the endpoints of a cluster are dialled. */
 export const connectionConfig = z.strictObject({
   connections: z.int().min(1).default(128)
-    .describe('Sockets to one endpoint at most; further requests wait, within their deadline.'),
+    .describe('Connections to one endpoint at most; further requests wait, within their deadline. One in HTTP/1.1 carries one request at a time.'),
   connectTimeout: duration.default(5_000)
-    .describe('Longest time for a socket, TLS included, to be established.'),
+    .describe("Longest time for a connection to be established: TLS included, and with `http2` the endpoint's settings."),
   keepAlive: duration.default(4_000)
     .describe('How long an idle socket is kept. Keep it shorter than the servers do.'),
   tls: tlsConfig.default(false)
     .describe('Whether the endpoints speak TLS, and whom to trust. Certificates are verified unless `verify` is false.'),
+  http2: http2Config.default(false)
+    .describe('Whether the endpoints are spoken to in HTTP/2, and nothing else: with TLS by ALPN, otherwise from the first byte on (as gRPC has it), without an upgrade from HTTP/1.1.'),
 })
 
 /** Parsed form of `connectionConfig`. */
 export type ConnectionConfig = z.output<typeof connectionConfig>
+
+const usualAlpn = JSON.stringify(optionsOf(true).alpn)
+
+/** Refuses names for HTTP/1.1 where HTTP/2 is spoken: they would be offered to nobody. */
+export const oneProtocol = ({ http2, tls }: Pick<ConnectionConfig, 'http2' | 'tls'>, context: z.RefinementCtx): void => {
+  if (!http2 || typeof tls !== 'object' || JSON.stringify(tls.alpn) === usualAlpn) return
+  context.addIssue({ code: 'custom', path: ['tls', 'alpn'], message: "is for HTTP/1.1, and with `http2` nothing but 'h2' is offered: leave one of them out" })
+}
 
 /** What a client has for a socket at present; it has one at a time. */
 export interface Line {
@@ -82,8 +93,8 @@ export interface Connecting {
 
 /** Makes ready to dial, with TLS as it was read last. */
 export const connecting = (config: ConnectionConfig, { shown: tls, context }: ReadTls): Connecting => {
-  const { connections, connectTimeout, keepAlive } = config
-  const kind = createHash('sha256').update(JSON.stringify([connections, connectTimeout, keepAlive, tls])).digest('base64')
+  const { connections, connectTimeout, keepAlive, http2 } = config
+  const kind = createHash('sha256').update(JSON.stringify([connections, connectTimeout, keepAlive, tls, http2 && http2Options(http2)])).digest('base64')
   return { config, tls, context, kind }
 }
 
@@ -108,7 +119,8 @@ export const poolOf = (connecting: Connecting, endpoint: Endpoint, servername: s
     pool = new Pool(originOf(endpoint, servername), { connections: config.connections, allowH2: false, factory })
     endpoint.pools.set(key, pool)
   }
-  return pool
+  // Of this kind there are no others.
+  return pool as Pool
 }
 
 const originOf = ({ address }: Endpoint, servername: string | undefined): string => `${servername === undefined ? 'http' : 'https'}://${address}`
@@ -117,22 +129,31 @@ const originOf = ({ address }: Endpoint, servername: string | undefined): string
 export interface OpenConnections {
   readonly active: number
   readonly idle: number
+  /** Requests under way on them: over HTTP/1.1 one for each that is active. */
+  readonly streams: number
+}
+
+/** What connections of either protocol tell of themselves: how many there are, and on how many something is under way. */
+interface Counted {
+  readonly stats: { readonly connected: number, readonly running: number, readonly streams?: number }
 }
 
 /** The open connections in the pools of endpoints; those that are being drained are in no pool any more. */
 export const openConnections = (endpoints: Iterable<Endpoint>): OpenConnections => {
   let connected = 0
   let active = 0
+  let streams = 0
   for (const endpoint of endpoints) {
     if (!endpoint.dialled) continue
     for (const pool of endpoint.pools.values()) {
-      const { stats } = pool as Pool
+      const { stats } = pool as unknown as Counted
       connected += stats.connected
-      // One request at a time is on a connection. (`stats.free` lags: it waits for events that come after a request's end.)
+      // In HTTP/1.1 one request at a time is on a connection. (`stats.free` lags: it waits for events that come after a request's end.)
       active += stats.running
+      streams += stats.streams ?? stats.running
     }
   }
-  return { active, idle: connected - active }
+  return { active, idle: connected - active, streams }
 }
 
 /** A connection of its own, which nobody else uses. */

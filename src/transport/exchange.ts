@@ -2,9 +2,11 @@ import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { MeshError } from '../core/errors.ts'
 import type { Attempt } from '../core/call.ts'
+import { grpcStatusIn, speaksGrpc } from '../core/grpc.ts'
 import type { BodySink, Ending, Reply, ReplyHeaders } from '../core/reply.ts'
 import { causedByCaller, classify } from './classify.ts'
 import type { Line } from './connections.ts'
+import { Unprocessed } from './unprocessed.ts'
 
 /** Bytes of a reply read before anybody asks for them, so that a small reply frees its socket unread. */
 const readAhead = 64 * 1024
@@ -12,9 +14,12 @@ const readAhead = 64 * 1024
 /** Milliseconds that an unwanted reply may take to run out. */
 const drainTime = 1_000
 
-/** A request that may be written to a socket again: which connection to use the second time. */
+/** How often a request may be sent again that an endpoint did nothing about: each time it promised so, but it may never do anything. */
+const mostUnprocessed = 3
+
+/** A request that may be written to a socket again: which connection to use then. One that is not `stale` died with a promise that nothing was done. */
 export interface Resend {
-  (exchange: Exchange): void
+  (exchange: Exchange, stale: boolean): void
 }
 
 /**
@@ -28,6 +33,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   statusText = ''
   headers: ReplyHeaders = {}
   rawHeaders: readonly (string | Buffer)[] = []
+  trailers: ReplyHeaders | undefined
   socket: Duplex | undefined
 
   /** Set by the client that sends it. */
@@ -44,9 +50,11 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
   #sink: BodySink | undefined
   #paused = false
   #queued = true
+  #unprocessed = 0
   #over = false
   #reason: unknown
-  #trailers: ReplyHeaders = {}
+  /** Whether the head is kept until the first message, or until it is certain that there is none. */
+  #held = false
   #failed = false
   #error: Error | undefined
 
@@ -89,12 +97,20 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     this.headers = headers
     this.rawHeaders = rawHeadersOf(controller)
     attempt.headAt = attempt.call.clock.now()
+    attempt.onFields?.(attempt, headers)
+    if (attempt.call.holdsGrpc && speaksGrpc(headers) && grpcStatusIn(headers) < 0) this.#held = true
+    else this.#resolve(this)
+  }
+
+  #release(): void {
+    this.#held = false
     this.#resolve(this)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     if (this.#over) return
     this.attempt.received += chunk.byteLength
+    if (this.#held) this.#release()
     if (this.#sink && !this.#paused) return this.#sink.data(chunk)
     this.#chunks.push(chunk)
     this.#buffered += chunk.byteLength
@@ -103,8 +119,11 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: ReplyHeaders): void {
     if (this.#over) return
-    this.#trailers = trailers
+    const { attempt } = this
+    this.trailers = trailers
+    attempt.onFields?.(attempt, trailers)
     this.#finish('complete')
+    if (this.#held) this.#release()
     this.#flush()
   }
 
@@ -112,16 +131,30 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
     if (this.#over) return
     const { attempt } = this
     if (causedByCaller(attempt, cause)) return this.#fail(cause, false)
-    if (attempt.headAt === 0 && this.#diedIdle(cause)) {
-      const { repeatable, request } = attempt.call
-      if (repeatable && !attempt.resent && (request.body?.replayable ?? true)) {
-        attempt.resent = true
-        this.#controller = undefined
-        return this.#resend(this)
+    if (attempt.headAt === 0) {
+      const unprocessed = cause instanceof Unprocessed
+      if (unprocessed || this.#diedIdle(cause)) {
+        if (this.#mayResend(unprocessed)) return this.#resendIt(unprocessed)
+        attempt.stale = true
       }
-      attempt.stale = true
     }
     this.#fail(classify(attempt, cause, this.line), true)
+  }
+
+  #mayResend(unprocessed: boolean): boolean {
+    const { call, resent } = this.attempt
+    const may = unprocessed ? this.#unprocessed < mostUnprocessed : !resent && call.repeatable
+    return may && (call.request.body?.replayable ?? true)
+  }
+
+  #resendIt(unprocessed: boolean): void {
+    const { attempt } = this
+    attempt.resent = true
+    if (unprocessed) this.#unprocessed++
+    // It is as if it had never been sent.
+    if (unprocessed) attempt.sentAt = 0
+    this.#controller = undefined
+    this.#resend(this, !unprocessed)
   }
 
   /** Whether a socket that had answered before died before it brought a byte of this answer. */
@@ -166,14 +199,14 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
 
   /** Whether the body stands still because its reader does: then no delay is the endpoint's. */
   get #waitsForCaller(): boolean {
-    return this.attempt.headAt > 0 && (this.#paused || !this.#sink)
+    return this.attempt.headAt > 0 && !this.#held && (this.#paused || !this.#sink)
   }
 
   #fail(error: Error, blamed: boolean): void {
     this.#failed = true
     this.#error = error
     this.#finish(blamed && error instanceof MeshError ? error : 'cancelled')
-    if (this.attempt.headAt === 0) this.#reject(error)
+    if (this.attempt.headAt === 0 || this.#held) this.#reject(error)
     else this.#flush()
   }
 
@@ -205,7 +238,7 @@ export class Exchange implements Reply, Dispatcher.DispatchHandler {
       sink.data(chunk)
     }
     if (this.#paused || this.#chunks.length > 0) return
-    if (this.#over) sink.end(this.#trailers)
+    if (this.#over) sink.end(this.trailers ?? {})
     else this.#controller?.resume()
   }
 }

@@ -42,3 +42,13 @@ declare module 'undici/lib/web/fetch/formdata.js' {
   const module: { readonly FormData: typeof globalThis.FormData }
   export = module
 }
+declare module 'undici/lib/web/fetch/body.js' {
+  const module: {
+    readonly extractBody: (body: FormData) => [{ readonly stream: ReadableStream<Uint8Array>, readonly length: number | null }, string | null]
+  }
+  export = module
+}
+declare module 'undici/lib/core/errors.js' {
+  import { errors } from 'undici'
+  export default errors
+}

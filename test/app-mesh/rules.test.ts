@@ -6,7 +6,8 @@ import { describe, test, type TestContext } from 'node:test'
 import { fromAppMesh, gatewayRoutesOf, type AppMeshDocument, type Fault, type FromAppMeshOptions } from '../../src/app-mesh/index.ts'
 import { createMesh, type Mesh, type MeshError } from '../../src/index.ts'
 import { FakeClock } from '../../src/testing/index.ts'
-import { rejection, story, turnsUntil, type Story } from '../scenarios/support/story.ts'
+import { http2Upstream, says, type Http2Upstream } from '../scenarios/support/http2-upstream.ts'
+import { gate, rejection, story, turnsUntil, type Story } from '../scenarios/support/story.ts'
 import type { Upstream } from '../scenarios/support/upstream.ts'
 import { CloudMapServer } from '../support/cloud-map-server.ts'
 import { cloudMapWayTo } from '../support/cloud-map-way.ts'
@@ -320,8 +321,9 @@ describe('calls of gRPC', () => {
     meshName, virtualRouterName: 'router', routeName: JSON.stringify(match),
     spec: { grpcRoute: { match, action: { weightedTargets: [{ virtualNode: 'a', weight: 1 }] }, ...more } },
   })
-  const ask = async ({ upstream, mesh }: Story, spec: Spec, grpcStatus: string): Promise<number> => {
-    const server = await upstream((_, response) => response.writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': grpcStatus }).end())
+  const answering = (t: TestContext, grpcStatus: string): Promise<Http2Upstream> => http2Upstream(t, (stream) =>
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': grpcStatus }, { endStream: true }))
+  const ask = async ({ mesh }: Story, server: Http2Upstream, spec: Spec): Promise<number> => {
     const { document } = await read({
       mesh: { meshName },
       virtualServices: [{ meshName, virtualServiceName: service, spec: { provider: { virtualRouter: { virtualRouterName: 'router' } } } }],
@@ -334,22 +336,24 @@ describe('calls of gRPC', () => {
     const call = (path: string): Promise<Response> => running.fetch(`http://${service}${path}`, { method: 'POST', body: 'x', headers })
     assert.equal(await code(call('/shop.Stock/Other')), 'ENMESH_NO_ROUTE')
     await (await call('/shop.Stock/Reserve')).text()
-    return server.requests.length
+    return server.heads.length
   }
   const events = { 'cancelled': 1, 'deadline-exceeded': 4, 'resource-exhausted': 8, 'internal': 13, 'unavailable': 14 }
   for (const [event, grpcStatus] of Object.entries(events)) {
     test(`${event} is the status ${grpcStatus}`, async (t) => {
       const retried = policy(undefined, { grpcRetryEvents: [event] })
+      const [named, another] = [await answering(t, String(grpcStatus)), await answering(t, '2')]
       const stage = story(t)
-      assert.equal(await ask(stage, retried, String(grpcStatus)), 2)
-      assert.equal(await ask(stage, retried, '2'), 1)
+      assert.equal(await ask(stage, named, retried), 2)
+      assert.equal(await ask(stage, another, retried), 1)
     })
   }
 
   test('S10: unavailable is tried twice more where nothing is said', async (t) => {
+    const [unavailable, internal] = [await answering(t, '14'), await answering(t, '13')]
     const stage = story(t)
-    assert.equal(await ask(stage, {}, '14'), 3)
-    assert.equal(await ask(stage, {}, '13'), 1)
+    assert.equal(await ask(stage, unavailable, {}), 3)
+    assert.equal(await ask(stage, internal, {}), 1)
   })
 })
 
@@ -468,13 +472,13 @@ describe('S14: connection pools', () => {
 
   test('http2: requests under way', async (t) => {
     const nodes = [aNode('a', { listeners: [listening({ connectionPool: { http2: { maxRequests: 1 } } }, 8080, 'http2')] })]
-    const { ask, upstreams } = await stage(t, { routes: [aRoute('all', 'a', all)], nodes }, { a: [never] })
-    const [upstream] = upstreams['a']!
+    const { opened, open } = gate()
+    const upstream = await http2Upstream(t, (stream, headers) => void opened.then(() => says('late')(stream, headers)))
+    const { ask } = await stage(t, { routes: [aRoute('all', 'a', all)], nodes }, {}, { endpoints: { a: [upstream.address] } })
     const first = ask()
-    await turnsUntil(() => upstream!.requests.length === 1, 'the first arrives')
+    await upstream.arrived(1)
     assert.equal(await code(ask()), 'ENMESH_OVERLOADED')
-    upstream!.answer = (_, response) => response.end('late')
-    upstream!.requests[0]!.socket.destroy()
+    open()
     assert.equal(await first, 'late')
   })
 
@@ -595,9 +599,16 @@ test('S18: where no route matches nothing is sent', async (t) => {
   assert.equal(upstreams['a']![0]!.requests.length, 0)
 })
 
+for (const [protocol, spoken] of [['http', [undefined, undefined]], ['http2', [true, undefined]], ['grpc', [true, true]]] as const) {
+  test(`endpoints of a listener with ${protocol} are spoken to so`, async () => {
+    const { clusters } = fromAppMesh(await documentOf({ routes: [aRoute('all', 'a', all)], nodes: [aNode('a', { listeners: [listening({}, 8080, protocol)] })] }))
+    assert.deepEqual([clusters!['a']!.http2, clusters!['a']!.grpc], spoken)
+  })
+}
+
 test('what has no effect in a process is said', async () => {
   const warnings: Fault[] = []
-  const document = await documentOf({ routes: [aRoute('all', 'a', all)], nodes: [aNode('a', { listeners: [listening({}, 8080, 'http2')] })] })
+  const document = await documentOf({ routes: [aRoute('all', 'a', all)], nodes: [aNode('a', { listeners: [listening({ outlierDetection: { maxServerErrors: 5, interval: { unit: 's', value: 10 }, baseEjectionDuration: { unit: 's', value: 30 }, maxEjectionPercent: 50 } })] })] })
   fromAppMesh(document, { onWarning: (warning) => warnings.push(warning) })
-  assert.deepEqual(warnings.map(({ resource, path }) => [resource, path]), [['virtualNode a', 'spec.listeners[0].portMapping.protocol']])
+  assert.deepEqual(warnings.map(({ resource, path }) => [resource, path]), [['virtualNode a', 'spec.listeners[0].outlierDetection']])
 })

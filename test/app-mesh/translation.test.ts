@@ -248,9 +248,9 @@ test('what only passes through has neither retries nor a deadline', async () => 
 
 test('a warning that nobody listens to is one of the process', async (t) => {
   const emit = t.mock.method(process, 'emitWarning', () => {})
-  fromAppMesh(await small({ listeners: [{ portMapping: { port: 8080, protocol: 'http2' } }] }))
+  fromAppMesh(await small({ listeners: [{ portMapping: { port: 8080, protocol: 'http' }, outlierDetection: { maxServerErrors: 5, interval: { unit: 's', value: 10 }, baseEjectionDuration: { unit: 's', value: 30 }, maxEjectionPercent: 50 } }] }))
   assert.equal(emit.mock.callCount(), 1)
-  assert.match(String(emit.mock.calls[0]!.arguments[0]), /virtualNode a: spec\.listeners\[0\]\.portMapping\.protocol: is http2/)
+  assert.match(String(emit.mock.calls[0]!.arguments[0]), /virtualNode a: spec\.listeners\[0\]\.outlierDetection: has one endpoint/)
 })
 
 test('services that are dialled alike are refused with their place', async () => {

@@ -39,10 +39,10 @@ describe('enmesh check', () => {
 
   test('tells what has no effect, in the words and at the place of the file', async (t) => {
     const mesh = shop()
-    Object.assign((mesh.virtualNodes[0]!.spec as { listeners: object[] }).listeners[0]!, { portMapping: { port: 8080, protocol: 'http2' } })
+    Object.assign((mesh.virtualNodes[0]!.spec as { listeners: object[] }).listeners[0]!, { outlierDetection: { maxServerErrors: 5, interval: { unit: 's', value: 10 }, baseEjectionDuration: { unit: 's', value: 30 }, maxEjectionPercent: 50 } })
     const { code, stderr } = await enmesh(['check', folder(t, { 'mesh.json': mesh })('mesh.json')])
     assert.equal(code, 0)
-    assert.match(stderr, /^warning: \S+mesh\.json:\d+:\d+, virtualNode pricing-v1: virtualNodes\[0\]\.spec\.listeners\[0\]\.portMapping\.protocol: is http2/m)
+    assert.match(stderr, /^warning: \S+mesh\.json:\d+:\d+, virtualNode pricing-v1: virtualNodes\[0\]\.spec\.listeners\[0\]\.outlierDetection: has one endpoint/m)
   })
 
   test('reads App Mesh files together, and configurations one by one', async (t) => {

@@ -380,6 +380,8 @@ const policyDefaults = {
 }
 
 const clusterDefaults = {
+  http2: false,
+  grpc: false,
   balancer: { type: 'prequal', choices: 2, pool: 4, quantile: 0.6, age: 5_000, probes: false },
   discovery: { grace: 30_000, maxLoss: 50 },
   connections: 128,

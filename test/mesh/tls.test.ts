@@ -40,7 +40,7 @@ const mistakes: Readonly<Record<string, readonly [tls: unknown, path: string, me
   'a key without a certificate': [{ key: client?.key }, 'key', /^has no certificate beside it: add `cert`/],
   'a certificate without a key': [{ cert: client?.cert }, 'cert', /^has no key beside it: add `key`/],
   'a passphrase without a key': [{ passphrase: 'x' }, 'passphrase', /^has no key that it could open: add `key`/],
-  'HTTP/2': [{ alpn: ['http/1.1', 'h2'] }, 'alpn[1]', /^HTTP\/2 is not spoken here yet: leave 'h2' out$/],
+  'HTTP/2': [{ alpn: ['http/1.1', 'h2'] }, 'alpn[1]', /^leave 'h2' out: `http2` of the cluster offers it, and nothing else$/],
   'a protocol without a name': [{ alpn: [''] }, 'alpn[0]', /is not the name of a protocol, such as 'http\/1\.1'/],
   'verify as text': [{ verify: 'no' }, 'verify', /must be a boolean, not a string/],
   'no authority at all': [{ ca: [] }, 'ca', /needs at least one authority; leave it out to trust the machine's own/],

@@ -162,7 +162,7 @@ const failures: Readonly<Record<string, Failing>> = {
   'no protocol in common': {
     server: { ...server, ALPNProtocols: ['h2'] },
     tls: trusting,
-    says: [/alert 120/, /none of the protocols offered, http\/1\.1\. Let the endpoint speak HTTP\/1\.1 too/, /`tls\.alpn`/],
+    says: [/alert 120/, /none of the protocols offered, http\/1\.1\. If it speaks HTTP\/2 only, set `http2: true`/, /`tls\.alpn`/],
   },
   'a TLS port that closes on plain text': {
     server,

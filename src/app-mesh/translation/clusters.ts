@@ -107,6 +107,7 @@ export class Clusters {
       ...timeoutsOf(listener),
       ...limitsOf(listener),
       ...(tls !== undefined && { tls }),
+      ...spokenBy(listener),
       outlier: outlierOf(listener),
       ...healthCheckOf(listener, (path, message) =>
         this.#remarks.refuse(`virtualNode ${node.virtualNodeName}`, ['spec', 'listeners', index, 'healthCheck', ...path], message)),
@@ -130,12 +131,9 @@ export class Clusters {
     return { type: 'none' }
   }
 
-  #remarkOn(node: VirtualNode, { portMapping: { protocol }, outlierDetection }: NodeListener, index: number): void {
+  #remarkOn(node: VirtualNode, { outlierDetection }: NodeListener, index: number): void {
     const warn = (path: readonly string[], message: string): void =>
       this.#remarks.warn(`virtualNode ${node.virtualNodeName}`, ['spec', 'listeners', index, ...path], message)
-    if (protocol === 'http2' || protocol === 'grpc') {
-      warn(['portMapping', 'protocol'], `is ${protocol}, and endpoints are spoken to in HTTP/1.1: they must take that as well`)
-    }
     if (outlierDetection && node.spec.serviceDiscovery?.dns && node.spec.serviceDiscovery.dns.responseType !== 'ENDPOINTS') {
       warn(['outlierDetection'], "has one endpoint to look at, since responseType is LOADBALANCER, and never takes out the last one: write responseType 'ENDPOINTS'")
     }
@@ -152,6 +150,12 @@ const timeoutsOf = ({ timeout, portMapping: { protocol } }: NodeListener): Pick<
   const idle = milliseconds((written ?? timeout?.tcp)?.idle) ?? defaultIdleTimeout
   const perRequest = protocol === 'tcp' ? 0 : milliseconds(written?.perRequest) ?? defaultRequestTimeout
   return { timeout: inWords(perRequest), idleTimeout: inWords(idle) }
+}
+
+/** How endpoints are spoken to; those of gRPC are judged by its status, as Envoy does. */
+const spokenBy = ({ portMapping: { protocol } }: NodeListener): Pick<ClusterInput, 'http2' | 'grpc'> => {
+  if (protocol === 'grpc') return { http2: true, grpc: true }
+  return protocol === 'http2' ? { http2: true } : {}
 }
 
 const limitsOf = ({ connectionPool }: NodeListener): Pick<ClusterInput, 'connections' | 'pending' | 'requests'> => {

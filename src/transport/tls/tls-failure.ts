@@ -133,8 +133,8 @@ const alerted = (failed: Failed, handshake: Handshake): Failure | undefined => {
     case 112: return { found: `the endpoint ${said}: it does not know '${handshake.servername}'`, todo: 'Set `tls.servername` of the cluster to a name that it serves' }
     case 120: return {
       found: `the endpoint ${said}: it speaks none of the protocols offered, ${handshake.options.alpn.join(', ')}`,
-      todo: 'Let the endpoint speak HTTP/1.1 too, since HTTP/2 is not spoken here yet; ' +
-        'if it has another name for HTTP/1.1, set `tls.alpn` of the cluster to that',
+      todo: handshake.options.alpn.includes('h2') ? 'Let the endpoint speak HTTP/2, or leave `http2` of the cluster out if it speaks HTTP/1.1'
+        : 'If it speaks HTTP/2 only, set `http2: true` for the cluster; if it has another name for HTTP/1.1, set `tls.alpn` of the cluster to that',
     }
     default: return undefined
   }

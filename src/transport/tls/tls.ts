@@ -10,7 +10,7 @@ import { authorities, chainOf, inPairs, readMaterial, source, type Material } fr
 import { warnBefore } from './expiry.ts'
 
 const protocol = z.string().regex(/^[\x21-\x7e]{1,255}$/, "is not the name of a protocol, such as 'http/1.1'")
-  .refine((name) => name !== 'h2', "HTTP/2 is not spoken here yet: leave 'h2' out")
+  .refine((name) => name !== 'h2', "leave 'h2' out: `http2` of the cluster offers it, and nothing else")
 
 /**
  * How TLS is spoken to the endpoints of a cluster. Files are read when the configuration is taken over (`createMesh`, `update`), and again
@@ -35,7 +35,7 @@ export const tlsOptions = z.strictObject({
     'DANGER: false trusts WHOEVER ANSWERS. No authority, name or date is checked, so anybody on the way can read and change everything. ' +
     'For trials only; to trust an authority of your own use `ca`.',
   ),
-  alpn: z.array(protocol).default(['http/1.1']).describe("Protocols to offer, the preferred one first; HTTP/1.1 is spoken whatever is chosen. 'h2' is refused."),
+  alpn: z.array(protocol).default(['http/1.1']).describe("Protocols to offer, the preferred one first; HTTP/1.1 is spoken whatever is chosen. Where `http2` of the cluster is set, 'h2' is offered in its place."),
   warnBefore,
 }).superRefine(inPairs)
 

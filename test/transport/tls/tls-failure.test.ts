@@ -34,7 +34,7 @@ describe('an alert of the endpoint is told by its number', () => {
     [alert(40, 'handshake failure', true), /may not accept `tls\.cert`.*or share no cipher/, /have the endpoint trust the issuer/],
     [alert(70, 'protocol version'), /alert 70, protocol version/, /TLS 1\.2 or 1\.3/],
     [alert(112, 'unrecognized name'), /does not know 'svc\.test'/, /`tls\.servername`/],
-    [alert(120, 'no application protocol'), /none of the protocols offered, http\/1\.1/, /HTTP\/2 is not spoken here yet; .*`tls\.alpn`/],
+    [alert(120, 'no application protocol'), /none of the protocols offered, http\/1\.1/, /If it speaks HTTP\/2 only, set `http2: true` for the cluster; .*`tls\.alpn`/],
     [alert(80, 'internal error'), /^internal error$/, /`tls\.ca` and `tls\.servername`/],
   ]
   for (const [input, found, todo] of cases) {
