@@ -7,7 +7,7 @@ const rows = [
   ['cluster/', 'route/', 'registrars/'],
   ['mesh/'],
   ['config-file/'],
-  ['index.ts', 'app-mesh/', 'testing/', 'server/'],
+  ['index.ts', 'app-mesh/', 'proxies/', 'testing/', 'server/'],
   ['register/', 'cli/'],
 ]
 

@@ -62,7 +62,7 @@ export interface Surroundings {
 }
 
 /** Every service written out as routes, and the clusters of those that list endpoints. */
-interface Plan {
+export interface Plan {
   readonly services: ReadonlyMap<string, readonly RouteConfig[]>
   readonly clusters: ReadonlyMap<string, ClusterConfig>
   readonly faults: readonly ConfigFault[]
@@ -70,7 +70,8 @@ interface Plan {
 
 type ClusterOf = (endpoints: readonly unknown[]) => ClusterConfig
 
-const plan = (config: MeshConfig, routeOf: (fields: object) => RouteConfig, clusterOf: ClusterOf): Plan => {
+/** Writes a configuration out; what its names don't hold together by are `faults`. */
+export const plan = (config: MeshConfig, routeOf: (fields: object) => RouteConfig, clusterOf: ClusterOf): Plan => {
   const services = new Map<string, readonly RouteConfig[]>()
   const faults = twins(Object.keys(config.services))
   const clusters = clustersOf(config, clusterOf, faults)

@@ -1,0 +1,10 @@
+import { printable } from '../text.ts'
+
+/** A word of HAProxy's configuration, whatever is in it: within strong quotes nothing has a meaning but the quote itself. */
+export const quoted = (text: string, path: string): string => `'${printable(text, path).replaceAll("'", "'\\''")}'`
+
+/** A time. HAProxy counts in milliseconds, up to 24 days, and takes none at all for a mistake. */
+export const time = (ms: number): string => {
+  const longest = 2_073_600_000
+  return `${ms === 0 ? longest : Math.min(longest, Math.max(1, Math.round(ms)))}ms`
+}
