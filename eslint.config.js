@@ -27,7 +27,7 @@ const timeAndChanceImports = [
 const undiciImports = { group: ['undici', 'undici/*', 'undici-types', 'undici-types/*'], message: because.undici }
 
 export default defineConfig(
-  globalIgnores(['dist/', 'docs/api/', 'compare-report/']),
+  globalIgnores(['dist/', 'docs/api/', 'compare-report/', '.compare/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     rules: {

@@ -10,7 +10,7 @@ import { plan } from '../mesh/snapshot.ts'
 import type { DnsConfig } from '../registries/dns.ts'
 import { endpointList } from '../registries/static.ts'
 import { inOrder } from '../route/table.ts'
-import { enforcesTls } from '../transport/tls.ts'
+import { enforcesTls } from '../transport/tls/tls.ts'
 import { ProxyConfigError, type ProxyOptions } from './proxy.ts'
 import { label, plain } from './text.ts'
 
