@@ -100,6 +100,8 @@ export interface FaultRun {
   readonly blamed: Readonly<Record<string, number>>
   /** How many of those were blamed on somebody else than was to blame. */
   readonly misattributed: number
+  /** What it said against what was pushed to it; left out where it took everything. */
+  readonly refusal?: string
   readonly slices: readonly Slice[]
 }
 
