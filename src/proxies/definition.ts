@@ -130,6 +130,12 @@ const sharesOf = (to: RouteConfig['to']): readonly (readonly [name: string, shar
   return drawn.map(([name, weight]) => [name, weight / total])
 }
 
+/** Sees that a host has no letters that would mean something in a configuration. */
+export const harmlessHost = (host: string, path: string): string => {
+  if (host.startsWith('.')) throw new ProxyConfigError(path, 'begins with a dot, which is no name that could be dialled')
+  return plain(host, '._\\[\\]:-', path, 'a host')
+}
+
 /** Sees that options name what is there. */
 const refuseUnknown = (what: 'endpoints' | 'certificates' | 'ports', given: object | undefined, known: { has(name: string): boolean }, kind: string): void => {
   const unknown = Object.keys(given ?? {}).find((name) => !known.has(name))
@@ -169,7 +175,7 @@ export const readDefinition = (input: MeshInput, options: ProxyOptions): Definit
   const services = [...planned.services].map(([name, routes]): Service => {
     const path = placeOf(['services', name])
     const { host, port } = serviceAddress(name)!
-    plain(host, '._\\[\\]:-', path, 'a host')
+    harmlessHost(host, path)
     const written = config.services[name]!
     const places = new Map(routes.map((each, index) =>
       [each, !Array.isArray(written) && 'routes' in written ? placeIn(`${path}.routes`, index) : path]))

@@ -86,6 +86,8 @@ const frontend = (name: string, bind: { host: string, port: number }, services: 
       ...hosts,
       ...service.routes.flatMap((route, place) => routeLines(route, `${at}r${place}`, alone ? [] : [at],
         route.targets.map(({ upstream }) => backends.of(route, upstream, service)))),
+      // What none of its routes is for is not for the service of the same host without a port either.
+      ...service.port !== undefined && !alone ? [`http-request deny deny_status 404 if !chosen ${at}`] : [],
     ]
   })
   return [

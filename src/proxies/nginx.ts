@@ -1,46 +1,164 @@
-import { readDefinition } from './definition.ts'
+import { listenAddress, readDefinition, type Definition, type Service, type ServiceRoute } from './definition.ts'
 import { unexpressedBy } from './expression.ts'
+import { conditionsOf, mapBlock, portCondition } from './nginx/conditions.ts'
+import { keyLines } from './nginx/keys.ts'
+import { locationOf } from './nginx/locations.ts'
+import { upstreamLines } from './nginx/upstreams.ts'
 import type { ProxyConfig, WriteProxy } from './proxy.ts'
-import { attemptsOf, silence, timesOf } from './timing.ts'
+import { remark } from './text.ts'
 
-/** Writes a configuration of nginx for `nginx -p FOLDER -c FILE`. */
+/** Where nginx puts requests to find their location: paths under it cannot be called. */
+const inside = '/~enmesh'
+
+/** Lines at the level of `http`, and those within one server. */
+interface ServerPart {
+  readonly maps: string[]
+  readonly lines: string[]
+}
+
+const indented = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`)
+
+/** The services of one host, and their routes in the order in which they are asked. */
+class Host {
+  readonly #definition: Definition
+  readonly #prefix: string
+  readonly #part: ServerPart = { maps: [], lines: [] }
+  /** Variables that must all be 1, and where the request then goes. */
+  readonly #choices: { readonly variables: readonly string[], readonly to: string }[] = []
+  #locations = 0
+
+  constructor(definition: Definition, prefix: string) {
+    this.#definition = definition
+    this.#prefix = prefix
+  }
+
+  add(service: Service, port: number | undefined): void {
+    this.#part.maps.push(remark(service.path))
+    for (const [index, route] of service.routes.entries()) this.#addRoute(service, route, port, `${this.#prefix}r${index}_${port ?? 0}`)
+    if (port === undefined) return
+    const { lines, variables } = portCondition(port, service.path, `${this.#prefix}p${port}`)
+    this.#part.maps.push(...lines)
+    this.#choices.push({ variables, to: 'none' })
+  }
+
+  #addRoute(service: Service, route: ServiceRoute, port: number | undefined, at: string): void {
+    const { lines, variables } = conditionsOf(route, port, at)
+    this.#part.maps.push(...lines)
+    const names = route.targets.map(({ upstream }) => {
+      const name = `${this.#prefix}l${this.#locations++}`
+      const { maps, lines } = locationOf(route, upstream, service, this.#definition, name, true)
+      this.#part.maps.push(...maps)
+      this.#part.lines.push(`location = ${inside}/${name} {`, ...indented(['internal;', ...lines]), '}')
+      return name
+    })
+    this.#choices.push({ variables, to: names.length === 1 ? names[0]! : this.#split(route, names, at) })
+  }
+
+  /** A variable that is one of the names, as often as its share says. */
+  #split({ config: { sticky }, path, targets }: ServiceRoute, names: readonly string[], at: string): string {
+    if (sticky) this.#part.maps.push(...keyLines(`${at}k`, [sticky], `${path}.sticky`))
+    const lines = names.map((name, index) => index === names.length - 1 ? `* ${name};` : `${(targets[index]!.share * 100).toFixed(2)}% ${name};`)
+    this.#part.maps.push(`split_clients ${sticky ? `$${at}k` : '$request_id'} $${at}d {`,
+      ...indented(lines.filter((line) => !line.startsWith('0.00%'))), '}')
+    return `$${at}d`
+  }
+
+  finish(): ServerPart {
+    const variables = this.#choices.flatMap(({ variables }) => variables)
+    // All conditions of all routes in one text of 0 and 1: the first choice whose own are all 1.
+    let before = 0
+    const entries = this.#choices.map(({ variables, to }) => {
+      const key = variables.length === 0 ? '~^' : `~^.{${before}}1{${variables.length}}`
+      before += variables.length
+      return `"${key}" ${to}`
+    })
+    return {
+      maps: [...this.#part.maps, ...mapBlock(`"${variables.join('')}"`, `${this.#prefix}to`, ['default none', ...entries])],
+      lines: [`location / { rewrite ^ ${inside}/$${this.#prefix}to last; }`, `location = ${inside}/none { internal; return 404; }`, ...this.#part.lines],
+    }
+  }
+}
+
+/** A host with nothing to choose: its requests need not be moved. */
+const plainHost = (definition: Definition, services: readonly Service[], prefix: string): ServerPart | undefined => {
+  const [service, ...others] = services
+  const [route, ...more] = service!.routes
+  if (others.length > 0 || more.length > 0 || service!.port !== undefined || !route || route.targets.length !== 1) return undefined
+  if (route.config.match !== undefined && Object.values(route.config.match).some((condition) => condition !== undefined)) return undefined
+  const { maps, lines } = locationOf(route, route.targets[0]!.upstream, service!, definition, prefix, false)
+  return { maps: [remark(service!.path), ...maps], lines: ['location / {', ...indented(lines), '}'] }
+}
+
+const partOf = (definition: Definition, services: readonly Service[], prefix: string, alone: boolean): ServerPart => {
+  const simple = plainHost(definition, alone ? services.map((service) => ({ ...service, port: undefined })) : services, prefix)
+  if (simple) return simple
+  const host = new Host(definition, prefix)
+  // Those with a port first: those without take what is left.
+  for (const service of services.filter(({ port }) => port !== undefined)) host.add(service, alone ? undefined : service.port)
+  for (const service of services.filter(({ port }) => port === undefined)) host.add(service, undefined)
+  return host.finish()
+}
+
+const server = (listen: { host: string, port: number }, name: string | undefined, lines: readonly string[]): readonly string[] =>
+  ['server {', ...indented([`listen ${listen.host}:${listen.port}${name === undefined ? ' default_server' : ''};`, ...name === undefined ? [] : [`server_name ${name};`], ...lines]), '}']
+
+const servers = (definition: Definition): readonly string[] => {
+  const hosts = [...new Set(definition.services.map(({ host }) => host))]
+  const common = hosts.flatMap((host, index) => {
+    const { maps, lines } = partOf(definition, definition.services.filter((service) => service.host === host), `s${index}`, false)
+    return [...maps, ...server(definition.listen, host, lines)]
+  })
+  const own = definition.services.filter((service) => service.own).flatMap((service, index) => {
+    const { maps, lines } = partOf(definition, [service], `o${index}`, true)
+    return [...maps, ...server(service.own!, undefined, lines)]
+  })
+  // No service is called so: nothing is sent.
+  return [...common, ...own, ...server(definition.listen, undefined, ['return 404;'])]
+}
+
+const general = ({ config }: Definition): readonly string[] => [
+  'access_log off;',
+  ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`),
+  'client_max_body_size 0;',
+  `client_body_buffer_size ${Math.max(1_024, config.replayLimit)};`,
+  'large_client_header_buffers 8 16k;',
+  // Every header goes through, whatever its name.
+  'underscores_in_headers on;',
+  'ignore_invalid_headers off;',
+  'keepalive_timeout 1h;',
+  'keepalive_requests 1000000;',
+  'server_tokens off;',
+  // Heads of answers may be as large as Node's.
+  'proxy_buffer_size 16k;',
+  'proxy_buffers 8 16k;',
+  'proxy_buffering off;',
+  'proxy_http_version 1.1;',
+  'server_names_hash_bucket_size 512;',
+  'variables_hash_bucket_size 512;',
+  'map_hash_bucket_size 512;',
+  ...mapBlock('$http_upgrade', 'upgrading', ['default upgrade', '"" ""']),
+  ...config.telemetry.requestId ? mapBlock('$http_x_request_id', 'identity', ['default $http_x_request_id', '"" $request_id']) : [],
+]
+
+const adminServer = (admin: string | undefined): readonly string[] => admin === undefined ? []
+  : server(listenAddress(admin, 'options.admin'), undefined, ['location = /status { stub_status; }', 'location / { return 404; }'])
+
+/**
+ * Writes a configuration of nginx (1.22 or later, open source) for `nginx -p FOLDER -c FILE`: a server for each host, a group of servers for each cluster, and
+ * where a host has several routes a location for each. nginx keeps its own files in the folder.
+ */
 export const toNginx: WriteProxy = (config, options = {}): ProxyConfig => {
   const definition = readDefinition(config, options)
-  const upstreams = definition.upstreams.map(({ id, source, config }) => `  upstream ${id} {
-    least_conn;
-${source.kind === 'static' ? source.endpoints.map(({ host, port }) => `    server ${host}:${port} max_fails=5 fail_timeout=10s;`).join('\n') : ''}
-    keepalive ${config.connections};
-  }`)
-  const servers = definition.services.map(({ host, routes: [route] }) => {
-    const { upstream } = route!.targets[0]!
-    const times = timesOf(route!, upstream)
-    return `  server {
-    listen ${definition.listen.host}:${definition.listen.port};
-    server_name ${host};
-    location / {
-      proxy_pass http://${upstream.id};
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $http_host;
-      proxy_connect_timeout ${times.connect}ms;
-      proxy_read_timeout ${silence(times)}ms;
-      proxy_next_upstream error timeout http_503;
-      proxy_next_upstream_tries ${attemptsOf(route!)};
-    }
-  }`
-  })
-  return {
-    text: `daemon off;
-worker_processes ${options.threads ?? 1};
-pid nginx.pid;
-error_log stderr;
-events { worker_connections 4096; }
-http {
-  access_log off;
-  client_max_body_size 0;
-${[...upstreams, ...servers].join('\n')}
-}
-`,
-    unexpressed: unexpressedBy('nginx', definition),
-  }
+  const { threads = 1 } = options
+  const http = [
+    ...general(definition),
+    ...definition.upstreams.flatMap((upstream) => upstreamLines(upstream, threads)),
+    ...servers(definition),
+    ...adminServer(options.admin),
+  ]
+  const lines = [
+    'daemon off;', `worker_processes ${threads};`, 'pid nginx.pid;', 'error_log stderr;', `worker_shutdown_timeout ${Math.ceil(definition.config.drain / 1_000)}s;`,
+    'events {', '  worker_connections 8192;', '}', 'http {', ...indented(http), '}',
+  ]
+  return { text: `${lines.join('\n')}\n`, unexpressed: unexpressedBy('nginx', definition) }
 }

@@ -14,7 +14,7 @@ const valuePattern = ({ exact, prefix, suffix, regex }: TextCondition, path: str
   if (prefix !== undefined) return `${spellings(printable(prefix, path))}[^&]*`
   if (suffix !== undefined) return `[^&]*${spellings(printable(suffix, path))}`
   // Within what the lookahead leaves, so that the expression cannot reach into the next parameter.
-  return regex === undefined ? undefined : `(?=${wholePattern(regex, path).slice(1, -1)}(?:&|$))[^&]*`
+  return regex === undefined ? undefined : `(?=${wholePattern(regex, path).slice(1, -2)}(?:&|$))[^&]*`
 }
 
 /** Conditions on a query as regular expressions (PCRE) on the whole of it. */

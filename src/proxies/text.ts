@@ -35,5 +35,6 @@ export const literal = (text: string): string => text.replace(/[^A-Za-z0-9]/g, (
 export const wholePattern = (source: string, path: string): string => {
   const refused = /\\[QCpP]/.exec(source.replaceAll('\\\\', ''))
   if (refused) throw new ProxyConfigError(path, `has ${refused[0]} in its regular expression, which proxies read otherwise: write it without`)
-  return `^(?:${printable(source, path)})$`
+  // Not `$`, which a line break at the end gets past.
+  return `^(?:${printable(source, path)})\\z`
 }

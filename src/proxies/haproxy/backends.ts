@@ -2,7 +2,8 @@ import type { RetryConfig } from '../../policies/retry.ts'
 import { matchedPrefix } from '../../route/rewrite.ts'
 import type { Definition, Service, ServiceRoute, Upstream } from '../definition.ts'
 import { attemptsOf, silence, timesOf } from '../timing.ts'
-import { label, literal, plain, remark } from '../text.ts'
+import { plainPath, prefixPattern } from '../rewriting.ts'
+import { label, plain, remark } from '../text.ts'
 import { balanceLines } from './balance.ts'
 import { time } from './quote.ts'
 import { serverLines } from './servers.ts'
@@ -56,20 +57,16 @@ const retryLines = (route: ServiceRoute): readonly string[] => {
 
 const rewriteLines = ({ config: { rewrite, match }, path }: ServiceRoute, service: Service): readonly string[] => {
   const at = `${path}.rewrite`
-  const pathOf = (text: string, option: string): string => plain(text, '/._~!*+,;=:@-', `${at}.${option}`, 'a path')
+  const pathOf = (text: string, option: string): string => plainPath(text, `${at}.${option}`)
   const lines: string[] = []
   if (rewrite?.host !== undefined) lines.push(`http-request set-header Host ${plain(rewrite.host, '._:\\[\\]-', `${at}.host`, 'a host')}`)
   else if (service.own) lines.push(`http-request set-header Host ${service.name.toLowerCase()}`)
   if (rewrite?.path !== undefined) lines.push(`http-request set-path ${pathOf(rewrite.path, 'path')}`)
-  if (rewrite?.prefix !== undefined) lines.push(prefixLine(pathOf(matchedPrefix(match)!, 'prefix'), pathOf(rewrite.prefix, 'prefix')))
+  if (rewrite?.prefix !== undefined) {
+    const { pattern, replacement } = prefixPattern(pathOf(matchedPrefix(match)!, 'prefix'), pathOf(rewrite.prefix, 'prefix'))
+    lines.push(`http-request replace-path '^(?:${pattern})(.*)$' '${replacement}\\1'`)
+  }
   return lines
-}
-
-/** One slash where the two parts meet, as the mesh has it. */
-const prefixLine = (from: string, to: string): string => {
-  const line = (pattern: string, replacement: string): string => `http-request replace-path '^${pattern}(.*)$' '${replacement}\\1'`
-  if (to.endsWith('/')) return line(`${literal(from)}/?`, to)
-  return from.endsWith('/') ? line(`${literal(from.slice(0, -1))}(?=/.)|^${literal(from)}$`, to) : line(literal(from), to)
 }
 
 /** Writes backends, one for each cluster under each set of policies: those of routes that agree are the same. */

@@ -1,0 +1,79 @@
+import { innermost, levelsOf, wholeWeights } from '../balancing.ts'
+import type { Upstream } from '../definition.ts'
+import { ProxyConfigError } from '../proxy.ts'
+import { remark } from '../text.ts'
+import { keyLines } from './keys.ts'
+import { seconds, time } from './quote.ts'
+
+const balanceOf = ({ balancer, id }: Upstream, levels: boolean): string | undefined => {
+  const inner = innermost(balancer)
+  switch (inner.type) {
+    case 'round-robin': case 'weighted': case 'orca-wrr': return undefined
+    // With these nginx knows no servers that stand by.
+    case 'random': return levels ? undefined : 'random'
+    case 'least-request': return levels ? 'least_conn' : 'random two least_conn'
+    case 'ring-hash': case 'maglev': return levels ? 'least_conn' : inner.key === undefined ? 'random' : `hash $k_${id} consistent`
+    default: return 'least_conn'
+  }
+}
+
+const hashLines = ({ balancer, id, path }: Upstream): readonly string[] => {
+  const inner = innermost(balancer)
+  if (inner.type !== 'ring-hash' && inner.type !== 'maglev') return []
+  return keyLines(`k_${id}`, [inner.key ?? []].flat(), `${path}.balancer.key`)
+}
+
+/** What failures in a row take a server out, and for how long. */
+const failing = ({ config: { outlier } }: Upstream): string =>
+  outlier === false || outlier.failures === false ? 'max_fails=0' : `max_fails=${outlier.failures} fail_timeout=${seconds(outlier.ejection)}`
+
+const serverLines = (upstream: Upstream): readonly string[] => {
+  const { source, config } = upstream
+  if (source.kind !== 'static') return []
+  // A group must have one.
+  if (source.endpoints.length === 0) return ['server 127.0.0.1:1 down;']
+  const weights = wholeWeights(source.endpoints.map(({ weight }) => weight), 1_000)
+  const levels = levelsOf(upstream, source.endpoints)
+  return source.endpoints.map(({ host, port }, index) =>
+    `server ${host}:${port} weight=${weights[index]!} ${failing(upstream)} max_conns=${config.connections}${levels[index]! > 0 ? ' backup' : ''};`)
+}
+
+/** The group of servers of a cluster, with what has to stand before it. A name that is resolved time and again has no group in nginx. */
+export const upstreamLines = (upstream: Upstream, workers: number): readonly string[] => {
+  const { id, config, source, path } = upstream
+  const limit = config.requests === undefined ? [] : [`limit_conn_zone "${id}" zone=limit_${id}:32k;`]
+  if (source.kind !== 'static') return limit
+  const servers = serverLines(upstream)
+  const balance = balanceOf(upstream, servers.some((line) => line.endsWith(' backup;')))
+  return [
+    remark(path),
+    ...limit,
+    ...hashLines(upstream),
+    `upstream ${id} {`,
+    `  zone ${id} 128k;`,
+    ...balance === undefined ? [] : [`  ${balance};`],
+    ...servers.map((line) => `  ${line}`),
+    `  keepalive ${Math.max(1, Math.ceil(config.connections * Math.max(1, servers.length) / workers))};`,
+    `  keepalive_timeout ${time(config.keepAlive)};`,
+    '  keepalive_requests 1000000;',
+    '}',
+  ]
+}
+
+/** Whom nginx asks for a name; it never asks the system. Throws where nobody is known. */
+export const resolverLine = ({ source, path, name }: Upstream, resolvers: readonly string[] | undefined): string | undefined => {
+  if (source.kind !== 'dns') return undefined
+  const { servers = resolvers, family, record } = source.dns
+  if (record === 'srv') {
+    throw new ProxyConfigError(`${path}.registry`, `nginx asks for no SRV records: give the endpoints of '${name}' (endpoints: { ${JSON.stringify(name)}: ['10.0.0.1:8080'] })`)
+  }
+  if (servers === undefined || servers.length === 0) {
+    throw new ProxyConfigError(`${path}.registry`, "nginx has to be told whom to ask for names: give DNS servers (resolvers: ['10.0.0.2:53'])")
+  }
+  return `resolver ${servers.map(bracketed).join(' ')}${family === 4 || family === 'prefer-4' ? ' ipv6=off' : ''};`
+}
+
+const bracketed = (server: string): string => {
+  if (!/^[0-9a-fA-F.:[\]]+$/.test(server)) throw new ProxyConfigError('options.resolvers', `'${server.slice(0, 100)}' is not an IP address with an optional port, as in '10.0.0.2:53'`)
+  return server.includes('::') && !server.startsWith('[') ? `[${server}]` : server
+}
