@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../runtime/clock.ts'
 import { lackOf, unexpressedBy, type Arrangement } from './arrangement.ts'
-import type { Progress } from './happy.ts'
 import { loadNow, machineHere, versionsOf } from './machine.ts'
 import { Stage } from './processes/stage.ts'
 import { quantiles } from './quantiles.ts'
@@ -29,7 +28,6 @@ export interface Comparison {
   readonly situation: Situation
   /** Packages whose versions are of interest, beside those of the package itself. */
   readonly packages?: readonly string[]
-  readonly progress: Progress
   measure(stage: Stage, runnable: readonly Arrangement[]): Promise<Measured>
 }
 
