@@ -81,7 +81,8 @@ export const startArrangement = async (stage: Stage, arrangement: Arrangement, f
   const application = systemClock.now() - began
   const pids = (): { readonly application: readonly number[], readonly proxy: readonly number[] } =>
     ({ application: familyOf([client.pid]), proxy: sidecar ? familyOf([sidecar.pid]) : [] })
-  // What a client reads and throws away at its start is nobody's rest.
+  // What is thrown away at a start is not what is kept.
+  await client.ask('collect')
   await pause(200)
   const { application: ours, proxy } = pids()
   return {

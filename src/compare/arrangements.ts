@@ -5,11 +5,11 @@ import type { Sidecar } from './sidecars/sidecar.ts'
 const behind = (sidecar: Sidecar): readonly Arrangement[] => [
   {
     id: `${sidecar.name}-fetch`, title: `${sidecar.title}, fetch`, kind: 'sidecar', client: 'fetch', way: wayOf('plain-fetch'), addresses: 'one', sidecar, underFaults: true,
-    how: `The platform's fetch to a ${sidecar.title} of its own on the loopback, with one thread and a configuration made from the definition.`,
+    how: `The platform's fetch to its own ${sidecar.title} on the loopback, with one thread and a configuration made from the definition.`,
   },
   {
     id: `${sidecar.name}-request`, title: `${sidecar.title}, undici.request`, kind: 'sidecar', client: 'undici.request', way: wayOf('plain-request'), addresses: 'one', sidecar,
-    how: `undici.request to a ${sidecar.title} of its own on the loopback, with one thread and a configuration made from the definition.`,
+    how: `undici.request to its own ${sidecar.title} on the loopback, with one thread and a configuration made from the definition.`,
   },
 ]
 

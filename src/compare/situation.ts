@@ -32,6 +32,7 @@ const clusterOf = (addresses: readonly string[], tls: Certificates | undefined):
   registry: { type: 'static', endpoints: [...addresses] },
   balancer: { type: 'least-request' },
   outlier: {},
+  breaker: false,
   healthCheck: { protocol: 'http', path: '/health', interval: '1s', timeout: attemptTimeout },
   ...(tls && { tls: { ca: { file: tls.ca }, cert: { file: tls.cert }, key: { file: tls.key }, servername: tls.servername } }),
 })
@@ -45,7 +46,8 @@ export interface Fleet {
 
 /**
  * The definition of the comparison's own services: three attempts within a deadline, each on another instance and bounded; the instance with the
- * fewest requests; health checks; what fails five times in a row is taken out; and the mesh's defaults.
+ * fewest requests; health checks; what fails five times in a row is taken out. No breaker, which no proxy has: it would refuse calls for seconds after an
+ * outage that others are through with. For the rest, the mesh's defaults.
  */
 export const situationOf = (host: string, { versions, weights }: Fleet, tls?: Certificates & { readonly bundle: string }): Situation => {
   const names = Object.keys(versions)

@@ -105,8 +105,8 @@ export const startTable = (results: Results): Table => [
 
 /** What was not run, in words. */
 export const missing = ({ arrangements, cases }: Results): readonly string[] => [
-  ...arrangements.flatMap(({ title, notRun }) => notRun === undefined ? [] : [`Not run: ${title}, since ${notRun}.`]),
-  ...cases.flatMap(({ title, notRun }) => notRun === undefined ? [] : [`Not run: ${title}, since ${notRun}.`]),
+  ...arrangements.flatMap(({ title, notRun }) => notRun === undefined ? [] : [`Not run: ${title}: ${notRun}.`]),
+  ...cases.flatMap(({ title, notRun }) => notRun === undefined ? [] : [`Not run: ${title}: ${notRun}.`]),
 ]
 
 /** Where and when. */

@@ -38,10 +38,10 @@ export interface Fault {
   readonly what: string
   /** Instances at the beginning, by version; three of v1 where nothing is said, weights where calls are divided. */
   readonly fleet?: { readonly counts: Readonly<Record<string, number>>, readonly weights: Readonly<Record<string, number>> }
+  /** How many instances of v1 it starts. */
+  readonly starts?: number
   /** The version that is wanted from the beginning of the fault on; answers of any other are wrong then. */
   readonly wanted?: string
-  /** How long the fault takes, where it is not the usual time. */
-  readonly lasts?: (pace: Pace) => number
   /** Breaks something and mends it again; resolves when it is mended. */
   play(scene: Scene): Promise<void>
 }

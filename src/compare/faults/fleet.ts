@@ -15,18 +15,26 @@ interface Instance {
 export class Instances {
   readonly #stage: Stage
   readonly #instances: Instance[] = []
+  readonly #spares: Omit<Instance, 'port'>[] = []
   #got = 0
-  #started = 0
+  #forked = 0
 
   constructor(stage: Stage) {
     this.#stage = stage
   }
 
-  /** Starts another instance; at a port, where it is to be at the place of one that is gone. */
+  /** Makes processes that only have to listen: what their start costs the machine is over before anything is measured. */
+  async prepare(version: string, count: number): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      const name = `${version}-${++this.#forked}`
+      this.#spares.push({ name, version, worker: await this.#stage.worker<InstanceHandlers>('processes/instance-process', name, version) })
+    }
+  }
+
+  /** Lets the next prepared instance of a version take requests; at a port, where it is to be at the place of one that is gone. */
   async start(version: string, port = 0): Promise<void> {
-    const name = `${version}-${++this.#started}`
-    const worker = await this.#stage.worker<InstanceHandlers>('processes/instance-process', name, version, String(port))
-    this.#instances.push({ name, version, worker, port: await worker.ask('port') })
+    const [spare] = this.#spares.splice(this.#spares.findIndex((each) => each.version === version), 1)
+    this.#instances.push({ ...spare!, port: await spare!.worker.ask('listen', port) })
   }
 
   /** Where instances are, by version. */
@@ -65,7 +73,7 @@ export class Instances {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#instances.map(({ worker }) => worker.stop()))
+    await Promise.all([...this.#instances, ...this.#spares].map(({ worker }) => worker.stop()))
   }
 
   async #takeFirst(): Promise<Instance> {

@@ -1,6 +1,7 @@
 import { well } from './behaviour.ts'
 import { atOne, type Fault } from './fault.ts'
 
+/** Time between two replacements, as a share of what the registry is behind: so that of three addresses never all are gone. */
 const spacing = 0.6
 
 /** What breaks, in the order of the report. */
@@ -10,7 +11,7 @@ export const faults: readonly Fault[] = [
   atOne('hanging', 'One of three hangs', 'One instance takes connections and requests, and never answers.', { ...well, kind: 'hanging' }, well),
   atOne('resetting', 'One of three resets', 'One instance resets each connection as soon as a request is in.', { ...well, kind: 'resetting' }, well),
   {
-    id: 'killed', title: 'One of three is killed', what: 'One instance is killed with requests under way, and started again at its address.',
+    id: 'killed', title: 'One of three is killed', starts: 1, what: 'One instance is killed with requests under way, and started again at its address.',
     async play({ instances, pace, mark, wait }) {
       mark('One instance is killed')
       const { version, port } = await instances.killFirst()
@@ -20,9 +21,8 @@ export const faults: readonly Fault[] = [
     },
   },
   {
-    id: 'rolling', title: 'Rolling deployment, registry behind',
+    id: 'rolling', title: 'Rolling deployment, registry behind', starts: 3,
     what: 'Each of the three instances is replaced by one at another address, one after the other; the old one answers what it has and is gone. Whoever calls learns of each change late.',
-    lasts: ({ stale }) => stale * (2 * spacing + 1),
     async play({ instances, pace: { stale }, running, mark, wait, situation, refused }) {
       const late: Promise<void>[] = []
       for (let index = 0; index < 3; index++) {
@@ -40,7 +40,7 @@ export const faults: readonly Fault[] = [
     },
   },
   {
-    id: 'all-down', title: 'All three are down', what: 'All instances are killed at once, and started again at their addresses.',
+    id: 'all-down', title: 'All three are down', starts: 3, what: 'All instances are killed at once, and started again at their addresses.',
     async play({ instances, pace, mark, wait }) {
       mark('All instances are killed')
       const gone = [await instances.killFirst(), await instances.killFirst(), await instances.killFirst()]

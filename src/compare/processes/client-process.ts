@@ -31,7 +31,6 @@ export interface Found {
 export interface Watch {
   readonly path: string
   readonly rate: number
-  readonly milliseconds: number
   /** Milliseconds after which the caller gives a request up. */
   readonly patience: number
 }
@@ -58,6 +57,7 @@ const { open } = await import(process.argv[2]!) as { readonly open: OpenWay }
 const clock = systemClock
 let way: Way | undefined
 let driven: Driven | undefined
+let watching = false
 
 const sender = ({ path, bytes }: Load): (() => Promise<void>) => {
   const current = way!
@@ -125,10 +125,15 @@ const handlers = {
     }
   },
 
-  async watch({ path, rate, milliseconds, patience }: Watch): Promise<Watched> {
+  /** Drives a watched load until `enough` is asked for; resolves when all requests have ended. */
+  async watch({ path, rate, patience }: Watch): Promise<Watched> {
     const seen: Seen[] = []
+    watching = true
     const began = { wall: clock.wall(), at: clock.now() }
-    await openLoop(steady(rate, milliseconds), async (_, due) => {
+    const dues = function* (): Iterable<number> {
+      for (let index = 0; watching; index++) yield index * 1_000 / rate
+    }
+    await openLoop(dues(), async (_, due) => {
       const ended = (end: Pick<Seen, 'answer' | 'error'>): void => {
         seen.push({ at: due - began.at, took: clock.now() - due, ...end })
       }
@@ -143,6 +148,14 @@ const handlers = {
       }
     })
     return { began: began.wall, seen }
+  },
+
+  enough(): void { watching = false },
+
+  /** Gives back what nobody needs any more. */
+  collect(): void {
+    globalThis.gc?.()
+    globalThis.gc?.()
   },
 
   /** Pushes something new to the way. Resolves with what it says against it. */

@@ -1,6 +1,6 @@
 /**
  * One instance of a service, as a process that can be killed. It works on a few requests at once, by timers: its speed is not that of the machine.
- * Its arguments: its name, its version, and the port to listen at (0 for any).
+ * It takes no requests before it is told where. Its arguments: its name and its version.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -9,7 +9,7 @@ import { well, type Behaviour } from '../faults/behaviour.ts'
 import { servedByHeader, versionHeader } from '../ways/way.ts'
 import { answerParent } from './worker.ts'
 
-const [name = '', version = '', port = '0'] = process.argv.slice(2)
+const [name = '', version = ''] = process.argv.slice(2)
 const headers: Record<string, string> = { [servedByHeader]: name, [versionHeader]: version }
 const waiting = new Set<() => void>()
 let behaviour = well
@@ -52,10 +52,12 @@ const take = (request: IncomingMessage, response: ServerResponse): void => {
 }
 
 const server = createServer({ keepAliveTimeout: 60_000 }, take)
-await new Promise<void>((resolve, reject) => { server.once('error', reject).listen(Number(port), '127.0.0.1', resolve) })
 
 const handlers = {
-  port: (): number => (server.address() as AddressInfo).port,
+  /** Listens at a port, 0 for any. Resolves with it. */
+  listen: (port: number): Promise<number> => new Promise((resolve, reject) => {
+    server.once('error', reject).listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+  }),
   behave(next: Behaviour): void { behaviour = next },
   /** Requests that it got, health checks apart. */
   got: (): number => got,

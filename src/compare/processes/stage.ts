@@ -114,7 +114,10 @@ export class Stage {
 
   /** Starts one of our processes by its module, without ending: `'processes/client-process'`. Resolves once it listens to questions. */
   async worker<Known extends Handlers>(module: string, ...args: readonly string[]): Promise<Worker<Known>> {
-    const child = this.#keep(fork(new URL(module.startsWith('file:') ? module : moduleOf(module)), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
+    const child = this.#keep(fork(new URL(module.startsWith('file:') ? module : moduleOf(module)), args, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: [...process.execArgv, '--expose-gc'],
+    }))
     const worker = new ForkedWorker<Known>(child, module.split('/').at(-1)!)
     await worker.ready
     return worker
