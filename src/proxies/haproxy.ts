@@ -14,11 +14,12 @@ const draws = 1_000_000
 /** The longest that a caller may be silent, or a connection of its be idle, in milliseconds. */
 const callerSilence = 3_600_000
 
-const globalSection = ({ threads = 1, admin }: ProxyOptions): readonly string[] => [
+const globalSection = ({ threads = 1, admin }: ProxyOptions, drain: number): readonly string[] => [
   'global',
   `nbthread ${threads}`,
   // So many sockets on each side, which the limit of open files has to bear.
   'maxconn 4000',
+  `hard-stop-after ${time(drain)}`,
   ...admin === undefined ? [] : [`stats socket ${quoted(admin, 'options.admin')} mode 600 level operator`],
 ]
 
@@ -77,7 +78,7 @@ const opening = (services: readonly Service[]): readonly string[] => {
 const limitLines = (backends: readonly Backend[]): readonly string[] => backends.flatMap(({ name, requests }) => requests === undefined ? []
   : [`http-request deny deny_status 503 if { var(txn.to) -m str ${name} } { be_conn(${name}) ge ${requests} }`])
 
-const frontend = (name: string, bind: { host: string, port: number }, services: readonly Service[], backends: Backends, alone: boolean): readonly string[] => {
+const frontend = (name: string, bind: { host: string, port: number }, services: readonly Service[], backends: Backends, requestId: boolean, alone: boolean): readonly string[] => {
   const lines = services.flatMap((service, index) => {
     const at = `s${index}`
     const hosts = alone ? [] : hostAlternatives(service.host, service.port, service.path).map((each) => `acl ${at} ${each}`)
@@ -97,6 +98,7 @@ const frontend = (name: string, bind: { host: string, port: number }, services: 
     ...lines,
     // No service is called so, or none of its routes is for this request: nothing is sent.
     'http-request deny deny_status 404 unless chosen',
+    ...requestId ? ['http-request set-header X-Request-ID %[uuid()] unless { req.hdr(x-request-id) -m found }'] : [],
     ...limitLines(backends.all),
     'use_backend %[var(txn.to)]',
   ]
@@ -115,12 +117,13 @@ const byPort = (services: readonly Service[]): readonly Service[] =>
 export const toHaproxy: WriteProxy = (config, options = {}): ProxyConfig => {
   const definition = readDefinition(config, options)
   const backends = new Backends(definition)
+  const { requestId } = definition.config.telemetry
   const frontends = [
-    frontend('outbound', definition.listen, byPort(definition.services), backends, false),
-    ...definition.services.flatMap((service, index) => service.own ? [frontend(`own${index}`, service.own, [service], backends, true)] : []),
+    frontend('outbound', definition.listen, byPort(definition.services), backends, requestId, false),
+    ...definition.services.flatMap((service, index) => service.own ? [frontend(`own${index}`, service.own, [service], backends, requestId, true)] : []),
   ]
   const sections = [
-    globalSection(options), defaultsSection(), ...resolverSections(definition), ...frontends,
+    globalSection(options, definition.config.drain), defaultsSection(), ...resolverSections(definition), ...frontends,
     ...backends.all.map(({ name, lines }) => [`backend ${name}`, ...lines]),
   ]
   return { text: `${sections.map(section).join('\n\n')}\n`, unexpressed: unexpressedBy('haproxy', definition) }

@@ -68,12 +68,13 @@ class Host {
     // All conditions of all routes in one text of 0 and 1: the first choice whose own are all 1.
     let before = 0
     const entries = this.#choices.map(({ variables, to }) => {
-      const key = variables.length === 0 ? '~^' : `~^.{${before}}1{${variables.length}}`
+      // Expressions are not asked about nothing at all, so the text begins with something.
+      const key = `~^_.{${before}}1{${variables.length}}`
       before += variables.length
       return `"${key}" ${to}`
     })
     return {
-      maps: [...this.#part.maps, ...mapBlock(`"${variables.join('')}"`, `${this.#prefix}to`, ['default none', ...entries])],
+      maps: [...this.#part.maps, ...mapBlock(`"_${variables.join('')}"`, `${this.#prefix}to`, ['default none', ...entries])],
       lines: [`location / { rewrite ^ ${inside}/$${this.#prefix}to last; }`, `location = ${inside}/none { internal; return 404; }`, ...this.#part.lines],
     }
   }

@@ -49,6 +49,8 @@ const addText = (maps: Maps, source: string, condition: TextCondition, path: str
   const inverted = condition.invert ?? false
   // nginx cannot compare numbers: such a route is never taken.
   if (condition.range) return maps.add(source, ['default 0'])
+  // What is absent looks empty, and is: expressions are not asked about it.
+  if (condition.exact === '') return maps.add(source, ['default 0'])
   const pattern = patternOf(condition, path)
   if (pattern === undefined) return maps.add(source, (condition.present ?? true) !== inverted ? ['default 1', '"" 0'] : ['default 0', '"" 1'])
   if (!inverted) return maps.addPattern(source, pattern, path)
