@@ -31,9 +31,9 @@ export const lackOf = ({ lacks, sidecar }: Arrangement): string | undefined =>
   lacks ?? (sidecar && versionOf(sidecar) === undefined ? `there is no ${sidecar.name} on the PATH (${sidecar.install})` : undefined)
 
 /** What of the definition an arrangement cannot express, a line each. */
-export const unexpressedBy = ({ sidecar }: Arrangement, { definition, host, certificates = {} }: Situation): readonly string[] =>
-  sidecar === undefined ? [] : sidecar.write(definition, { ports: { [host]: '127.0.0.1:15002' }, certificates }).unexpressed
-    .map(({ policy, instead }) => `${policy}: ${instead}`)
+export const unexpressedBy = ({ sidecar }: Arrangement, { definition, host, certificates = {}, endpoints = {} }: Situation): readonly string[] =>
+  sidecar === undefined ? [] : [...new Set(sidecar.write(definition, { ports: { [host]: '127.0.0.1:15002' }, certificates, endpoints }).unexpressed
+    .map(({ policy, instead }) => `${policy}: ${instead}`))]
 
 /** An arrangement at work: a client, and its proxy. */
 export interface Running {
@@ -55,8 +55,7 @@ export interface Running {
 
 /** Where instances are for a client that dials them itself, as what is told to it. */
 export const settingOf = ({ addresses }: Arrangement, situation: Situation, sidecar: RunningSidecar | undefined): Setting => {
-  const { definition, host, tls } = situation
-  const service = `http://${host}`
+  const { definition, host, origin: service = `http://${host}`, tls } = situation
   if (sidecar) return { definition, service, origins: [sidecar.origin] }
   const origins = situation.addresses.map((address) => `${tls ? 'https' : 'http'}://${address}`)
   return { definition, service, origins: addresses === 'one' ? origins.slice(0, 1) : origins, ...(tls && { tls }) }

@@ -12,10 +12,10 @@ export interface Lengths {
   readonly rounds: number
   /** Requests before anything counts: code is compiled and connections are open by then. */
   readonly warmUp: Bound
-  /** Milliseconds before each case that don't count. */
-  readonly settling: number
-  /** Milliseconds of each case that count. */
-  readonly counted: number
+  /** What comes before each case and doesn't count. */
+  readonly settling: Bound
+  /** What counts of each case; an open loop knows milliseconds only. */
+  readonly counted: Bound
 }
 
 /** A case, and what is called in it. */
@@ -61,8 +61,8 @@ const measured = async ({ client }: Pick<Running, 'client'>, pids: ReturnType<Ru
 
 /** Drives a case after its settling, and measures it; by the client itself, or by one that calls what it is asked to measure. */
 export const measure = async (running: Pick<Running, 'client' | 'pids'>, planned: Planned, round: number, { settling, counted }: Lengths): Promise<Round> => {
-  await running.client.ask('drive', loadOf(planned, { milliseconds: settling }))
-  return measured(running, running.pids(), round, loadOf(planned, { milliseconds: counted }))
+  await running.client.ask('drive', loadOf(planned, settling))
+  return measured(running, running.pids(), round, loadOf(planned, counted))
 }
 
 /** What the cases of one subject came to. */
@@ -91,7 +91,7 @@ export const measureClients = async (
     try {
       starts.set(arrangement.id, [...starts.get(arrangement.id) ?? [], running.start])
       let { situation } = first
-      await running.client.ask('drive', { ...loadOf(first, lengths.warmUp), inFlight: 16 })
+      await running.client.ask('drive', { ...loadOf(first, lengths.warmUp), inFlight: first.inFlight ?? 16 })
       for (const each of planned) {
         if (each.situation !== situation) await running.reopen(each.situation, each.path)
         ;({ situation } = each)

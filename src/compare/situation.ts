@@ -7,8 +7,12 @@ export interface Situation {
   readonly definition: MeshInput
   /** The service that is called, as the definition names it. */
   readonly host: string
+  /** Where a mesh dials it, without a path, where that is not `http://` and the name. */
+  readonly origin?: string
   /** Addresses of the instances that ways without a mesh dial: `127.0.0.1:9001`. */
   readonly addresses: readonly string[]
+  /** Endpoints of clusters by name, for proxies, which cannot follow every registry. */
+  readonly endpoints?: Readonly<Record<string, readonly string[]>>
   /** Where the instances speak mutual TLS. */
   readonly tls?: Certificates
   /** The same for proxies, by cluster. */

@@ -39,8 +39,8 @@ export const startSidecar = async (stage: Stage, sidecar: Sidecar, situation: Si
   const directory = stage.directory()
   const file = join(directory, sidecar.file)
   const [common = 0, own = 0] = await freePorts(2)
-  const textOf = ({ definition, host, certificates = {} }: Situation): string => sidecar.write(definition, {
-    listen: `127.0.0.1:${common}`, ports: { [host]: `127.0.0.1:${own}` }, certificates,
+  const textOf = ({ definition, host, certificates = {}, endpoints = {} }: Situation): string => sidecar.write(definition, {
+    listen: `127.0.0.1:${common}`, ports: { [host]: `127.0.0.1:${own}` }, certificates, endpoints,
   }).text
   const start = async (): Promise<Program> => {
     const program = stage.program(sidecar.name, sidecar.run(file, directory))
