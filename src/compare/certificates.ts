@@ -14,7 +14,7 @@ export const makeCertificates = (directory: string, servername: string): Certifi
       execFileSync('openssl', args, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
     } catch (error) {
       const { code, stderr } = error as { readonly code?: string, readonly stderr?: string }
-      throw new Error(code === 'ENOENT' ? 'there is no openssl to make certificates with (apt-get install openssl)' : `openssl made no certificate: ${stderr}`)
+      throw new Error(code === 'ENOENT' ? 'there is no openssl to make certificates with (apt-get install openssl)' : `openssl made no certificate: ${stderr ?? ''}`)
     }
   }
   openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=compare')

@@ -46,7 +46,7 @@ const measured = async ({ client }: Pick<Running, 'client'>, pids: ReturnType<Ru
   const after = cpu()
   const [application, proxy] = [usageOf(pids.application), usageOf(pids.proxy)]
   const { requests, failed, seconds, latency, distribution, failure } = await client.ask('found')
-  if (requests === failed) throw new Error(`every request failed although the services were well: ${failure}`)
+  if (requests === failed) throw new Error(`every request failed although the services were well: ${failure ?? ''}`)
   return {
     round, requests, failed, seconds, latency, distribution,
     throughput: (requests - failed) / seconds,

@@ -6,7 +6,7 @@ interface Sink {
 }
 
 /** Tells how far something is: on a terminal in one line that is written over, elsewhere nothing but every fiftieth, so that a log shows that it goes on. */
-export const progressOf = (sink: Sink): { say(text: string): void, end(): void } => {
+export const progressOf = (sink: Sink): { readonly say: (text: string) => void, readonly end: () => void } => {
   let said = 0
   return {
     say(text) {

@@ -55,13 +55,13 @@ export interface Fleet {
  */
 export const situationOf = (host: string, { versions, weights }: Fleet, tls?: Certificates & { readonly bundle: string }): Situation => {
   const names = Object.keys(versions)
-  const clusterName = (version: string): string => `${host.split('.')[0]}-${version}`
+  const clusterName = (version: string): string => `${host.split('.', 1).join('')}-${version}`
   const shares = Object.fromEntries(names.map((version) => [clusterName(version), weights?.[version] ?? 1]))
   return {
     definition: {
       services: { [host]: names.length === 1 ? { cluster: clusterName(names[0]!), ...policies } : { routes: [{ to: shares, ...policies }] } },
       clusters: Object.fromEntries(names.map((version) => [clusterName(version), clusterOf(versions[version]!, tls)])),
-    } as MeshInput,
+    },
     host,
     addresses: Object.values(versions).flat(),
     ...(tls && { tls, certificates: Object.fromEntries(names.map((version) => [clusterName(version), { ca: tls.ca, cert: tls.cert, key: tls.key, bundle: tls.bundle }])) }),

@@ -24,10 +24,10 @@ export interface Scene {
   /** The same with only these versions to be called. */
   readonly only: (...versions: readonly string[]) => Situation
   /** Says what happens now. */
-  mark(what: string): void
-  wait(milliseconds: number): Promise<void>
+  readonly mark: (what: string) => void
+  readonly wait: (milliseconds: number) => Promise<void>
   /** Keeps what an arrangement said against what was pushed to it. */
-  refused(why: string | undefined): void
+  readonly refused: (why: string | undefined) => void
 }
 
 /** One thing that breaks. */

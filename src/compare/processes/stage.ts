@@ -1,5 +1,5 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,7 +56,7 @@ const end = async (child: ChildProcess, ask: () => void): Promise<void> => {
 
 class ForkedWorker<Known extends Handlers> implements Worker<Known> {
   readonly #child: ChildProcess
-  readonly #open = new Map<number, { resolve(value: unknown): void, reject(error: Error): void }>()
+  readonly #open = new Map<number, { readonly resolve: (value: unknown) => void, readonly reject: (error: Error) => void }>()
   readonly ready: Promise<void>
   #last = 0
 
@@ -74,7 +74,7 @@ class ForkedWorker<Known extends Handlers> implements Worker<Known> {
       for (const { reject } of this.#open.values()) reject(error)
       this.#open.clear()
     }
-    child.once('exit', (code, signal) => fail(`ended (${signal ?? code})`))
+    child.once('exit', (code, signal) => fail(`ended (${signal ?? code ?? ''})`))
     child.once('error', (error) => fail(`failed (${error.message})`))
   }
 
@@ -143,6 +143,8 @@ export class Stage {
   /** Makes a directory that is gone when the comparison is over. */
   directory(): string {
     const directory = mkdtempSync(join(tmpdir(), 'enmesh-compare-'))
+    // Workers of nginx are nobody in particular.
+    chmodSync(directory, 0o755)
     this.#directories.add(directory)
     return directory
   }
