@@ -14,7 +14,7 @@ const rate = 120
 
 /** The whole comparison, or a quick look. 40 000 requests before anything counts: what is compiled by then is compiled in a service (decision 0026). */
 export const lengthsOf = (quick: boolean, rounds = quick ? 1 : 3): AllLengths => quick ? {
-  cases: { rounds, warmUp: { requests: 4_000, milliseconds: 700 }, settling: { milliseconds: 50 }, counted: { milliseconds: 250 } },
+  cases: { rounds, warmUp: { requests: 4_000, milliseconds: 500 }, settling: { milliseconds: 50 }, counted: { milliseconds: 200 } },
   shop: { rounds, warmUp: { requests: 1_000, milliseconds: 500 }, settling: { milliseconds: 50 }, counted: { milliseconds: 250 } },
   faults: { rounds: 1, pace: { before: 600, during: 1_250, after: 1_000, stale: 2_000 }, rate, lanes },
 } : {

@@ -83,7 +83,8 @@ export const compare = async ({ arrangements, situation, ...asked }: Comparison)
       versions: versionsOf(arrangements, asked.packages ?? []),
       arrangements: arrangements.map((arrangement) => {
         const { id, title, kind, client, how } = arrangement
-        const notRun = lacks.get(id) ?? (broken.has(id) ? `in part, since it broke: ${broken.get(id)!}` : undefined)
+        const measured = cases.some((each) => each.measured.some((one) => one.arrangement === id)) || faults.some(({ runs }) => runs.some((run) => run.arrangement === id))
+        const notRun = lacks.get(id) ?? (broken.has(id) ? `${measured ? 'in part, since ' : ''}it broke: ${broken.get(id)!}` : undefined)
         return { id, title, kind, client, how, unexpressed: unexpressed(arrangement, situation), ...(notRun !== undefined && { notRun }) }
       }),
       cases, starts, faults,

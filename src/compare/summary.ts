@@ -50,7 +50,9 @@ export const caseTable = (results: Results, { measured }: CaseResult): Table => 
   const cells = columns.map(({ of, digits, most }) => {
     const spreads = measured.map(({ rounds }) => spreadOf(rounds.map(of)))
     const best = lowest(most ? spreads.map(({ median, min, max }) => ({ median: -median, min: -max, max: -min })) : spreads)
-    return spreads.map((each, index) => `${spread(each, digits)}${best[index] && columns[1]!.of !== of ? '*' : ''}`)
+    // Of one round nobody knows the spread, so nothing is said to be best.
+    const marked = columns[1]!.of !== of && measured.some(({ rounds }) => rounds.length > 1)
+    return spreads.map((each, index) => `${spread(each, digits)}${best[index] && marked ? '*' : ''}`)
   })
   return [
     ['arrangement', ...columns.map(({ title }) => title)],

@@ -53,7 +53,6 @@ export interface Watched {
   readonly seen: readonly Seen[]
 }
 
-const { open } = await import(process.argv[2]!) as { readonly open: OpenWay }
 const clock = systemClock
 let way: Way | undefined
 let driven: Driven | undefined
@@ -97,6 +96,7 @@ const handlers = {
   async open({ setting, path }: { readonly setting: Setting, readonly path: string }): Promise<number> {
     const began = clock.now()
     await way?.close()
+    const { open } = await import(process.argv[2]!) as { readonly open: OpenWay }
     way = await open(setting)
     for (;;) {
       try {
