@@ -1,3 +1,4 @@
+import { isIP, isIPv6 } from 'node:net'
 import type { ClusterConfig } from '../cluster/config.ts'
 import { clusterConfig } from '../cluster/config.ts'
 import { MeshConfigError } from '../core/errors.ts'
@@ -96,6 +97,25 @@ export const listenAddress = (text: string, path: string): ListenAddress => {
   return { host, port: Number(port) }
 }
 
+/** A DNS server's address, v6 without brackets, and its port. */
+export const dnsServer = (text: string, path: string): ListenAddress => {
+  const [, v6, v4, port = '53'] = /^(?:\[([0-9a-fA-F:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::(\d{1,5}))?$/.exec(isIPv6(text) ? `[${text}]` : text) ?? []
+  const host = v6 ?? v4
+  if (host === undefined || isIP(host) === 0 || Number(port) < 1 || Number(port) > 65_535) {
+    throw new ProxyConfigError(path, `'${text.slice(0, 100)}' is no DNS server: write an IP address, with a port where it is not 53, as in '10.0.0.2:53'`)
+  }
+  return { host, port: Number(port) }
+}
+
+/** The DNS servers to ask for a name; `undefined` where neither its registry nor the options name any. */
+export const dnsServersOf = ({ source, path }: Upstream, { resolvers }: ProxyOptions): readonly ListenAddress[] | undefined => {
+  const { servers = resolvers } = source.kind === 'dns' ? source.dns : {}
+  return servers?.map((server, index) => dnsServer(server, `${path}.registry.servers[${index}]`))
+}
+
+/** Whether an endpoint is written by a name, which somebody has to look up. */
+export const isNamed = ({ host }: Address): boolean => !host.startsWith('[') && isIP(host) === 0
+
 const addressOf = ({ address, weight = 1, tls, metadata = {} }: EndpointSpec, { tls: clusterTls }: ClusterConfig): Address => {
   const at = address.lastIndexOf(':')
   const port = Number(address.slice(at + 1))
@@ -142,12 +162,27 @@ const refuseUnknown = (what: 'endpoints' | 'certificates' | 'ports', given: obje
   if (unknown !== undefined) throw new ProxyConfigError(placeOf(['options', what, unknown]), `there is no ${kind} of that name`)
 }
 
+/** The configuration language; made once, since that takes longer than anything else here. */
+let language: { readonly mesh: ReturnType<typeof meshLanguage>, readonly route: ReturnType<typeof routeLanguage>, readonly cluster: ReturnType<typeof clusterLanguage> } | undefined
+
+const meshLanguage = () => meshConfig(builtIn)
+const routeLanguage = () => routeShape(builtIn.matchers)
+const clusterLanguage = () => clusterConfig(builtIn.registries, builtIn.balancers)
+
+/** Sees that the options which are no places of something in the definition say what they may. */
+const checkOptions = ({ threads = 1, resolvers, systemAuthorities }: ProxyOptions): void => {
+  if (!Number.isInteger(threads) || threads < 1 || threads > 64) throw new ProxyConfigError('options.threads', `${String(threads)} is no number of threads: write a whole number from 1 to 64`)
+  if (systemAuthorities === '') throw new ProxyConfigError('options.systemAuthorities', 'is empty: write the path of a PEM file')
+  for (const [index, server] of (resolvers ?? []).entries()) dnsServer(server, placeOf(['options', 'resolvers', index]))
+}
+
 /** Parses a definition and what options say of the proxy's machine. Throws where either doesn't hold together. */
 export const readDefinition = (input: MeshInput, options: ProxyOptions): Definition => {
-  const { value: config, faults } = parse(meshConfig(builtIn), input)
+  language ??= { mesh: meshLanguage(), route: routeLanguage(), cluster: clusterLanguage() }
+  const { mesh, route, cluster } = language
+  const { value: config, faults } = parse(mesh, input)
   if (!config) throw new MeshConfigError(faults)
-  const route = routeShape(builtIn.matchers)
-  const cluster = clusterConfig(builtIn.registries, builtIn.balancers)
+  checkOptions(options)
   const planned = plan(config as MeshConfig, (fields) => route.parse(fields) as RouteConfig,
     (endpoints) => cluster.parse({ registry: { type: 'static', endpoints } as never }))
   if (planned.faults.length > 0) throw new MeshConfigError(planned.faults)

@@ -153,7 +153,7 @@ export const toNginx: WriteProxy = (config, options = {}): ProxyConfig => {
   const { threads = 1 } = options
   const http = [
     ...general(definition),
-    ...definition.upstreams.flatMap((upstream) => upstreamLines(upstream, threads)),
+    ...definition.upstreams.flatMap((upstream) => upstreamLines(upstream, definition)),
     ...servers(definition),
     ...adminServer(options.admin),
   ]

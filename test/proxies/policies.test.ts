@@ -204,3 +204,20 @@ onEachWay('endpoints of the second level are called when those of the first are 
   await several(way, 10)
   assert.deepEqual(new Set(await several(way, 6)), new Set(['bad']))
 })
+
+for (const [name, skip, open] of ways.filter(([name]) => name !== 'nginx')) {
+  test(`an endpoint that says it is not well gets nothing, through ${name}`, { skip }, async (t) => {
+    const [well, bad] = await pair(t)
+    const checks: (string | undefined)[] = []
+    bad.behave = (request, response, tell) => {
+      if (!request.url!.startsWith('/health')) return tell()
+      checks.push(`${request.method} ${request.url} ${request.headers.host}`)
+      response.writeHead(500).end()
+    }
+    const way = await open(t, shop([well, bad], {}, { healthCheck: { protocol: 'http', path: '/health?a=%20%25', host: 'health.test', interval: 50, unhealthyThreshold: 1 }, panic: 0 }))
+    while (checks.length < 2) await turn()
+    assert.equal(checks[0], 'GET /health?a=%20%25 health.test')
+    // The first check has been judged by the time that the second one comes.
+    assert.deepEqual(new Set(await several(way, 6)), new Set(['well']))
+  })
+}

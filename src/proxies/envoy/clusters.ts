@@ -1,7 +1,7 @@
 import type { HealthCheckConfig } from '../../cluster/health-checks.ts'
 import type { OutlierConfig } from '../../cluster/outlier.ts'
 import { balancerWithin, innermost, levelsOf, wholeWeights } from '../balancing.ts'
-import { speaksTls, type Address, type Definition, type Upstream } from '../definition.ts'
+import { dnsServersOf, isNamed, speaksTls, type Address, type Definition, type Upstream } from '../definition.ts'
 import { ProxyConfigError } from '../proxy.ts'
 import { tlsFilesOf, verifiedName, verifiedNames } from '../tls.ts'
 import { printable } from '../text.ts'
@@ -167,16 +167,17 @@ const loadAssignment = (upstream: Upstream): Message => {
   }
 }
 
-const resolverAddress = (server: string): Message => {
-  const [, v6, v4, port = '53'] = /^(?:\[([0-9a-fA-F:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::(\d{1,5}))?$/.exec(server.includes('::') && !server.startsWith('[') ? `[${server}]` : server) ?? []
-  const host = v6 ?? v4
-  if (host === undefined) throw new ProxyConfigError('options.resolvers', `'${server.slice(0, 100)}' is not an IP address with an optional port, as in '10.0.0.2:53'`)
-  return socketAddress(host, Number(port))
-}
-
-const discovery = ({ source, path, name }: Upstream, { options }: Definition): Message => {
-  if (source.kind === 'static') return { type: 'STATIC' }
-  const { record, responseType, family, servers = options.resolvers, minTtl } = source.dns
+const discovery = (upstream: Upstream, { options }: Definition): Message => {
+  const { source, path, name } = upstream
+  const servers = dnsServersOf(upstream, options)
+  const resolver = servers === undefined ? undefined : {
+    name: 'envoy.network.dns_resolver.cares',
+    typed_config: typed('envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig', { resolvers: servers.map(({ host, port }) => socketAddress(host, port)) }),
+  }
+  if (source.kind === 'static') {
+    return source.endpoints.some(isNamed) ? { type: 'STRICT_DNS', dns_lookup_family: 'ALL', respect_dns_ttl: true, typed_dns_resolver_config: resolver } : { type: 'STATIC' }
+  }
+  const { record, responseType, family, minTtl } = source.dns
   if (record === 'srv') {
     throw new ProxyConfigError(`${path}.registry`, `Envoy asks for no SRV records: give the endpoints of '${name}' (endpoints: { ${JSON.stringify(name)}: ['10.0.0.1:8080'] })`)
   }
@@ -185,10 +186,7 @@ const discovery = ({ source, path, name }: Upstream, { options }: Definition): M
     dns_lookup_family: lookupFamily[family],
     respect_dns_ttl: true,
     dns_refresh_rate: time(Math.max(1, minTtl)),
-    typed_dns_resolver_config: servers === undefined ? undefined : {
-      name: 'envoy.network.dns_resolver.cares',
-      typed_config: typed('envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig', { resolvers: servers.map(resolverAddress) }),
-    },
+    typed_dns_resolver_config: resolver,
   }
 }
 

@@ -1,6 +1,7 @@
 import type { TextCondition } from '../../matchers/text.ts'
 import { placeIn } from '../../mesh/faults.ts'
 import { harmlessHost, type ServiceRoute } from '../definition.ts'
+import { ProxyConfigError } from '../proxy.ts'
 import { literal, printable } from '../text.ts'
 import type { Message } from './message.ts'
 
@@ -29,6 +30,7 @@ const headerMatchers = (name: string, condition: TextCondition, path: string): r
 const never: Message = { name: ':method', present_match: false }
 
 const queryMatcher = (name: string, condition: TextCondition, path: string): Message => {
+  if (name === '') throw new ProxyConfigError(path, 'has no name, and Envoy takes no parameter without one: leave the condition out')
   const string_match = text(condition, path)
   return string_match === undefined ? { name: printable(name, path), present_match: condition.present ?? true } : { name: printable(name, path), string_match }
 }

@@ -67,28 +67,20 @@ const hashPolicy = ({ header, cookie, query }: RequestPart): Message => {
     : { query_parameter: { name: query }, terminal: true }
 }
 
-/** What a call is told by: for sticky splits and for balancers that hash, which share it in Envoy. */
-const hashPolicies = ({ config: { sticky }, targets }: ServiceRoute): readonly Message[] | undefined => {
-  const keys = targets.flatMap(({ upstream }) => {
+/** What a call is told by where its balancer hashes. */
+const hashPolicies = ({ targets }: ServiceRoute): readonly Message[] | undefined => {
+  const parts = targets.flatMap(({ upstream }) => {
     const inner = innermost(upstream.balancer)
     return inner.type === 'ring-hash' || inner.type === 'maglev' ? [inner.key ?? []].flat() : []
   })
-  const parts = [...sticky && targets.length > 1 ? [sticky] : [], ...keys]
   return parts.length === 0 ? undefined : parts.map(hashPolicy)
 }
 
 /** Weights are whole numbers that add up to less than 2³². */
 const weightOf = (share: number): number => Math.max(1, Math.round(share * 1_000_000))
 
-const destination = ({ targets, config: { sticky } }: ServiceRoute): Message => {
-  if (targets.length === 1) return { cluster: targets[0]!.upstream.id }
-  return {
-    weighted_clusters: {
-      clusters: targets.map(({ upstream, share }) => ({ name: upstream.id, weight: weightOf(share) })),
-      use_hash_policy: sticky ? true : undefined,
-    },
-  }
-}
+const destination = ({ targets }: ServiceRoute): Message => targets.length === 1 ? { cluster: targets[0]!.upstream.id }
+  : { weighted_clusters: { clusters: targets.map(({ upstream, share }) => ({ name: upstream.id, weight: weightOf(share) })) } }
 
 const rewriting = ({ config: { rewrite, match }, path }: ServiceRoute, service: Service): Message => {
   const at = `${path}.rewrite`

@@ -1,13 +1,19 @@
 import type { OutlierConfig } from '../../cluster/outlier.ts'
 import { balancerWithin, innermost } from '../balancing.ts'
-import type { Upstream } from '../definition.ts'
+import { isNamed, type Upstream } from '../definition.ts'
 import type { BuiltInBalancer } from '../../mesh/config.ts'
 import { inClusters, nearly, none, otherwise, same, type Expression, type PolicyRow } from './row.ts'
 
 const everywhere = (expression: Expression): Pick<PolicyRow, 'haproxy' | 'nginx' | 'envoy'> => ({ haproxy: expression, nginx: expression, envoy: expression })
 
 const discovering: readonly PolicyRow[] = [
-  { policy: 'cluster.registry.static', places: () => [], ...everywhere(same) },
+  {
+    policy: 'cluster.registry.static',
+    places: inClusters('registry', ({ source }) => source.kind === 'static' && source.endpoints.some(isNamed)),
+    haproxy: nearly('names are looked up'),
+    nginx: otherwise('looks names up when it starts, and not again', 'servers of a group are addresses; a name that has none keeps nginx from starting'),
+    envoy: nearly('names are looked up'),
+  },
   {
     policy: 'cluster.registry.dns',
     places: inClusters('registry', ({ source }) => source.kind === 'dns'),
@@ -226,9 +232,9 @@ const judging: readonly PolicyRow[] = [
   { policy: 'cluster.outlier.jitter', places: outlier('jitter', ({ jitter }) => jitter), haproxy: none('has none', 'it has no such option'), nginx: none('has none', 'it has no such option'), envoy: same },
   {
     policy: 'cluster.outlier.return',
-    places: outlier('return', (config) => config.return === 'probation' && config.failures),
+    places: inClusters('outlier.return', ({ config: { outlier } }, proxy) => outlier && (proxy === 'haproxy' ? outlier.failures : outlier.return === (proxy === 'nginx' ? 'sweep' : 'probation'))),
     haproxy: otherwise('has a check decide on the return: a connection where no health check is written', 'servers that were marked down come back by checks'),
-    nginx: nearly('one request decides'),
+    nginx: otherwise('has one request decide on the return, whatever is written', 'so it tries servers out'),
     envoy: otherwise('gives a server its traffic back when its time is over', 'it tries none out'),
   },
   {
@@ -253,7 +259,7 @@ const judging: readonly PolicyRow[] = [
     envoy: same,
   },
   {
-    policy: 'cluster.healthCheck.grpc',
+    policy: 'cluster.healthCheck.service',
     places: inClusters('healthCheck.protocol', ({ config }, proxy) => config.healthCheck && config.healthCheck.protocol === 'grpc' && proxy !== 'nginx'),
     haproxy: otherwise('looks whether a connection can be made', 'it does not speak the health service of gRPC'),
     nginx: none('checks nobody', 'the open-source nginx learns from requests alone'),

@@ -92,7 +92,7 @@ const sending: readonly PolicyRow[] = [
     places: inRoutes('sticky', ({ config, targets }) => config.sticky && targets.length > 1),
     haproxy: otherwise('keeps users with one cluster, but not with the one that the mesh would', 'it hashes otherwise'),
     nginx: otherwise('keeps users with one cluster, but not with the one that the mesh would', 'it hashes otherwise'),
-    envoy: otherwise('keeps users with one cluster, but not with the one that the mesh would', 'it hashes otherwise, and by the same value chooses the endpoint where the balancer hashes too'),
+    envoy: none('draws the cluster of each call anew', 'only the latest releases can draw by a hash (`use_hash_policy` of weighted clusters), and others would not start with a field that they do not know'),
   },
   { policy: 'route.rewrite', places: () => [], haproxy: same, nginx: same, envoy: same },
 ]

@@ -61,7 +61,7 @@ const rewriteLines = ({ config: { rewrite, match }, path }: ServiceRoute, servic
   const lines: string[] = []
   if (rewrite?.host !== undefined) lines.push(`http-request set-header Host ${plain(rewrite.host, '._:\\[\\]-', `${at}.host`, 'a host')}`)
   else if (service.own) lines.push(`http-request set-header Host ${service.name.toLowerCase()}`)
-  if (rewrite?.path !== undefined) lines.push(`http-request set-path ${pathOf(rewrite.path, 'path')}`)
+  if (rewrite?.path !== undefined) lines.push(`http-request set-path '${pathOf(rewrite.path, 'path')}'`)
   if (rewrite?.prefix !== undefined) {
     const { pattern, replacement } = prefixPattern(pathOf(matchedPrefix(match)!, 'prefix'), pathOf(rewrite.prefix, 'prefix'))
     lines.push(`http-request replace-path '^(?:${pattern})(.*)$' '${replacement}\\1'`)

@@ -1,8 +1,7 @@
 import type { HealthCheckConfig } from '../../cluster/health-checks.ts'
 import { levelsOf, wholeWeights } from '../balancing.ts'
-import type { Definition, Service, Upstream } from '../definition.ts'
+import { dnsServersOf, isNamed, speaksTls, type Definition, type Service, type Upstream } from '../definition.ts'
 import { tlsFilesOf, verifiedName } from '../tls.ts'
-import { speaksTls } from '../definition.ts'
 import { plain } from '../text.ts'
 import { quoted, time } from './quote.ts'
 
@@ -16,10 +15,9 @@ const checkLines = (check: HealthCheckConfig, { path }: Upstream, service: Servi
   const bound = `timeout check ${time(check.timeout)}`
   if (check.protocol === 'tcp' || check.protocol === 'grpc') return [bound]
   const host = quoted(plain(checkedHost(check, service), '._~:\\[\\]-', `${at}.host`, 'a host'), at)
-  // A % would begin a variable of the log's format.
   return [
     bound, 'option httpchk',
-    `http-check send meth GET uri ${quoted(check.path.replaceAll('%', '%%'), `${at}.path`)} ver ${check.protocol === 'http2' ? 'HTTP/2' : 'HTTP/1.1'} hdr Host ${host}`,
+    `http-check send meth GET uri ${quoted(check.path, `${at}.path`)} ver ${check.protocol === 'http2' ? 'HTTP/2' : 'HTTP/1.1'} hdr Host ${host}`,
     `http-check expect status ${check.statuses.join(',')}`,
   ]
 }
@@ -58,8 +56,12 @@ const staticServers = (upstream: Upstream): readonly string[] => {
   const { endpoints } = upstream.source
   const weights = wholeWeights(endpoints.map(({ weight }) => weight), 256)
   const levels = levelsOf(upstream, endpoints)
-  return endpoints.map(({ host, port }, index) =>
-    `server s${index} ${host.startsWith('[') ? host.slice(1, -1) : host}:${port} weight ${weights[index]!}${levels[index]! > 0 ? ' backup' : ''}`)
+  return endpoints.map((endpoint, index) => {
+    const { host, port } = endpoint
+    // A name that has no address yet must not keep the proxy from starting.
+    const lookup = isNamed(endpoint) ? ` resolvers r_${upstream.id} init-addr last,libc,none` : ''
+    return `server s${index} ${host.startsWith('[') ? host.slice(1, -1) : host}:${port} weight ${weights[index]!}${lookup}${levels[index]! > 0 ? ' backup' : ''}`
+  })
 }
 
 const preference = { any: 'ipv4', 4: 'ipv4', 6: 'ipv6', 'prefer-4': 'ipv4', 'prefer-6': 'ipv6' } as const
@@ -91,21 +93,17 @@ export const serverLines = (upstream: Upstream, service: Service, definition: De
 }
 
 /** The sections that say whom to ask for the names of clusters. */
-export const resolverSections = ({ upstreams, options }: Definition): readonly (readonly string[])[] => upstreams.flatMap(({ source, id }) => {
-  if (source.kind !== 'dns') return []
-  const { servers = options.resolvers, minTtl, timeout } = source.dns
+export const resolverSections = ({ upstreams, options }: Definition): readonly (readonly string[])[] => upstreams.flatMap((upstream) => {
+  const { source, id } = upstream
+  if (source.kind === 'static' && !source.endpoints.some(isNamed)) return []
+  const servers = dnsServersOf(upstream, options)
+  const { minTtl, timeout } = source.kind === 'dns' ? source.dns : { minTtl: 5_000, timeout: 2_000 }
   return [[
     `resolvers r_${id}`,
-    ...servers === undefined ? ['parse-resolv-conf'] : servers.map((server, index) => `nameserver n${index} ${withPort(server)}`),
+    ...servers === undefined ? ['parse-resolv-conf'] : servers.map(({ host, port }, index) => `nameserver n${index} ${host}:${port}`),
     'accepted_payload_size 8192',
     `timeout resolve ${time(Math.max(1_000, minTtl))}`,
     `timeout retry ${time(timeout)}`,
     `hold valid ${time(Math.max(1_000, minTtl))}`,
   ]]
 })
-
-const withPort = (server: string): string => {
-  if (/^\d+\.\d+\.\d+\.\d+:\d+$/.test(server)) return server
-  if (server.startsWith('[')) return server.replace(/^\[([^\]]+)\](?::(\d+))?$/, (_, host: string, port = '53') => `${host}:${port}`)
-  return `${server}:53`
-}

@@ -1,13 +1,12 @@
 import { matchedPrefix } from '../../route/rewrite.ts'
-import type { Definition, Service, ServiceRoute, Upstream } from '../definition.ts'
-import { speaksTls } from '../definition.ts'
+import { speaksTls, type Definition, type Service, type ServiceRoute, type Upstream } from '../definition.ts'
 import { plainPath, prefixPattern } from '../rewriting.ts'
 import { plain } from '../text.ts'
 import { attemptsOf, silence, timesOf } from '../timing.ts'
 import { tlsFilesOf, verifiedName } from '../tls.ts'
 import { mapBlock } from './conditions.ts'
 import { quoted, time } from './quote.ts'
-import { resolverLine } from './upstreams.ts'
+import { groupOf, resolverLine } from './upstreams.ts'
 
 const retryWords: Readonly<Record<string, readonly string[]>> = {
   'connect-failure': ['error', 'timeout'],
@@ -87,7 +86,7 @@ export const locationOf = (route: ServiceRoute, upstream: Upstream, service: Ser
   const { maps, uri } = sentUri(route, name, moved)
   const { source, id, config } = upstream
   const scheme = speaksTls(upstream, 'nginx') ? 'https' : 'http'
-  const resolver = resolverLine(upstream, definition.options.resolvers)
+  const resolver = resolverLine(upstream, definition.options)
   const { requestId } = definition.config.telemetry
   return {
     maps,
@@ -95,7 +94,7 @@ export const locationOf = (route: ServiceRoute, upstream: Upstream, service: Ser
       ...resolver === undefined ? [] : [resolver, `resolver_timeout ${time(times.connect)};`],
       // Only a name within a variable is asked for again.
       ...source.kind === 'dns' ? [`set $${name}_to ${source.dns.hostname}:${source.dns.port!};`] : [],
-      `proxy_pass ${scheme}://${source.kind === 'dns' ? `$${name}_to${uri === '' ? '$request_uri' : uri}` : `${id}${uri}`};`,
+      `proxy_pass "${scheme}://${source.kind === 'dns' ? `$${name}_to${uri === '' ? '$request_uri' : uri}` : `${groupOf(definition, upstream, service)}${uri}`}";`,
       hostLine(route, service),
       'proxy_set_header Connection $upgrading;',
       'proxy_set_header Upgrade $http_upgrade;',

@@ -1,6 +1,7 @@
 import { innermost, levelsOf, wholeWeights } from '../balancing.ts'
-import type { Upstream } from '../definition.ts'
-import { ProxyConfigError } from '../proxy.ts'
+import { dnsServersOf, type Definition, type Service, type Upstream } from '../definition.ts'
+import { verifiedName } from '../tls.ts'
+import { ProxyConfigError, type ProxyOptions } from '../proxy.ts'
 import { remark } from '../text.ts'
 import { keyLines } from './keys.ts'
 import { seconds, time } from './quote.ts'
@@ -38,8 +39,22 @@ const serverLines = (upstream: Upstream): readonly string[] => {
     `server ${host}:${port} weight=${weights[index]!} ${failing(upstream)} max_conns=${config.connections}${levels[index]! > 0 ? ' backup' : ''};`)
 }
 
-/** The group of servers of a cluster, with what has to stand before it. A name that is resolved time and again has no group in nginx. */
-export const upstreamLines = (upstream: Upstream, workers: number): readonly string[] => {
+/** The services for which a cluster has groups of their own: connections of a group are shared, so none may be verified for another name than the call's. */
+const apart = ({ services }: Definition, upstream: Upstream): readonly (Service | undefined)[] => {
+  const secured = upstream.source.kind === 'static' && upstream.source.endpoints.some(({ tls }) => tls)
+  if (!secured || verifiedName(upstream) !== undefined) return [undefined]
+  return services.filter(({ routes }) => routes.some(({ targets }) => targets.some(({ upstream: { name } }) => name === upstream.name)))
+}
+
+/** The name of the group of servers through which a service calls a cluster. */
+export const groupOf = (definition: Definition, upstream: Upstream, { name }: Service): string => {
+  const place = apart(definition, upstream).findIndex((service) => service?.name === name)
+  return place < 1 ? upstream.id : `${upstream.id}_${place}`
+}
+
+/** The groups of servers of a cluster, with what has to stand before them. A name that is resolved time and again has no group in nginx. */
+export const upstreamLines = (upstream: Upstream, definition: Definition): readonly string[] => {
+  const { threads: workers = 1 } = definition.options
   const { id, config, source, path } = upstream
   const limit = config.requests === undefined ? [] : [`limit_conn_zone "${id}" zone=limit_${id}:32k;`]
   if (source.kind !== 'static') return limit
@@ -49,31 +64,34 @@ export const upstreamLines = (upstream: Upstream, workers: number): readonly str
     remark(path),
     ...limit,
     ...hashLines(upstream),
-    `upstream ${id} {`,
-    `  zone ${id} 128k;`,
-    ...balance === undefined ? [] : [`  ${balance};`],
-    ...servers.map((line) => `  ${line}`),
-    `  keepalive ${Math.max(1, Math.ceil(config.connections * Math.max(1, servers.length) / workers))};`,
-    `  keepalive_timeout ${time(config.keepAlive)};`,
-    '  keepalive_requests 1000000;',
-    '}',
+    ...apart(definition, upstream).flatMap((_, place) => {
+      const group = place === 0 ? id : `${id}_${place}`
+      return [
+        `upstream ${group} {`,
+        `  zone ${group} 128k;`,
+        ...balance === undefined ? [] : [`  ${balance};`],
+        ...servers.map((line) => `  ${line}`),
+        `  keepalive ${Math.max(1, Math.ceil(config.connections * Math.max(1, servers.length) / workers))};`,
+        `  keepalive_timeout ${time(config.keepAlive)};`,
+        '  keepalive_requests 1000000;',
+        '}',
+      ]
+    }),
   ]
 }
 
 /** Whom nginx asks for a name; it never asks the system. Throws where nobody is known. */
-export const resolverLine = ({ source, path, name }: Upstream, resolvers: readonly string[] | undefined): string | undefined => {
+export const resolverLine = (upstream: Upstream, options: ProxyOptions): string | undefined => {
+  const { source, path, name } = upstream
   if (source.kind !== 'dns') return undefined
-  const { servers = resolvers, family, record } = source.dns
+  const { family, record } = source.dns
   if (record === 'srv') {
     throw new ProxyConfigError(`${path}.registry`, `nginx asks for no SRV records: give the endpoints of '${name}' (endpoints: { ${JSON.stringify(name)}: ['10.0.0.1:8080'] })`)
   }
-  if (servers === undefined || servers.length === 0) {
+  const servers = dnsServersOf(upstream, options) ?? []
+  if (servers.length === 0) {
     throw new ProxyConfigError(`${path}.registry`, "nginx has to be told whom to ask for names: give DNS servers (resolvers: ['10.0.0.2:53'])")
   }
-  return `resolver ${servers.map(bracketed).join(' ')}${family === 4 || family === 'prefer-4' ? ' ipv6=off' : ''};`
-}
-
-const bracketed = (server: string): string => {
-  if (!/^[0-9a-fA-F.:[\]]+$/.test(server)) throw new ProxyConfigError('options.resolvers', `'${server.slice(0, 100)}' is not an IP address with an optional port, as in '10.0.0.2:53'`)
-  return server.includes('::') && !server.startsWith('[') ? `[${server}]` : server
+  const written = servers.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
+  return `resolver ${written.join(' ')}${family === 4 || family === 'prefer-4' ? ' ipv6=off' : ''};`
 }
