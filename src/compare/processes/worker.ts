@@ -20,7 +20,8 @@ const wordsOf = (error: unknown): string => error instanceof Error ? error.stack
 /** Answers what the process that started this one asks, and ends with it. */
 export const answerParent = (handlers: Handlers): void => {
   const reply = (answer: Reply): void => {
-    if (process.connected) process.send!(answer)
+    // Whoever asked may be gone by now, and nobody is left to be told.
+    if (process.connected) process.send!(answer, () => {})
   }
   process.on('message', ({ id, ask, argument }: Question) => {
     void (async () => {
