@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { read } from '../config-file/load.ts'
 import { builtIn, type MeshInput } from '../mesh/config.ts'
@@ -7,6 +6,7 @@ import { howMany, stops } from './faults.ts'
 import { meshAtRest } from './mesh-at-rest.ts'
 import type { Origin } from './origins.ts'
 import { exit, failed, UsageError, type Result } from './result.ts'
+import { save } from './save.ts'
 import type { World } from './world.ts'
 import { writeYaml, type Comments } from './write-yaml.ts'
 
@@ -55,16 +55,6 @@ const seeItIsTheSame = async (text: string, config: MeshInput): Promise<void> =>
   const { input } = await read('enmesh.yaml', text, builtIn, {})
   if (!isDeepStrictEqual(plainly(input), plainly(config))) throw new Error('the configuration that was written is not the one that was meant; nothing was kept of it')
   await meshAtRest(input as MeshInput).close()
-}
-
-const save = async (out: string, text: string, force: boolean): Promise<void> => {
-  try {
-    await writeFile(out, text, { flag: force ? 'w' : 'wx' })
-  } catch (error) {
-    const { code = String(error) } = error as NodeJS.ErrnoException
-    throw new UsageError(code === 'EEXIST' ? `${out} is there already: write --force to replace it, or another name after --out`
-      : `${out} cannot be written: ${code}`)
-  }
 }
 
 /** Writes a configuration of enmesh that does what a definition of App Mesh says. */

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { proxyNames, type ProxyName } from '../proxies/index.ts'
 import { version } from '../tracing/tracer.ts'
 import { check } from './check.ts'
 import type { DefinitionOptions } from './definitions.ts'
@@ -6,6 +7,7 @@ import { diff } from './diff.ts'
 import { explain, type Asked } from './explain.ts'
 import { faultLine, tally } from './faults.ts'
 import { importDefinition } from './import.ts'
+import { proxyConfig, type ProxyCommandOptions } from './proxy.ts'
 import { exit, UsageError, type Result } from './result.ts'
 import { harmless, paintFor, type Paint, type World } from './world.ts'
 
@@ -38,6 +40,12 @@ interface Written {
   readonly force?: boolean
   readonly header?: Asked['headers']
   readonly exitCode?: boolean
+  readonly for?: ProxyName
+  readonly listen?: string
+  readonly resolver?: readonly string[]
+  readonly threads?: string
+  readonly admin?: string
+  readonly bundle?: Pairs
 }
 
 interface WrittenComparison extends Written {
@@ -128,7 +136,7 @@ const files = 'App Mesh definitions in CloudFormation, Kubernetes, Terraform or 
 
 const programOf = (done: (run: Promise<Result>, written: Written) => Promise<void>, world: World): Command => {
   const program = new Command('enmesh')
-    .description('Looks at configurations of enmesh and at definitions of AWS App Mesh. It sends nothing and changes nothing, but the file that `import --out` names; `compare` alone calls services, and writes a report.')
+    .description('Looks at configurations of enmesh and at definitions of AWS App Mesh. It sends nothing and changes nothing, but the file that `--out` names; `compare` alone calls services, and writes a report.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this')
     .helpCommand(false)
@@ -144,6 +152,7 @@ Exit codes: 0 all is well, 1 faults were found, 2 wrongly called, 3 differences 
 
   enmesh check mesh/*.yaml
   enmesh import shop.tf --as gateway --out enmesh.yaml
+  enmesh proxy enmesh.yaml --for haproxy --out haproxy.cfg
   enmesh explain enmesh.yaml GET http://pricing.shop.local/x -H 'x-tenant: acme'
   enmesh diff old.yaml new.yaml
   enmesh compare enmesh.yaml --url http://pricing.shop.local/x`)
@@ -155,6 +164,17 @@ Exit codes: 0 all is well, 1 faults were found, 2 wrongly called, 3 differences 
     .option('-o, --out <file>', 'where to write it (.yaml); stdout without it')
     .option('-f, --force', 'replace the file if it is there')
     .action((paths: string[], written: Written) => done(importDefinition(paths, { ...optionsOf(written), ...outOf(written) }, world), written))
+
+  jsonOption(definitionOptions(program.command('proxy').description('Writes the configuration of a sidecar proxy with the same policies, and says (on stderr) what of them it cannot express.').argument('<files...>', files)))
+    .addOption(new Option('--for <proxy>', 'the proxy').choices(proxyNames).makeOptionMandatory())
+    .option('--listen <address>', 'where it takes calls, 127.0.0.1:15001 by default')
+    .option('--resolver <addresses...>', 'DNS servers to ask for names, as 10.0.0.2:53')
+    .option('--threads <number>', 'its threads or processes, 1 by default')
+    .option('--admin <place>', 'where it tells of itself: a socket (haproxy), an address and a port (nginx, envoy)')
+    .addOption(new Option('--bundle <cluster=file>', 'the file with the certificate and the key of a cluster, as HAProxy reads them; may be repeated').argParser(pair))
+    .option('-o, --out <file>', 'where to write it; stdout without it')
+    .option('-f, --force', 'replace the file if it is there')
+    .action((paths: string[], written: Written) => done(proxyConfig(paths, proxyOptionsOf(written), world), written))
 
   jsonOption(definitionOptions(program.command('explain').description('Says where a request would go, and why not elsewhere. Nothing is sent, and no registry is asked.')
     .usage('[options] <files...> [METHOD] <url>').argument('<files...>', `${files}; then the method (GET without it) and the URL`)))
@@ -192,6 +212,19 @@ Exit codes: 0 all is well, 1 faults were found, 2 wrongly called, 3 differences 
 }
 
 const outOf = ({ out, force }: Written): { out?: string, force?: boolean } => ({ ...(out !== undefined && { out }), ...(force !== undefined && { force }) })
+
+const proxyOptionsOf = (written: Written): ProxyCommandOptions => ({
+  ...optionsOf(written),
+  ...outOf(written),
+  proxy: written.for!,
+  bundles: written.bundle ?? {},
+  machine: {
+    ...(written.listen !== undefined && { listen: written.listen }),
+    ...(written.resolver && { resolvers: written.resolver }),
+    ...(written.threads !== undefined && { threads: Number(written.threads) }),
+    ...(written.admin !== undefined && { admin: written.admin }),
+  },
+})
 
 /** Shows variables by their names in place of what they stand for. */
 const shownBy = (withheld: Result['withheld']) => (text: string): string =>

@@ -12,7 +12,13 @@ import { runnable, throughProxy, Upstream, without, writers } from './support.ts
 const pieces = ['"', "'", '\\', ';', '#', '$', '%[', '%', '{', '}', '\n', '\r', '\0', ' ', '\t', '`', '(', ')', ',', '|', '&', '=', '\u2028', 'é', '-i', '-f /etc/passwd', '--', '-m', 'if', 'unless',
   '}\nbackend evil\n', '";} evil on;', "' evil '", '$host', '${HOME}', '%[env(HOME)]', '\\Q', '\\E', '\\1', '(?<x>', '*', '+', '?', '[', ']', '^', '.', '~', '@', '/', 'a', 'Z', '9', '\\n', '\\x0a', '%0a']
 
-const hostile = fc.array(fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 6, unit: 'binary' })), { maxLength: 8 }).map((parts) => parts.join(''))
+const harmlessLooking = pieces.filter((piece) => /^[\x20-\x7e]+$/.test(piece))
+
+// Mostly what is printable, since anything else is refused at once.
+const hostile = fc.oneof(
+  { weight: 4, arbitrary: fc.array(fc.constantFrom(...harmlessLooking), { minLength: 1, maxLength: 4 }) },
+  { weight: 1, arbitrary: fc.array(fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 6, unit: 'binary' })), { maxLength: 8 }) },
+).map((parts) => parts.join(''))
 
 type Place = (text: string) => { readonly config: MeshInput, readonly options?: ProxyOptions }
 
@@ -165,7 +171,7 @@ describe('hostile words are quoted, or refused', () => {
 })
 
 /** Header values that may be sent: printable, without space at their ends. */
-const sendable = fc.array(fc.constantFrom(...pieces.filter((piece) => /^[\x20-\x7e]+$/.test(piece))), { minLength: 1, maxLength: 6 }).map((parts) => parts.join('').trim()).filter((text) => text !== '')
+const sendable = fc.array(fc.constantFrom(...harmlessLooking), { minLength: 1, maxLength: 6 }).map((parts) => parts.join('').trim()).filter((text) => text !== '')
 
 for (const proxy of runnable) {
   test(`hostile header and query values find their own routes through ${proxy}`, { skip: without[proxy] }, async (t) => {

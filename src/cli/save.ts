@@ -1,0 +1,13 @@
+import { writeFile } from 'node:fs/promises'
+import { UsageError } from './result.ts'
+
+/** Writes what a command made into a file that is not there yet; with `force` also over one that is. */
+export const save = async (out: string, text: string, force: boolean): Promise<void> => {
+  try {
+    await writeFile(out, text, { flag: force ? 'w' : 'wx' })
+  } catch (error) {
+    const { code = String(error) } = error as NodeJS.ErrnoException
+    throw new UsageError(code === 'EEXIST' ? `${out} is there already: write --force to replace it, or another name after --out`
+      : `${out} cannot be written: ${code}`)
+  }
+}
