@@ -1,5 +1,5 @@
 import { arrangements as everywhere } from '../compare/arrangements.ts'
-import { compareOwn, UnknownService } from '../compare/own-services.ts'
+import { compareOwn, NotComparable } from '../compare/own-services.ts'
 import { progressOf } from '../compare/progress.ts'
 import { writeReport } from '../compare/report/report.ts'
 import type { Arrangement } from '../compare/arrangement.ts'
@@ -67,7 +67,7 @@ export const compareServices = async (paths: readonly string[], options: Compare
       data: { results },
     }
   } catch (error) {
-    if (error instanceof UnknownService) throw new UsageError(error.message)
+    if (error instanceof NotComparable) throw new UsageError(error.message)
     throw error
   }
 }

@@ -23,6 +23,8 @@ test('one definition makes a mesh and the configuration of every proxy', async (
   for (const arrangement of arrangements.filter(({ sidecar }) => sidecar)) {
     const lines = unexpressedBy(arrangement, plain)
     assert.equal(new Set(lines).size, lines.length, 'each line once')
+    const { write, slip: [pattern] } = arrangement.sidecar!
+    assert.match(write(plain.definition, { ports: { [pricing]: '127.0.0.1:15002' } }).text, pattern, 'there is a place for a slip of the pen')
   }
   assert.deepEqual(unexpressedBy(arrangements[0]!, plain), [])
 })

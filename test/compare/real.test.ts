@@ -111,13 +111,16 @@ test('a user\'s own service is called as the definition says, and never more tha
   const { results } = JSON.parse(stdout) as { readonly results: Results }
   assert.deepEqual(results.cases[0]!.measured.map(({ arrangement, rounds }) => [arrangement, rounds.map(({ requests, failed }) => [requests, failed])]),
     [['enmesh-fetch', [[50, 0], [50, 0]]], ['haproxy-request', [[50, 0], [50, 0]]]])
-  assert.deepEqual([results.faults, health], [[], 0])
+  assert.deepEqual([results.faults, results.cases[0]!.bodyBytes, health], [[], 2, 0])
   assert.ok(got >= 200 && got <= 300, `${got} requests`)
   assert.doesNotMatch(stdout + stderr + readFileSync(at('report/index.html'), 'utf8'), /secret/)
 })
 
-test('what the definition does not know is not called', async (t) => {
-  const at = folder(t, { 'mesh.json': { services: { 'pricing.local': ['127.0.0.1:1'] } } })
+test('what the definition does not know is not called, nor what does not answer well', async (t) => {
+  const server = createServer((_, response) => { response.writeHead(404).end() })
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  t.after(() => { server.close(); server.closeAllConnections() })
+  const at = folder(t, { 'mesh.json': { services: { 'pricing.local': ['127.0.0.1:1'], 'empty.local': [`127.0.0.1:${(server.address() as AddressInfo).port}`] } } })
   const refused = async (...args: readonly string[]) => {
     const { code, stderr } = await enmesh(['compare', at('mesh.json'), ...args, '--out', at('report')])
     assert.equal(code, 2)
@@ -126,6 +129,8 @@ test('what the definition does not know is not called', async (t) => {
   }
   assert.match(await refused('--url', 'http://other.local/x?y=secret'), /http:\/\/other\.local\/x: 'other\.local' is no service of this mesh/)
   assert.match(await refused('--url', 'http://me:hush@pricing.local/'), /no user and no password, and that of pricing\.local does\n$/)
+  assert.match(await refused('--url', 'http://empty.local/x?y=secret'), /http:\/\/empty\.local\/x: it answered 404 to a first call/)
+  assert.match(await refused('--url', 'http://pricing.local/'), /it gave no answer: ENMESH_CONNECT_FAILED/)
   assert.match(await refused(), /no URL is given/)
   assert.match(await refused('--url', 'pricing.local'), /It is written http:/)
   assert.match(await refused('--url', 'http://pricing.local/', '--only', 'haproxy'), /no arrangement 'haproxy': known here: direct-fetch/)

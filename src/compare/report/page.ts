@@ -43,6 +43,9 @@ const both = (result: CaseResult, looks: readonly Look[], of: (round: Round) => 
   looks.map((look) => ({ look, rounds: (result.measured.find(({ arrangement }) => arrangement === look.arrangement.id)?.rounds ?? []).map(of) }))
 
 const caseSection = (result: CaseResult, { quantiles }: Results, looks: readonly Look[]): Part => {
+  if (result.measured.length === 0) {
+    return html`<article id="case-${result.id}"><h3>${result.title}</h3><p>${conditions(result)}</p><p class="none">Not run${result.notRun === undefined ? '' : `: ${result.notRun}`}</p></article>`
+  }
   const byId = new Map(looks.map((look) => [look.arrangement.id, look]))
   const cpu = both(result, looks, ({ cpu: { application, proxy } }) => ({ application: application * 1_000, proxy: proxy * 1_000 }))
   return html`<article id="case-${result.id}"><h3>${result.title}</h3><p>${conditions(result)}</p>

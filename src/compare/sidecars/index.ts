@@ -8,6 +8,7 @@ export const sidecars: Readonly<Record<ProxyName, Sidecar>> = {
     version: [['-v'], /version (\S+)/], install: 'apt-get install haproxy',
     run: (file) => ['-W', '-db', '-f', file],
     check: (file) => ['-c', '-q', '-f', file],
+    slip: [/use_backend .*/, 'use_backend nowhere'],
     reload: 'SIGUSR2',
   },
   nginx: {
@@ -15,6 +16,7 @@ export const sidecars: Readonly<Record<ProxyName, Sidecar>> = {
     version: [['-v'], /nginx\/(\S+)/], install: 'apt-get install nginx-light',
     run: (file, directory) => ['-e', 'stderr', '-p', directory, '-c', file],
     check: (file, directory) => ['-t', '-q', '-e', 'stderr', '-p', directory, '-c', file],
+    slip: [/proxy_pass [^;]+;/, 'proxy_pass http://$$nowhere;'],
     reload: 'SIGHUP',
   },
   envoy: {
@@ -22,5 +24,6 @@ export const sidecars: Readonly<Record<ProxyName, Sidecar>> = {
     version: [['--version'], /version: [0-9a-f]+\/([^/]+)/], install: 'https://www.envoyproxy.io/docs/envoy/latest/start/install',
     run: (file) => ['-c', file, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'error'],
     check: (file) => ['--mode', 'validate', '-c', file, '--log-level', 'error'],
+    slip: [/"cluster": ?"[^"]*"/, '"cluster": "nowhere"'],
   },
 }

@@ -31,8 +31,12 @@ const untilAccepting = async (port: number, program: Program, { title }: Sidecar
   }
 }
 
-/** The text with a name in it that leads nowhere, as by a slip of the pen. */
-const broken = (text: string): string => text.replace(/(use_backend |default_backend |proxy_pass https?:\/\/|"cluster": ?")/, '$1%%nowhere ')
+/** The text with a name in it that leads nowhere. */
+const broken = (text: string, { slip: [pattern, written], title }: Sidecar): string => {
+  const changed = text.replace(pattern, written)
+  if (changed === text) throw new Error(`The configuration of ${title} has nothing that could be broken`)
+  return changed
+}
 
 /** Starts a proxy with the configuration that the definition makes. Throws with what it says where it does not come up. */
 export const startSidecar = async (stage: Stage, sidecar: Sidecar, situation: Situation): Promise<RunningSidecar> => {
@@ -72,7 +76,7 @@ export const startSidecar = async (stage: Stage, sidecar: Sidecar, situation: Si
     origin: `http://127.0.0.1:${own}`,
     milliseconds,
     push: (next) => take(textOf(next)),
-    pushBroken: () => take(broken(readFileSync(file, 'utf8'))),
+    pushBroken: () => take(broken(readFileSync(file, 'utf8'), sidecar)),
     stop: () => program.stop(),
   }
 }

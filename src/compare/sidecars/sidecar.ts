@@ -17,6 +17,8 @@ export interface Sidecar {
   run(file: string, directory: string): readonly string[]
   /** Arguments that only check a configuration; it ends with 0 where it is well. */
   check(file: string, directory: string): readonly string[]
+  /** Where its configuration names what a call is sent to, and what stands there after a slip of the pen: a name that leads nowhere. */
+  readonly slip: readonly [pattern: RegExp, written: string]
   /** What makes its master take a changed file over. Absent where it cannot be told, and is started anew. */
   readonly reload?: NodeJS.Signals
 }
