@@ -114,12 +114,13 @@ export const missing = ({ arrangements, cases }: Results): readonly string[] => 
 /** Where and when. */
 export const circumstances = ({ began, seconds, rounds, seed, machine, versions }: Results): string =>
   `${began.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryMiB / 1_024)} GiB, load ${machine.loadBefore.toFixed(1)} before and ${machine.loadAfter.toFixed(1)} after; `
-  + `${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}; ${rounds} rounds, seed ${seed}, ${Math.round(seconds)} s`
+  + `${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}; ${rounds === 1 ? '1 round' : `${rounds} rounds`}, seed ${seed}, ${Math.round(seconds)} s`
 
 /** All of a comparison for a terminal. */
 export const summary = (results: Results): string => [
   circumstances(results),
-  'Median (min–max) of the rounds; CPU is that of application and proxy for one request; * marks what nothing beats outside of the spread.',
+  `CPU is that of application and proxy for one request. ${results.rounds === 1 ? 'Of one round nobody knows the spread: nothing is said to be best.'
+    : 'Median (min–max) of the rounds; * marks what nothing beats outside of the spread.'}`,
   ...missing(results),
   ...results.cases.filter(({ measured }) => measured.length > 0).map((each) => `\n${each.title}\n\n${aligned(caseTable(results, each))}`),
   ...results.starts.length > 0 ? [`\nStart\n\n${aligned(startTable(results))}`] : [],
