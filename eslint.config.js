@@ -27,7 +27,7 @@ const timeAndChanceImports = [
 const undiciImports = { group: ['undici', 'undici/*', 'undici-types', 'undici-types/*'], message: because.undici }
 
 export default defineConfig(
-  globalIgnores(['dist/', 'docs/api/', 'compare-report/']),
+  globalIgnores(['dist/', 'docs/api/', 'compare-report/', '.compare/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     rules: {
@@ -95,6 +95,11 @@ export default defineConfig(
   },
   {
     files: ['src/transport/**/*.ts'],
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { paths: timeAndChanceImports }] },
+  },
+  {
+    // They are what the mesh is compared with.
+    files: ['src/compare/ways/*.ts'],
     rules: { '@typescript-eslint/no-restricted-imports': ['error', { paths: timeAndChanceImports }] },
   },
   {

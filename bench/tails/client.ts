@@ -4,7 +4,7 @@
  * a stall of the client or the proxy shows in all that were due meanwhile.
  */
 import { performance } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { openLoop } from '../../src/compare/load.ts'
 import { arrangementOf, type ArrangementName, type Way } from './arrangements.ts'
 import { arrivalsOf, pathOf, type Load } from './load.ts'
 
@@ -32,13 +32,9 @@ const drive = async (way: Way, { load, seed }: Task): Promise<Findings> => {
   const failed = { settling: 0, counted: 0 }
   const calls = { settling: 0, counted: 0 }
   const failures: Record<string, number> = {}
-  const begun = performance.now() + 20
-  const underWay: Promise<void>[] = []
-  for (const arrival of arrivalsOf(load, seed)) {
-    const due = begun + arrival.due
-    // A timer may fire a fraction early or late; what is due by now goes out without one.
-    const wait = due - performance.now()
-    if (wait > 0) await sleep(wait)
+  const arrivals = arrivalsOf(load, seed)
+  await openLoop(arrivals.map(({ due }) => due), async (index, due) => {
+    const arrival = arrivals[index]!
     const phase = arrival.counted ? 'counted' : 'settling'
     calls[phase]++
     const end = (failure: string | undefined): void => {
@@ -47,12 +43,11 @@ const drive = async (way: Way, { load, seed }: Task): Promise<Findings> => {
       failed[phase]++
       failures[failure] = (failures[failure] ?? 0) + 1
     }
-    underWay.push(way.send(pathOf(arrival)).then(
+    await way.send(pathOf(arrival)).then(
       (status) => end(status === 200 ? undefined : String(status)),
       (error: unknown) => end(failureOf(error)),
-    ))
-  }
-  await Promise.all(underWay)
+    )
+  })
   return { took, failed, failures, calls }
 }
 

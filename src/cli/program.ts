@@ -48,6 +48,29 @@ interface Written {
   readonly bundle?: Pairs
 }
 
+interface WrittenComparison extends Written {
+  readonly url?: readonly URL[]
+  readonly only?: readonly string[]
+  readonly inFlight: number
+  readonly rounds: number
+  readonly requests: number
+  readonly seconds: number
+  readonly seed: number
+}
+
+const upTo = (most: number) => (written: string): number => {
+  const number = Number(written)
+  if (!Number.isSafeInteger(number) || number < 1 || number > most) throw new InvalidArgumentError(`It is a whole number from 1 to ${most}.`)
+  return number
+}
+
+const addressed = (written: string, before: readonly URL[] = []): readonly URL[] => {
+  if (!/^https?:\/\//i.test(written) || !URL.canParse(written)) throw new InvalidArgumentError('It is written http://pricing.shop.local/price/42.')
+  return [...before, new URL(written)]
+}
+
+const another = (written: string, before: readonly string[] = []): readonly string[] => [...before, written]
+
 const definitionOptions = (command: Command): Command => command
   .option('--as <node>', 'the virtual node (or gateway) that calls: its backends decide what it may call')
   .option('--mesh <name>', 'the mesh that is meant, where the files define several or name none')
@@ -113,7 +136,7 @@ const files = 'App Mesh definitions in CloudFormation, Kubernetes, Terraform or 
 
 const programOf = (done: (run: Promise<Result>, written: Written) => Promise<void>, world: World, json: boolean): Command => {
   const program = new Command('enmesh')
-    .description('Looks at configurations of enmesh and at definitions of AWS App Mesh. It sends nothing and changes nothing but the file that `--out` names.')
+    .description('Looks at configurations of enmesh and at definitions of AWS App Mesh. It sends nothing and changes nothing, but the file that `--out` names; `compare` alone calls services, and writes a report.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this')
     .helpCommand(false)
@@ -132,7 +155,8 @@ Exit codes: 0 all is well, 1 faults were found, 2 wrongly called, 3 differences 
   enmesh import shop.tf --as gateway --out enmesh.yaml
   enmesh proxy enmesh.yaml --for haproxy --out haproxy.cfg
   enmesh explain enmesh.yaml GET http://pricing.shop.local/x -H 'x-tenant: acme'
-  enmesh diff old.yaml new.yaml`)
+  enmesh diff old.yaml new.yaml
+  enmesh compare enmesh.yaml --url http://pricing.shop.local/x`)
 
   jsonOption(definitionOptions(program.command('check').description('Finds every fault, with its place. Those of App Mesh are read together, as one mesh.').argument('<files...>', files)))
     .action((paths: string[], written: Written) => done(check(paths, optionsOf(written), world), written))
@@ -166,6 +190,24 @@ Exit codes: 0 all is well, 1 faults were found, 2 wrongly called, 3 differences 
     .option('--exit-code', 'end with 3 where there are differences')
     .action((before: string, after: string, written: Written) =>
       done(diff(before, after, { ...optionsOf(written), exitCode: written.exitCode ?? false }, world), written))
+
+  jsonOption(definitionOptions(program.command('compare')
+    .description('Calls services that run already through a mesh, through proxies made from the same definition and without either, and sets them side by side.')
+    .argument('<files...>', files)))
+    .addOption(new Option('--url <url>', 'what is called, with GET; a service that the definition knows; may be repeated').argParser(addressed))
+    .addOption(new Option('--only <arrangement>', 'only this one, as enmesh-fetch or haproxy-request; may be repeated').argParser(another))
+    .addOption(new Option('--in-flight <n>', 'requests under way at once').argParser(upTo(256)).default(4))
+    .addOption(new Option('--requests <n>', 'requests that count, at most, of each arrangement in each round').argParser(upTo(1_000_000)).default(1_000))
+    .addOption(new Option('--seconds <n>', 'time that they may take, at most').argParser(upTo(600)).default(5))
+    .addOption(new Option('--rounds <n>', 'rounds, each with every arrangement').argParser(upTo(100)).default(3))
+    .addOption(new Option('--seed <n>', 'seed of the order in each round').argParser(upTo(2 ** 31)).default(1))
+    .option('-o, --out <directory>', 'where the report goes', 'compare-report')
+    .action(async (paths: string[], written: WrittenComparison) => {
+      // Loaded where it is asked for: it is the one command that needs it.
+      const { compareServices } = await import('./compare.ts')
+      const { url: urls = [], only, inFlight, requests, seconds, rounds, seed, out = 'compare-report' } = written
+      return done(compareServices(paths, { ...optionsOf(written), urls, ...(only && { only }), inFlight, requests, seconds, rounds, seed, out }, world), written)
+    })
 
   return program
 }

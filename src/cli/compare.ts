@@ -1,0 +1,73 @@
+import { arrangements as everywhere } from '../compare/arrangements.ts'
+import { compareOwn, NotComparable } from '../compare/own-services.ts'
+import { progressOf } from '../compare/progress.ts'
+import { writeReport } from '../compare/report/report.ts'
+import type { Arrangement } from '../compare/arrangement.ts'
+import { summary } from '../compare/summary.ts'
+import { didYouMean } from '../mesh/faults.ts'
+import { seededRandom } from '../testing/random.ts'
+import { readReady, refuseIdle, type DefinitionOptions } from './definitions.ts'
+import { exit, failed, UsageError, type Result } from './result.ts'
+import type { World } from './world.ts'
+
+/** What a comparison at the user's own services is told, beside the definition. */
+export interface CompareOptions extends DefinitionOptions {
+  readonly urls: readonly URL[]
+  readonly only?: readonly string[]
+  readonly inFlight: number
+  readonly rounds: number
+  readonly requests: number
+  readonly seconds: number
+  readonly seed: number
+  readonly out: string
+}
+
+/** What the project's own comparison has and this one hasn't: said, so that nobody looks for it. */
+const byHand: Arrangement = {
+  id: 'by-hand', title: 'by hand', kind: 'by-hand', client: 'fetch', way: '', addresses: 'all',
+  how: 'opossum, a retry library and a keep-alive agent, put together.',
+  lacks: "its retry library does not come with this package: see the project's own comparison",
+}
+const arrangements = [...everywhere, byHand]
+
+const chosen = (only: readonly string[] | undefined): readonly Arrangement[] => {
+  const ids = arrangements.map(({ id }) => id)
+  const unknown = only?.find((id) => !ids.includes(id))
+  if (unknown !== undefined) throw new UsageError(`there is no arrangement '${unknown}': ${didYouMean(unknown, ids)}`)
+  return only ? arrangements.filter(({ id }) => only.includes(id)) : arrangements
+}
+
+const refuse = ({ urls }: CompareOptions): void => {
+  if (urls.length === 0) throw new UsageError('no URL is given: write what is to be called, as in --url http://pricing.shop.local/price/42')
+  const hidden = urls.find(({ username, password }) => username !== '' || password !== '')
+  if (hidden) throw new UsageError(`a URL carries no user and no password, and that of ${hidden.host} does`)
+}
+
+/** Compares a mesh in the process with proxies and with plain clients at services that run already. */
+export const compareServices = async (paths: readonly string[], options: CompareOptions, world: World): Promise<Result> => {
+  refuse(options)
+  const asked = chosen(options.only)
+  const { definition, config, faults, withheld } = await readReady(paths, options, world)
+  if (!config) return failed(faults, withheld)
+  refuseIdle([definition], options)
+  const { urls, inFlight, rounds, requests, seconds, seed, out } = options
+  const progress = progressOf(world.stderr)
+  const most = asked.length * rounds * urls.length * requests
+  world.stderr.write(`GET only, ${inFlight} in flight: at most ${Math.round(most * 1.2)} requests altogether, within ${Math.round(asked.length * rounds * urls.length * seconds * 2)} s\n`)
+  try {
+    const results = await compareOwn({
+      command: `enmesh compare ${urls.map(({ origin, pathname }) => `--url ${origin}${pathname}`).join(' ')}`,
+      definition: config, urls, arrangements: asked, load: { inFlight, rounds, requests, seconds }, seed, random: seededRandom(seed), progress: progress.say,
+    })
+    progress.end()
+    await writeReport(results, out)
+    return {
+      code: exit.well, faults, warnings: 'counted', withheld,
+      text: () => `${summary(results)}\n\nThe report is ${out}/index.html, the raw results ${out}/results.json.`,
+      data: { results },
+    }
+  } catch (error) {
+    if (error instanceof NotComparable) throw new UsageError(error.message)
+    throw error
+  }
+}

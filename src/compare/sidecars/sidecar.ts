@@ -1,0 +1,41 @@
+import { spawnSync } from 'node:child_process'
+import type { ProxyName, WriteProxy } from '../../proxies/index.ts'
+import { serverPath } from '../processes/stage.ts'
+
+/** A proxy as it is run beside an application: what its operator does with it. */
+export interface Sidecar {
+  readonly name: ProxyName
+  readonly title: string
+  readonly write: WriteProxy
+  /** What the file with its configuration ends in; Envoy reads by it. */
+  readonly file: string
+  /** The program and its arguments that tell its version, and where in what it says the version is. */
+  readonly version: readonly [args: readonly string[], pattern: RegExp]
+  /** How it is installed. */
+  readonly install: string
+  /** Arguments that run it in the foreground. */
+  run(file: string, directory: string): readonly string[]
+  /** Arguments that only check a configuration; it ends with 0 where it is well. */
+  check(file: string, directory: string): readonly string[]
+  /** Where its configuration names what a call is sent to, and what stands there after a slip of the pen: a name that leads nowhere. */
+  readonly slip: readonly [pattern: RegExp, written: string]
+  /** What makes its master take a changed file over. Absent where it cannot be told, and is started anew. */
+  readonly reload?: NodeJS.Signals
+}
+
+const ask = (command: string, args: readonly string[]): { readonly code: number | null, readonly said: string } => {
+  const { status, stdout, stderr } = spawnSync(command, args, { env: { ...process.env, PATH: serverPath }, encoding: 'utf8' })
+  return { code: status, said: `${stdout ?? ''}${stderr ?? ''}` }
+}
+
+/** The version of a proxy; undefined where it is not installed. */
+export const versionOf = ({ name, version: [args, pattern] }: Sidecar): string | undefined => {
+  const { code, said } = ask(name, args)
+  return code === 0 ? pattern.exec(said)?.[1] ?? 'unknown' : undefined
+}
+
+/** What a proxy has against a configuration; undefined where it would take it. */
+export const objection = (sidecar: Sidecar, file: string, directory: string): string | undefined => {
+  const { code, said } = ask(sidecar.name, sidecar.check(file, directory))
+  return code === 0 ? undefined : said.trim().slice(-1_000)
+}

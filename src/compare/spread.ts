@@ -1,0 +1,23 @@
+/** A median with its range over the rounds. */
+export interface Spread {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+/** Median and range of at least one figure. */
+export const spreadOf = (figures: readonly number[]): Spread => {
+  const sorted = figures.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+  return { median, min: sorted[0]!, max: sorted.at(-1)! }
+}
+
+/** Whether two figures cannot be told apart: their ranges meet, so another run could have them the other way round. */
+export const tie = (a: Spread, b: Spread): boolean => a.min <= b.max && b.min <= a.max
+
+/** Which of the figures nothing beats, for the lower the better: the one with the lowest median and all that tie with it. */
+export const lowest = (spreads: readonly Spread[]): readonly boolean[] => {
+  const first = spreads.reduce<Spread | undefined>((best, spread) => best && best.median <= spread.median ? best : spread, undefined)
+  return spreads.map((spread) => tie(spread, first!))
+}

@@ -1,0 +1,128 @@
+import type { Both, CaseResult, FaultResult, FaultRun, Results, Round } from './results.ts'
+import { lowest, spreadOf, type Spread } from './spread.ts'
+
+/** A table of texts: the head, then a line for each arrangement. */
+export type Table = readonly (readonly string[])[]
+
+/** Lines up cells for a terminal, the first column to the left, the others to the right. */
+export const aligned = (table: Table): string => {
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((line) => line[column]!.length)))
+  return table.map(([first, ...others]) => [first!.padEnd(widths[0]!), ...others.map((cell, index) => cell.padStart(widths[index + 1]!))].join('   ')).join('\n')
+}
+
+/** The same for Markdown. */
+export const markdown = ([head, ...lines]: Table): string => [head!, head!.map((_, column) => column === 0 ? '---' : '--:'), ...lines]
+  .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')
+
+const both = ({ application, proxy }: Both): number => application + proxy
+const spread = ({ median, min, max }: Spread, digits: number): string => {
+  const [low, high] = [min.toFixed(digits), max.toFixed(digits)]
+  return low === high ? median.toFixed(digits) : `${median.toFixed(digits)} (${low}–${high})`
+}
+
+interface Column {
+  readonly title: string
+  readonly digits: number
+  readonly of: (round: Round) => number
+  /** Whether the most is the best. */
+  readonly most?: true
+}
+
+const columns: readonly Column[] = [
+  { title: 'CPU µs', digits: 1, of: ({ cpu }) => both(cpu) * 1_000 },
+  { title: 'of that proxy', digits: 1, of: ({ cpu }) => cpu.proxy * 1_000 },
+  { title: 'p50 ms', digits: 2, of: ({ latency }) => latency.p50 },
+  { title: 'p99 ms', digits: 2, of: ({ latency }) => latency.p99 },
+  { title: 'p99.9 ms', digits: 1, of: ({ latency }) => latency.p999 },
+  { title: 'req/s', digits: 0, of: ({ throughput }) => throughput, most: true },
+  { title: 'MiB', digits: 0, of: ({ memory }) => both(memory) },
+  { title: 'sockets', digits: 0, of: ({ sockets }) => both(sockets) },
+]
+
+const titleOf = ({ arrangements }: Results, id: string): string => arrangements.find((each) => each.id === id)?.title ?? id
+
+const absent = ({ arrangements }: Results, present: readonly string[], cells: number): Table => arrangements
+  .filter(({ id, notRun }) => notRun !== undefined && !present.includes(id))
+  .map(({ title }) => [title, 'not run', ...Array.from({ length: cells - 1 }, () => '–')])
+
+/** One case: median (min–max) of the rounds of each arrangement; `*` is at what nothing beats outside of the spread. */
+export const caseTable = (results: Results, { measured }: CaseResult): Table => {
+  const cells = columns.map(({ of, digits, most }) => {
+    const spreads = measured.map(({ rounds }) => spreadOf(rounds.map(of)))
+    const best = lowest(most ? spreads.map(({ median, min, max }) => ({ median: -median, min: -max, max: -min })) : spreads)
+    // Of one round nobody knows the spread, so nothing is said to be best.
+    const marked = columns[1]!.of !== of && measured.some(({ rounds }) => rounds.length > 1)
+    return spreads.map((each, index) => `${spread(each, digits)}${best[index] && marked ? '*' : ''}`)
+  })
+  return [
+    ['arrangement', ...columns.map(({ title }) => title)],
+    ...measured.map(({ arrangement }, index) => [titleOf(results, arrangement), ...cells.map((column) => column[index]!)]),
+    ...absent(results, measured.map(({ arrangement }) => arrangement), columns.length),
+  ]
+}
+
+const percent = (part: number, whole: number): string => whole === 0 ? '–' : `${(part * 100 / whole).toFixed(1)} %`
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
+
+const recovery = (runs: readonly FaultRun[]): string => {
+  const times = runs.map(({ timeToRecover }) => timeToRecover)
+  return times.includes(null) ? 'not within the run' : `${(Math.max(...times.map(Number)) / 1_000).toFixed(2)} s`
+}
+
+const mainBlame = (runs: readonly FaultRun[]): string => {
+  const all = new Map<string, number>()
+  for (const { blamed } of runs) for (const [who, count] of Object.entries(blamed)) all.set(who, (all.get(who) ?? 0) + count)
+  return [...all].sort(([, a], [, b]) => b - a).slice(0, 2).map(([who, count]) => `${who} × ${count}`).join(', ') || '–'
+}
+
+/** One fault, all rounds together; the time to recover is that of the slowest. */
+export const faultTable = (results: Results, { runs }: FaultResult): Table => {
+  const ids = [...new Set(runs.map(({ arrangement }) => arrangement))]
+  const median = (numbers: readonly number[]): string => spreadOf(numbers).median.toFixed(0)
+  const head = ['arrangement', 'failed', 'wrong version', 'p99 before', 'during', 'after, ms', 'recovered', 'attempts', 'not the service', 'blamed']
+  return [
+    head,
+    ...ids.map((id) => {
+      const ours = runs.filter(({ arrangement }) => arrangement === id)
+      const requests = sum(ours.map(({ requests }) => requests))
+      return [
+        titleOf(results, id), percent(sum(ours.map(({ failed }) => failed)), requests), percent(sum(ours.map(({ wrongVersion }) => wrongVersion)), requests),
+        median(ours.map(({ p99 }) => p99.before)), median(ours.map(({ p99 }) => p99.during)), median(ours.map(({ p99 }) => p99.after)),
+        recovery(ours), (sum(ours.map(({ attemptsPerRequest }) => attemptsPerRequest)) / ours.length).toFixed(2),
+        String(sum(ours.map(({ misattributed }) => misattributed))), mainBlame(ours),
+      ]
+    }),
+    ...absent(results, ids, head.length),
+  ]
+}
+
+/** Start-ups, and memory at rest. */
+export const startTable = (results: Results): Table => [
+  ['arrangement', 'first answer after ms', 'of that proxy', 'MiB at rest', 'of that proxy'],
+  ...results.starts.map(({ arrangement, milliseconds, idleMemory }) => [
+    titleOf(results, arrangement), spread(spreadOf(milliseconds.map(both)), 0), spread(spreadOf(milliseconds.map(({ proxy }) => proxy)), 0),
+    both(idleMemory).toFixed(1), idleMemory.proxy.toFixed(1),
+  ]),
+]
+
+/** What was not run, in words. */
+export const missing = ({ arrangements, cases }: Results): readonly string[] => [
+  ...arrangements.flatMap(({ title, notRun }) => notRun === undefined ? [] : [`Not run: ${title}: ${notRun}.`]),
+  ...cases.flatMap(({ title, notRun }) => notRun === undefined ? [] : [`Not run: ${title}: ${notRun}.`]),
+]
+
+/** Where and when. */
+export const circumstances = ({ began, seconds, rounds, seed, machine, versions }: Results): string =>
+  `${began.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryMiB / 1_024)} GiB, load ${machine.loadBefore.toFixed(1)} before and ${machine.loadAfter.toFixed(1)} after; `
+  + `${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}; ${rounds === 1 ? '1 round' : `${rounds} rounds`}, seed ${seed}, ${Math.round(seconds)} s`
+
+/** All of a comparison for a terminal. */
+export const summary = (results: Results): string => [
+  circumstances(results),
+  `CPU is that of application and proxy for one request. ${results.rounds === 1 ? 'Of one round nobody knows the spread: nothing is said to be best.'
+    : 'Median (min–max) of the rounds; * marks what nothing beats outside of the spread.'}`,
+  ...missing(results),
+  ...results.cases.filter(({ measured }) => measured.length > 0).map((each) => `\n${each.title}\n\n${aligned(caseTable(results, each))}`),
+  ...results.starts.length > 0 ? [`\nStart\n\n${aligned(startTable(results))}`] : [],
+  ...results.faults.map((each) => `\n${each.title}. ${each.what}\n\n${aligned(faultTable(results, each))}`),
+].join('\n')
