@@ -29,7 +29,7 @@ const proxyOptions = ({ kind }: Definition, { machine, bundles, endpoints, certi
   for (const [name, bundle] of Object.entries(bundles)) files[name] = { ...files[name], bundle }
   return {
     ...machine,
-    ...(kind === 'enmesh' && endpoints && { endpoints: endpoints as NonNullable<ProxyOptions['endpoints']> }),
+    ...(kind === 'enmesh' && endpoints && { endpoints }),
     certificates: files,
   }
 }

@@ -5,12 +5,12 @@ import type { Address, Upstream } from './definition.ts'
 type Balancer = FamilyOutput<BuiltInBalancer>
 
 /** What chooses in the end where balancers hold others. */
-export const innermost = (balancer: Balancer): Balancer => 'of' in balancer ? innermost(balancer.of as Balancer) : balancer
+export const innermost = (balancer: Balancer): Balancer => 'of' in balancer ? innermost(balancer.of) : balancer
 
 /** The balancer of a type within one that may hold others. */
 export const balancerWithin = <Type extends Balancer['type']>(balancer: Balancer, type: Type): Extract<Balancer, { type: Type }> | undefined => {
   if (balancer.type === type) return balancer as Extract<Balancer, { type: Type }>
-  return 'of' in balancer ? balancerWithin(balancer.of as Balancer, type) : undefined
+  return 'of' in balancer ? balancerWithin(balancer.of, type) : undefined
 }
 
 /** The level of each endpoint, 0 first, where a balancer goes by levels; all are of level 0 otherwise. */

@@ -183,7 +183,7 @@ export const readDefinition = (input: MeshInput, options: ProxyOptions): Definit
   const { value: config, faults } = parse(mesh, input)
   if (!config) throw new MeshConfigError(faults)
   checkOptions(options)
-  const planned = plan(config as MeshConfig, (fields) => route.parse(fields) as RouteConfig,
+  const planned = plan(config, (fields) => route.parse(fields),
     (endpoints) => cluster.parse({ registry: { type: 'static', endpoints } as never }))
   if (planned.faults.length > 0) throw new MeshConfigError(planned.faults)
   refuseUnknown('endpoints', options.endpoints, planned.clusters, 'cluster')
@@ -225,7 +225,7 @@ export const readDefinition = (input: MeshInput, options: ProxyOptions): Definit
     }
   })
   return {
-    config: config as MeshConfig,
+    config,
     options,
     listen: listenAddress(options.listen ?? '127.0.0.1:15001', 'options.listen'),
     services,

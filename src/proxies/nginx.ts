@@ -84,7 +84,7 @@ class Host {
 const plainHost = (definition: Definition, services: readonly Service[], prefix: string): ServerPart | undefined => {
   const [service, ...others] = services
   const [route, ...more] = service!.routes
-  if (others.length > 0 || more.length > 0 || service!.port !== undefined || !route || route.targets.length !== 1) return undefined
+  if (others.length > 0 || more.length > 0 || service!.port !== undefined || route?.targets.length !== 1) return undefined
   if (route.config.match !== undefined && Object.values(route.config.match).some((condition) => condition !== undefined)) return undefined
   const { maps, lines } = locationOf(route, route.targets[0]!.upstream, service!, definition, prefix, false)
   return { maps: [remark(service!.path), ...maps], lines: ['location / {', ...indented(lines), '}'] }

@@ -390,12 +390,12 @@ const faultsOf = (value: Json, words: readonly string[], path: string): readonly
     return (value as readonly Json[]).flatMap((each, index) => faultsOf(each, rest, `${path}[${index}]`))
   }
   if (type === 'map') return isRecord(value) ? Object.entries(value).flatMap(([name, each]) => faultsOf(each, rest, `${path}[${name}]`)) : [`${path}: is no map`]
-  if (type === 'enum') return rest[0]!.split('|').includes(String(value)) ? [] : [`${path}: ${String(value)} is none of ${rest[0]!}`]
+  if (type === 'enum') return typeof value === 'string' && rest[0]!.split('|').includes(value) ? [] : [`${path}: ${JSON.stringify(value)} is none of ${rest[0]!}`]
   if (type in scalars) return scalars[type]!(value) ? [] : [`${path}: ${JSON.stringify(value)} is no ${type}`]
   if (!isRecord(value)) return [`${path}: is no message`]
   if (type !== 'any') return messageFaults(value, type, path)
   const { '@type': url, ...fields } = value
-  const name = /^type\.googleapis\.com\/(.+)$/.exec(String(url))?.[1]
+  const name = typeof url === 'string' ? /^type\.googleapis\.com\/(.+)$/.exec(url)?.[1] : undefined
   return name === undefined ? [`${path}: has no @type`] : messageFaults(fields, name, path)
 }
 

@@ -120,7 +120,7 @@ export const sendTo = (port: number, { url, method = 'GET', headers = {}, body }
 /** The way through a proxy that runs with the configuration written for it. */
 export const throughProxy = async (t: TestContext, proxy: RunnableProxy, config: MeshInput, options: ProxyOptions = {}): Promise<Way> => {
   const port = await portToKeep()
-  const { stop } = await startProxy(proxy, writers[proxy](config, { listen: `127.0.0.1:${port}`, ...options }).text, port)
-  t.after(stop)
+  const running = await startProxy(proxy, writers[proxy](config, { listen: `127.0.0.1:${port}`, ...options }).text, port)
+  t.after(() => running.stop())
   return (question) => sendTo(port, question)
 }

@@ -71,7 +71,7 @@ export const routeMatch = (route: ServiceRoute): Message => {
   }
   const queries = Object.entries(match.query ?? {})
   // Envoy cannot turn a condition on a parameter round: such a route is never taken.
-  if (queries.some(([, condition]) => turnedRound(condition as TextCondition))) headers.push(never)
+  if (queries.some(([, condition]) => turnedRound(condition))) headers.push(never)
   const query = queries.filter(([, condition]) => !turnedRound(condition as TextCondition))
     .map(([name, condition]) => queryMatcher(name, presence(condition as TextCondition), placeIn(`${at}.query`, name)))
   return { ...pathMatch(route), headers: headers.length === 0 ? undefined : headers, query_parameters: query.length === 0 ? undefined : query }

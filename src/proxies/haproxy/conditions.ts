@@ -112,8 +112,8 @@ export const conditionsOf = (route: ServiceRoute, prefix: string): Conditions =>
   for (const [name, asked] of Object.entries(match.headers ?? {})) {
     const path = placeIn(`${at}.headers`, name)
     const sample = `req.fhdr(${plain(name, '_-', path, 'a header name')})`
-    for (const condition of [asked].flat()) addText(acls, sample, condition as TextCondition, path)
+    for (const condition of [asked].flat()) addText(acls, sample, condition, path)
   }
-  for (const [name, condition] of Object.entries(match.query ?? {})) addQuery(acls, name, condition as TextCondition, placeIn(`${at}.query`, name))
+  for (const [name, condition] of Object.entries(match.query ?? {})) addQuery(acls, name, condition, placeIn(`${at}.query`, name))
   return acls
 }

@@ -101,9 +101,9 @@ export const conditionsOf = (route: ServiceRoute, port: number | undefined, pref
   for (const [name, asked] of Object.entries(match.headers ?? {})) {
     const path = placeIn(`${at}.headers`, name)
     const source = `$http_${variable(plain(name, '_-', path, 'a header name'))}`
-    for (const condition of [asked].flat()) addText(maps, source, condition as TextCondition, path)
+    for (const condition of [asked].flat()) addText(maps, source, condition, path)
   }
-  for (const [name, condition] of Object.entries(match.query ?? {})) addQuery(maps, name, condition as TextCondition, placeIn(`${at}.query`, name))
+  for (const [name, condition] of Object.entries(match.query ?? {})) addQuery(maps, name, condition, placeIn(`${at}.query`, name))
   return maps
 }
 
