@@ -139,7 +139,8 @@ class Reports implements Listener {
     const usual = this.#usualLatency
     const isCold = rif <= this.#hotAbove.value
     // Nothing is slow before it is known what is usual.
-    if (isCold && (slowed < muchTooSlow * usual || usual === 0)) return Math.min(slowed, hot)
+    // By our own requests there too: however many go there by habit, they are usual and make it no hot one, so that few requests would all go to one of many equals.
+    if (isCold && (slowed < muchTooSlow * usual || usual === 0)) return Math.min(slowed * (active + 1), hot)
     const slowness = usual === 0 ? 1 : slowed / usual
     // With the request that it would get: one that is idle would cost nothing otherwise.
     if (isCold) return hot + (rif + 1) * slowness
@@ -161,9 +162,9 @@ class Reports implements Listener {
   }
 
   /** Where an answer carries no report, our own requests and the time that it took are all there is to go by. */
-  #answered(seat: number, { endpoint: { active }, startedAt, headAt }: Attempt, reply: Reply, now: number): void {
+  #answered(seat: number, { endpoint: { active }, startedAt, sentAt, headAt }: Attempt, reply: Reply, now: number): void {
     const report = loadReport(reply)
-    const latency = Math.max(leastLatency, report && report.latency >= 0 ? report.latency : this.#seen(seat, headAt - startedAt))
+    const latency = Math.max(leastLatency, report && report.latency >= 0 ? report.latency : this.#seen(seat, headAt - (sentAt || startedAt)))
     this.#until.values[seat] = 0
     this.#failing.answered(seat, now)
     const others = othersOf(report, active)
@@ -225,7 +226,7 @@ const faded = (told: number, usual: number, fresh: number): number => usual + fr
 const othersOf = (report: LoadReport | undefined, active: number): number => report && report.rif > active ? report.rif - active : 0
 
 /**
- * The endpoint with the lowest latency among those that are not hot, that is, have no more requests in flight than most; if all are hot, the one with
+ * The endpoint with the lowest latency, times the client's own requests there and one, among those that are not hot, that is, have no more requests in flight than most; if all are hot, the one with
  * the fewest (Prequal, Wydrowski et al., NSDI 2024). Both are the server's own figures and count what other clients do: endpoints report them
  * in the header `endpoint-load-metrics` of their ordinary answers (`reportLoad` of `enmesh/server`), so there are no probes unless `probes` asks for them. Compared are a few endpoints drawn
  * and those that reported last: fresh news is worth more than much of it. What is old gives way to what is usual in the cluster.

@@ -42,6 +42,23 @@ describe('prequal', () => {
     assert.deepEqual(picks(), [1])
   })
 
+  test('of those that are not hot, its own requests weigh, so that few of them spread', () => {
+    const { balancer, reports } = make(all)
+    const endpoints = fakeEndpoints(4)
+    const pick = balancer(endpoints)
+    // Three of our own are usual at each, so none of what follows is hot.
+    for (const endpoint of endpoints) endpoint.active = 3
+    for (let round = 0; round < 20; round++) for (const [place, endpoint] of endpoints.entries()) reports(endpoint, 3, [10, 11, 12, 30][place]!)
+    for (const endpoint of endpoints) endpoint.active = 0
+    const counts = [0, 0, 0, 0]
+    for (let call = 0; call < 6; call++) {
+      const picked = pick(fakeCall())!
+      picked.active++
+      counts[endpoints.indexOf(picked)]!++
+    }
+    assert.deepEqual(counts, [2, 2, 2, 0], 'a fourth at 30 ms is worth as much as a third at 10')
+  })
+
   test('with quantile 0 goes by requests in flight alone', () => {
     const { reporting } = make({ ...all, quantile: 0 })
     assert.deepEqual(reporting([[5, 10], [4, 12], [6, 11]]).picks(), [1])

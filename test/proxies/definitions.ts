@@ -107,6 +107,8 @@ export const examples: readonly Example[] = [
   },
   ...each('balancer', balancers, (balancer) => single({ balancer, registry: leveled, slowStart: '5s' })),
   ...each('health check', healthChecks, (healthCheck) => single({ healthCheck, registry: leveled })),
+  ...each('HTTP/2', [true, { streams: 7, ping: '1s', pingTimeout: '2s' }, { ping: 0 }], (http2) => single({ http2 })),
+  ...each('HTTP/2 and TLS', [true], (http2) => single({ http2, grpc: true, tls: true })),
   ...each('TLS', securities, (tls) => single({ tls, healthCheck: { protocol: 'http' } })),
   ...each('match', conditions, (match) => single({}, { match })),
   ...each('retry', retries, (retry) => single({}, { retry, attemptTimeout: '1s' })),

@@ -128,6 +128,14 @@ export const messages: Readonly<Record<string, Readonly<Record<string, string>>>
   },
   'envoy.config.core.v3.HealthCheck.TcpHealthCheck': {},
   'envoy.config.core.v3.Http1ProtocolOptions': {},
+  'envoy.config.core.v3.Http2ProtocolOptions': {
+    max_concurrent_streams: 'uint32 >=1 <=2147483647',
+    connection_keepalive: 'envoy.config.core.v3.KeepaliveSettings',
+  },
+  'envoy.config.core.v3.KeepaliveSettings': {
+    interval: 'duration',
+    timeout: 'duration',
+  },
   'envoy.config.core.v3.HttpProtocolOptions': {
     idle_timeout: 'duration',
   },
@@ -336,6 +344,7 @@ export const messages: Readonly<Record<string, Readonly<Record<string, string>>>
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': {
     http_protocol_options: 'envoy.config.core.v3.Http1ProtocolOptions oneof protocol_config',
+    http2_protocol_options: 'envoy.config.core.v3.Http2ProtocolOptions oneof protocol_config',
   },
   'envoy.type.matcher.v3.RegexMatchAndSubstitute': {
     pattern: 'envoy.type.matcher.v3.RegexMatcher',

@@ -147,7 +147,7 @@ describe('hostile words are quoted, or refused', () => {
     for (const [name, place] of Object.entries(places)) {
       test(`${name}, for ${proxy}`, () => {
         const plainly = shapes[proxy](tried(writers[proxy], place(benign[name] ?? 'abc'))!)
-        const plainlyHere = [plainly, ...['10.0.0.1', '[::1]', 'spiffe://a/b', '10.0.0.1:81'].map((text) => tried(writers[proxy], place(text)))
+        const plainlyHere = [plainly, ...['10.0.0.1', '[::1]', 'spiffe://a/b', '10.0.0.1:81', 'abc/'].map((text) => tried(writers[proxy], place(text)))
           .flatMap((text) => text === undefined ? [] : [shapes[proxy](text)])]
         fc.assert(fc.property(hostile.filter((text) => text !== ''), (text) => {
           const written = tried(writers[proxy], place(text))

@@ -1,6 +1,7 @@
 import type { HealthCheckConfig } from '../../cluster/health-checks.ts'
 import type { OutlierConfig } from '../../cluster/outlier.ts'
 import { balancerWithin, innermost, levelsOf, wholeWeights } from '../balancing.ts'
+import { http2Options, type Http2Options } from '../../transport/http2/config.ts'
 import { dnsServersOf, isNamed, speaksTls, type Address, type Definition, type Upstream } from '../definition.ts'
 import { ProxyConfigError } from '../proxy.ts'
 import { tlsFilesOf, verifiedName, verifiedNames } from '../tls.ts'
@@ -127,7 +128,7 @@ const tls = (upstream: Upstream, { options }: Definition): Message | undefined =
 
 const protocolOptions = (upstream: Upstream): Message => {
   const dialled = upstream.source.kind === 'dns' ? upstream.source.tls : upstream.source.endpoints.some(({ tls }) => tls)
-  const { tls, keepAlive } = upstream.config
+  const { tls, keepAlive, http2 } = upstream.config
   const verify = typeof tls === 'object' ? tls.verify : true
   // Where no name is given, the certificate is to carry the one that was dialled.
   const byHost = dialled && verifiedName(upstream) === undefined
@@ -135,10 +136,15 @@ const protocolOptions = (upstream: Upstream): Message => {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typed('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
       common_http_protocol_options: { idle_timeout: time(keepAlive) },
       upstream_http_protocol_options: byHost ? { auto_sni: true, auto_san_validation: verify && verifiedNames(upstream) === undefined } : undefined,
-      explicit_http_config: { http_protocol_options: {} },
+      explicit_http_config: http2 === false ? { http_protocol_options: {} } : { http2_protocol_options: http2ProtocolOptions(http2Options(http2)) },
     }),
   }
 }
+
+const http2ProtocolOptions = ({ streams, ping, pingTimeout }: Http2Options): Message => ({
+  max_concurrent_streams: streams,
+  connection_keepalive: ping === 0 ? undefined : { interval: time(ping), timeout: time(pingTimeout) },
+})
 
 const lookupFamily = { any: 'ALL', 4: 'V4_ONLY', 6: 'V6_ONLY', 'prefer-4': 'V4_PREFERRED', 'prefer-6': 'AUTO' } as const
 

@@ -135,6 +135,20 @@ const calling: readonly PolicyRow[] = [
     envoy: same,
   },
   {
+    policy: 'cluster.http2',
+    places: inClusters('http2', ({ config }, proxy) => config.http2 !== false && (proxy === 'nginx' || typeof config.http2 === 'object')),
+    haproxy: otherwise('has as many streams as the server allows, and sends no pings', 'its limits are those of the whole process, and it has no pings for servers'),
+    nginx: none('speaks HTTP/1.1', 'it speaks HTTP/2 to clients alone'),
+    envoy: nearly('pings come at their interval, whether anything else came or not'),
+  },
+  {
+    policy: 'cluster.grpc',
+    places: inClusters('grpc', ({ config }) => config.grpc),
+    haproxy: none('judges by the HTTP status', 'it does not read statuses of gRPC'),
+    nginx: none('judges by the HTTP status', 'it does not read statuses of gRPC here'),
+    envoy: otherwise('judges answers of gRPC so, whether that is asked for or not', 'it knows them by their content type'),
+  },
+  {
     policy: 'cluster.timeout',
     places: inClusters('timeout', ({ config, name }, proxy, { services }) => config.timeout > 0 && (proxy !== 'envoy'
       || services.some(({ routes }) => routes.some(({ targets }) => targets.length > 1 && targets.some(({ upstream }) => upstream.name === name))))),

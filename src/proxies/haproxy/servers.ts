@@ -42,10 +42,11 @@ const checkWords = (upstream: Upstream): readonly string[] => {
 }
 
 const tlsWords = (upstream: Upstream, service: Service, definition: Definition): readonly string[] => {
-  if (!speaksTls(upstream, 'HAProxy')) return []
+  const { http2 } = upstream.config
+  if (!speaksTls(upstream, 'HAProxy')) return http2 === false ? [] : ['proto h2']
   const { verify, ca, bundle, path } = tlsFilesOf(upstream, definition.options, 'HAProxy')
   const name = verifiedName(upstream)
-  const words = ['ssl', 'alpn http/1.1', name === undefined ? 'sni var(txn.host)' : `sni str(${plain(name, '._-', path, 'a name')})`,
+  const words = ['ssl', http2 === false ? 'alpn http/1.1' : 'alpn h2', name === undefined ? 'sni var(txn.host)' : `sni str(${plain(name, '._-', path, 'a name')})`,
     `check-sni ${plain(name ?? service.host, '._-', path, 'a name')}`]
   if (bundle !== undefined) words.push(`crt ${quoted(bundle, path)}`)
   return verify ? [...words, 'verify required', `ca-file ${quoted(ca ?? '@system-ca', path)}`] : [...words, 'verify none']
