@@ -29,6 +29,14 @@ export const warmingEnds = (endpoints: readonly Endpoint[], window: number): num
   return last
 }
 
+/** Ends the warming of endpoints whose window is over. */
+export const endWarming = (endpoints: readonly Endpoint[], window: number, now: number): void => {
+  for (const endpoint of endpoints) if (endpoint.warmingSince !== undefined && !isWarming(endpoint, window, now)) endpoint.warmingSince = undefined
+}
+
+// As a sum, since that is how the moment is reckoned at which it ends: a difference may be rounded to the other side of it.
+const isWarming = ({ warmingSince }: Endpoint, window: number, now: number): boolean => warmingSince !== undefined && now < warmingSince + window
+
 // Enough that an endpoint at a tenth of its share, beside one other, gets less than 0.2 % too much.
 const tries = 8
 
@@ -45,17 +53,14 @@ export const slowStart = (window: number, runtime: Runtime) => (balancer: Balanc
   return Object.assign((call: Call) => pickWarm(pick, call, window, firstWarming, runtime), { explain: pick.explain })
 })
 
-/**
- * Ends the warming of endpoints whose window is over. When the warmest of the others began to warm:
- * minus infinity if one has its full share, `undefined` if all have.
- */
+/** When the warmest endpoint began to warm: minus infinity if one has its full share, `undefined` if all have. */
 const firstSince = (endpoints: readonly Endpoint[], window: number, now: number): number | undefined => {
   let first = Number.POSITIVE_INFINITY
   let warming = 0
   for (const endpoint of endpoints) {
-    if (endpoint.warmingSince !== undefined && now - endpoint.warmingSince >= window) endpoint.warmingSince = undefined
-    if (endpoint.warmingSince !== undefined) warming++
-    first = Math.min(first, endpoint.warmingSince ?? Number.NEGATIVE_INFINITY)
+    const since = isWarming(endpoint, window, now) ? endpoint.warmingSince! : Number.NEGATIVE_INFINITY
+    if (since > Number.NEGATIVE_INFINITY) warming++
+    first = Math.min(first, since)
   }
   return warming === 0 ? undefined : first
 }

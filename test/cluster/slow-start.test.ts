@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Balancer } from '../../src/balancers/balancer.ts'
-import { slowStart, slowStartConfig, warmingEnds, warmth } from '../../src/cluster/slow-start.ts'
+import { endWarming, slowStart, slowStartConfig, warmingEnds, warmth } from '../../src/cluster/slow-start.ts'
 import { Call } from '../../src/core/call.ts'
 import { Endpoint } from '../../src/core/endpoint.ts'
 import { RequestHead } from '../../src/core/request.ts'
-import { fakeRuntime, scriptedRandom, seededRandom } from '../../src/testing/index.ts'
+import { registries, type MeshInput } from '../../src/index.ts'
+import { FakeRegistry, fakeRuntime, scriptedRandom, seededRandom, settle } from '../../src/testing/index.ts'
+import { virtual } from '../mesh/support.ts'
 
 const request = new RequestHead({
   method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/', headers: [], body: undefined,
@@ -60,7 +62,43 @@ test('the picker is the balancer\'s own while nothing is warming', async () => {
   assert.notEqual(balancer(endpoints), pick)
   await runtime.clock.advance(60_000)
   assert.equal(balancer(endpoints), pick)
+})
+
+test('warming is over at the end of the window, and not when somebody makes a picker on trial', () => {
+  const endpoints = take(2)
+  endpoints[0]!.warmingSince = 1_000
+  slowStart(5, fakeRuntime())(inTurn)(endpoints)
+  endWarming(endpoints, 60_000, 60_999)
+  assert.equal(endpoints[0]!.warmingSince, 1_000)
+  endWarming(endpoints, 60_000, 61_000)
   assert.equal(endpoints[0]!.warmingSince, undefined)
+})
+
+test('warming is over at the very moment reckoned for it, whatever the fractions', () => {
+  const [endpoint] = take(1)
+  const random = seededRandom(4)
+  for (let turn = 0; turn < 10_000; turn++) {
+    const window = random() * 1_000
+    endpoint!.warmingSince = random() * 1e6
+    endWarming([endpoint!], window, warmingEnds([endpoint!], window)!)
+    assert.equal(endpoint!.warmingSince, undefined)
+  }
+})
+
+test('an update that switches slow start off ends it for those that are warming', async () => {
+  const fake = new FakeRegistry()
+  fake.push('10.0.0.1:80')
+  const config = (slowStart: number): MeshInput =>
+    ({ services: { s: { cluster: 's' } }, clusters: { s: { registry: { type: 'fake' } as never, slowStart } } })
+  const { mesh, clock } = virtual(config(60_000), {}, { registries: registries.with(fake.kind) as never })
+  const why = (): string | undefined => mesh.status().clusters['s']!.endpoints[1]?.why
+  await mesh.ready()
+  fake.push('10.0.0.1:80', '10.0.0.2:80')
+  await settle()
+  assert.match(why()!, /in slow start/)
+  mesh.update(config(0))
+  assert.deepEqual([why(), clock.pending], ['available', 0])
+  await mesh.close()
 })
 
 for (const [second, factor] of [[1, 0.1], [6, 0.1], [30, 0.5], [60, 1]] as const) {
