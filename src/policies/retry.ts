@@ -3,6 +3,7 @@ import { duration } from '../config/duration.ts'
 import type { Call, RetryOverride, RetryStop } from '../core/call.ts'
 import { MeshError, type MeshErrorCode } from '../core/errors.ts'
 import { publish } from '../core/events.ts'
+import { grpcStatusOf } from '../core/grpc-status.ts'
 import type { Reply } from '../core/reply.ts'
 import { retryAfterOf } from '../core/retry-after.ts'
 import type { Layer, Send } from '../core/send.ts'
@@ -223,13 +224,6 @@ const isRetriableReply = (reply: Reply, rules: Rules, clock: Clock): boolean => 
   if (reply.status < 400) return false
   return rules.statuses.has(reply.status) || (rules.retryAfter && retryAfterOf(reply, clock) !== undefined)
 }
-
-/**
- * The status of gRPC in the head of an answer; -1 where there is none. In the trailers of an answer with messages it comes too
- * late to be looked at.
- */
-const grpcStatusOf = ({ headers: { 'grpc-status': written } }: Reply): number =>
-  typeof written === 'string' && /^\d{1,2}$/.test(written) ? Number(written) : -1
 
 const isRetriableError = (error: unknown, rules: Rules): boolean =>
   error instanceof MeshError && (rules.errors.has(error.code) || (rules.refusedStream && isRefusedStream(error)))

@@ -64,7 +64,7 @@ const fuzzed = async (seed: number) => {
   const call = (): void => {
     const aborts = new AbortController()
     const body = random() < 0.3 ? { method: 'POST', body: 'x' } : {}
-    calls.push(mesh.fetch('http://s/', { ...body, signal: aborts.signal }).then((response) => random() < 0.8 ? response.text() : response.body?.cancel()).catch(() => {}))
+    calls.push(mesh.fetch('http://s/', { ...body, signal: aborts.signal }).then(async (response) => { await (random() < 0.8 ? response.text() : response.body?.cancel()) }).catch(() => {}))
     running.push(aborts)
   }
   const listed = new Set(hosts)
