@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Balancer } from '../../src/balancers/balancer.ts'
+import { balancers } from '../../src/balancers/index.ts'
 import { endWarming, slowStart, slowStartConfig, warmingEnds, warmth } from '../../src/cluster/slow-start.ts'
-import { Call } from '../../src/core/call.ts'
+import { Call, type Attempt } from '../../src/core/call.ts'
 import { Endpoint } from '../../src/core/endpoint.ts'
+import type { Reply } from '../../src/core/reply.ts'
 import { RequestHead } from '../../src/core/request.ts'
 import { registries, type MeshInput } from '../../src/index.ts'
 import { FakeRegistry, fakeRuntime, scriptedRandom, seededRandom, settle } from '../../src/testing/index.ts'
@@ -158,4 +160,56 @@ test('nothing is picked from nothing', () => {
   const endpoints = take(1)
   endpoints[0]!.warmingSince = runtime.clock.now()
   assert.equal(slowStart(60_000, runtime)(() => () => undefined)(endpoints)(new Call(request, runtime.clock)), undefined)
+})
+
+for (const type of ['prequal', 'peak-ewma', 'orca-wrr'] as const) {
+  for (const count of [2, 3, 10]) {
+    test(`${type} does not make up for what is refused: one of ${count} gets a tenth of its share at first`, () => {
+      const random = seededRandom(5)
+      const runtime = fakeRuntime(seededRandom(3))
+      let now = 1_000
+      Object.assign(runtime.clock, { now: () => now })
+      const balancer = slowStart(60_000, runtime)(balancers.make(balancers.schema.parse({ type } as never), runtime))
+      const endpoints = take(count)
+      let pick = balancer(endpoints)
+      const running: { readonly attempt: Attempt, readonly until: number }[] = []
+      const endThoseDue = (): void => {
+        for (const { attempt } of running.filter(({ until }) => until <= now)) {
+          attempt.endpoint.active--
+          Object.assign(attempt, { headAt: now, status: 200 })
+          balancer.learn!(attempt, { status: 200, headers: {}, attempt } as unknown as Reply)
+        }
+        running.splice(0, running.length, ...running.filter(({ until }) => until > now))
+      }
+      const counts = new Map(endpoints.map((endpoint) => [endpoint, 0]))
+      const send = (times: number): void => {
+        for (let turn = 0; turn < times; turn++, now += 2) {
+          endThoseDue()
+          const call = new Call(request, runtime.clock)
+          const endpoint = pick(call)!
+          endpoint.active++
+          counts.set(endpoint, counts.get(endpoint)! + 1)
+          running.push({ attempt: call.begin(endpoint, { active: 0, pending: 0 }), until: now + 10 + 20 * random() })
+        }
+      }
+      send(2_000)
+      endpoints[0]!.warmingSince = now
+      pick = balancer(endpoints)
+      counts.set(endpoints[0]!, 0)
+      send(3_000)
+      const part = counts.get(endpoints[0]!)! / (3_000 / count)
+      // Latency and load decide beside it, so not exactly a tenth.
+      assert.ok(part > 0 && part < 0.25, `${part} of its share`)
+    })
+  }
+}
+
+test('a retry goes to an endpoint that is warming before it goes to one that was tried', () => {
+  const runtime = fakeRuntime(() => 0.99)
+  const endpoints = take(2)
+  endpoints[1]!.warmingSince = runtime.clock.now()
+  const pick = slowStart(60_000, runtime)(balancers.make(balancers.schema.parse({ type: 'prequal' } as never), runtime))(endpoints)
+  const call = new Call(request, runtime.clock)
+  call.begin(endpoints[0]!, { active: 0, pending: 0 })
+  assert.equal(pick(call), endpoints[1])
 })
