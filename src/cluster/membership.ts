@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { inspect } from 'node:util'
 import { Endpoint, type EndpointSpec } from '../core/endpoint.ts'
 
 /** What a new set means for the endpoints of a cluster. */
@@ -65,9 +66,9 @@ const sameEntries = (one: Readonly<Record<string, string>>, other: Readonly<Reco
 export const refuseOddities = ({ address, ip, weight, metadata }: EndpointSpec): void => {
   if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
   if (weight !== undefined && !(typeof weight === 'number' && weight > 0 && weight <= 1_000_000)) {
-    throw new TypeError(`endpoint '${address}' has the weight ${JSON.stringify(weight)}: a weight is a number above 0 and at most 1000000`)
+    throw new TypeError(`endpoint '${address}' has the weight ${inspect(weight)}: a weight is a number above 0 and at most 1000000`)
   }
   if (metadata !== undefined && (typeof metadata !== 'object' || metadata === null)) {
-    throw new TypeError(`endpoint '${address}' has the metadata ${JSON.stringify(metadata)}: metadata are an object of texts`)
+    throw new TypeError(`endpoint '${address}' has the metadata ${inspect(metadata)}: metadata are an object of texts`)
   }
 }
