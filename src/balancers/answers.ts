@@ -1,4 +1,5 @@
 import { judged, verdict, type Attempt } from '../core/call.ts'
+import { grpcStatusIn } from '../core/grpc.ts'
 import type { Reply } from '../core/reply.ts'
 import { retryAfterOf } from '../core/retry-after.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -7,11 +8,18 @@ import type { Clock } from '../runtime/clock.ts'
 const longestRetryAfter = 300_000
 
 /**
- * Whether an attempt failed by its endpoint's fault, seen as a balancer does: 429 counts too, since more load would be refused as well.
+ * What gRPC says with 200 where HTTP has 5xx or 429: UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and
+ * DATA_LOSS (gRPC's and Envoy's mapping). Taken for an answer, an UNAVAILABLE that comes at once would draw the load by its speed.
+ */
+const grpcFailures: ReadonlySet<number> = new Set([2, 4, 8, 12, 13, 14, 15])
+
+/**
+ * Whether an attempt failed by its endpoint's fault, seen as a balancer does: 429 counts too, since more load would be refused as well,
+ * and a status of gRPC that means either, where the head of an answer has it.
  * `undefined` when it says nothing of the endpoint.
  */
 export const failedBy = (attempt: Attempt, reply: Reply | undefined): boolean | undefined => {
-  if (reply) return judged(attempt) >= 500 || reply.status === 429
+  if (reply) return judged(attempt) >= 500 || reply.status === 429 || grpcFailures.has(grpcStatusIn(reply.headers))
   const said = attempt.ending === undefined ? undefined : verdict(attempt, attempt.ending)
   return said === undefined ? undefined : said === 'failure'
 }

@@ -19,10 +19,14 @@ interface OrcaConfig {
   readonly errorPenalty: number
 }
 
-/** The weight that a report makes: answers per second for each part of what the endpoint can bear (gRPC's A58); 0 where it says too little. */
+/**
+ * The weight that a report makes: answers per second for each part of what the endpoint can bear (gRPC's A58); 0 where it says too little,
+ * or so much that it is beyond counting: shares could not be made of that.
+ */
 export const weightOf = (utilization: number, rps: number, eps: number, errorPenalty: number): number => {
   const penalized = utilization + (eps > 0 && rps > 0 ? eps / rps * errorPenalty : 0)
-  return penalized > 0 && rps > 0 ? rps / penalized : 0
+  const weight = penalized > 0 && rps > 0 ? rps / penalized : 0
+  return weight < Number.POSITIVE_INFINITY ? weight : 0
 }
 
 /** What the endpoints' reports make them worth. */

@@ -23,9 +23,12 @@ export const priorityLoads = (health: readonly number[]): readonly number[] => {
   return loads.map((load, level) => level === first ? load + left : load)
 }
 
+// Without it, a level of which all is available could lack one percent, which then went to the next.
+const rounding = 1e-9
+
 /** What a level can bear, in whole percents up to 100: its part that is available, times the over-provisioning factor. */
 export const levelHealth = (available: number, total: number, overprovisioning: number): number =>
-  total > 0 ? Math.min(100, Math.floor(Math.round(overprovisioning * 100) * available / total)) : 0
+  total > 0 ? Math.min(100, Math.floor(Math.round(overprovisioning * 100) * available / total + rounding)) : 0
 
 /** Said where an endpoint's level can't be told. */
 const last = Number.POSITIVE_INFINITY

@@ -19,7 +19,7 @@ import { membership, refuseOddities } from './membership.ts'
 import type { OutlierDetection } from './outlier.ts'
 import { prepareParts, type ClusterFamilies, type ClusterParts } from './parts.ts'
 import { Reach } from './reach.ts'
-import { warmingEnds } from './slow-start.ts'
+import { endWarming, warmingEnds } from './slow-start.ts'
 import { census, clusterStatus, type ClusterStatus } from './status.ts'
 
 /**
@@ -146,7 +146,9 @@ export class Cluster {
   #judgeAfresh({ detection }: ClusterParts): void {
     detection?.close()
     for (const endpoint of this.#endpoints) {
-      if (endpoint.state === 'ejected' || endpoint.state === 'probation') endpoint.state = 'available'
+      if (endpoint.state !== 'ejected' && endpoint.state !== 'probation') continue
+      endpoint.state = 'available'
+      endpoint.stateSince = this.#runtime.clock.now()
     }
   }
 
@@ -173,10 +175,8 @@ export class Cluster {
   }
 
   #replace(specs: Parameters<typeof membership>[1]): void {
-    for (const spec of specs) refuseOddities(spec)
+    this.#refuse(specs)
     const { endpoints, added, removed } = membership(this.#endpoints, specs)
-    // Whatever a registry says is dialled, so it must be an address and nothing else; refusing it counts as the registry's failure.
-    for (const { address } of added) parseEndpointAddress(address)
     this.#endpoints = endpoints
     for (const endpoint of added) this.#welcome(endpoint)
     for (const endpoint of removed) this.#retire(endpoint)
@@ -184,6 +184,15 @@ export class Cluster {
     this.#known = true
     this.changed()
     this.#firstSet.arrive()
+  }
+
+  /** Whatever a registry says is dialled, so it must be an address and nothing else; refusing it counts as the registry's failure, and leaves all as it was. */
+  #refuse(specs: Parameters<typeof membership>[1]): void {
+    const known = new Set(this.#endpoints.map(({ address }) => address))
+    for (const spec of specs) {
+      refuseOddities(spec)
+      if (!known.has(spec.address)) parseEndpointAddress(spec.address)
+    }
   }
 
   #welcome(endpoint: Endpoint): void {
@@ -205,6 +214,8 @@ export class Cluster {
   /** Makes the picker anew: the endpoints, or what is known of their health, have changed. */
   changed(): void {
     const { balancer, config } = this.parts
+    const now = this.#runtime.clock.now()
+    endWarming(this.#endpoints, config.slowStart, now)
     const { endpoints, panic, unchecked } = available(this.#endpoints, config.panic)
     this.#pick = balancer(endpoints, this.#endpoints)
     this.#offered = endpoints.length
@@ -218,7 +229,7 @@ export class Cluster {
     this.#cancelWarming()
     const end = warmingEnds(endpoints, config.slowStart)
     this.#cancelWarming = end === undefined ? () => {}
-      : this.#runtime.clock.background(Math.max(0, end - this.#runtime.clock.now()), () => this.changed())
+      : this.#runtime.clock.background(Math.max(0, end - now), () => this.changed())
     if (this.#known && this.#judged) this.#resolveReady()
   }
 

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { inspect } from 'node:util'
 import { Endpoint, type EndpointSpec } from '../core/endpoint.ts'
 
 /** What a new set means for the endpoints of a cluster. */
@@ -62,9 +63,12 @@ const sameEntries = (one: Readonly<Record<string, string>>, other: Readonly<Reco
 }
 
 /** A balancer divides by weights and adds them up: one of nothing, or beyond counting, would leave it without an answer. */
-export const refuseOddities = ({ address, ip, weight }: EndpointSpec): void => {
+export const refuseOddities = ({ address, ip, weight, metadata }: EndpointSpec): void => {
   if (ip !== undefined && isIP(ip) === 0) throw new TypeError(`'${ip}' is not an IP address`)
-  if (weight !== undefined && !(weight > 0 && weight <= 1_000_000)) {
-    throw new TypeError(`endpoint '${address}' has the weight ${weight}: a weight is above 0 and at most 1000000`)
+  if (weight !== undefined && !(typeof weight === 'number' && weight > 0 && weight <= 1_000_000)) {
+    throw new TypeError(`endpoint '${address}' has the weight ${inspect(weight)}: a weight is a number above 0 and at most 1000000`)
+  }
+  if (metadata !== undefined && (typeof metadata !== 'object' || metadata === null)) {
+    throw new TypeError(`endpoint '${address}' has the metadata ${inspect(metadata)}: metadata are an object of texts`)
   }
 }

@@ -124,8 +124,8 @@ export class OutlierDetection {
   #explainTally(tally: Tally): string {
     const faults = rows(tally, this.#config).filter(({ count }) => count > 0)
     const broken = faults.find(({ count, limit }) => count >= limit)
-    const kept = broken ? `in spite of ${many(broken.count, broken.what)}` : tally.held && `all the same (${tally.held})`
-    if (kept !== undefined) return `available ${kept}: ${this.#cap()}`
+    if (broken) return `available in spite of ${many(broken.count, broken.what)}: ${this.#cap('the next failure ejects it')}`
+    if (tally.held !== undefined) return `available all the same (${tally.held}): ${this.#cap('it is judged again at the end of the next interval')}`
     const [fault] = faults
     if (fault) return `available: ${many(fault.count, fault.what)}, ejected at ${fault.limit}`
     const { latency } = this.#config
@@ -150,8 +150,10 @@ export class OutlierDetection {
     return { total, out, limit: ejectable(total, this.#config.maxEjected, this.#config.minEjected) }
   }
 
-  #cap(): string {
+  /** Why an endpoint that should be out is not; `next` says what becomes of one for which there is room by now. */
+  #cap(next: string): string {
     const { total, out, limit } = this.#census()
+    if (out < limit) return `too many others were out; ${next}`
     return `at most ${limit} of ${total} endpoints may be out, and ${out} ${out === 1 ? 'is' : 'are'}`
   }
 

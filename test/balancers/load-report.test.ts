@@ -24,7 +24,7 @@ test('takes names for what they are and not for parts of others', () => {
 })
 
 test('a value that is no number from 0 on is left out', () => {
-  for (const value of ['-1', 'NaN', 'Infinity', '1e999', '', '"2"', 'x']) assert.deepEqual(read(`TEXT eps=${value},rps_fractional=${value}`), nothing, value)
+  for (const value of ['-1', 'NaN', 'Infinity', '1e999', '1e308', '1e9', '', '"2"', 'x']) assert.deepEqual(read(`TEXT eps=${value},rps_fractional=${value}`), nothing, value)
   assert.deepEqual(read('JSON {"eps":"2","rps_fractional":null,"named_metrics":[1]}'), nothing)
 })
 

@@ -30,6 +30,15 @@ describe('the weight of a report', () => {
     }
   })
 
+  test('is none beyond counting: a share of it would never be due, and a pick among such endpoints never end', async () => {
+    assert.equal(weightOf(Number.MIN_VALUE, 1, 0, 1), 0)
+    const { balancer, clock, reports } = make({ blackout: 0 })
+    const endpoints = fakeEndpoints(2)
+    for (const endpoint of endpoints) reports(endpoint, 'TEXT cpu_utilization=1e-320,rps_fractional=1')
+    await clock.advance(1_000)
+    assert.deepEqual(shares(balancer, endpoints, 10), [5, 5])
+  })
+
   test('becomes a share: the heaviest has all, the unknown the mean, and with fewer than two known all are equal', () => {
     assert.deepEqual([...sharesOf(Float64Array.of(100, 50, 0))], [65_535, 32_768, 49_151])
     assert.deepEqual([...sharesOf(Float64Array.of(100, 0, 0))], [65_535, 65_535, 65_535])

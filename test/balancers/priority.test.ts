@@ -40,6 +40,10 @@ describe('the loads of levels', () => {
     })
   }
 
+  test('a level of which all is available bears all of it, whatever its weights add up to', () => {
+    for (const capacity of [1.4000000000000001, 23.299999999999997, 47.599999999999994]) assert.equal(levelHealth(capacity, capacity, 1), 100)
+  })
+
   test('what two cannot bear together they share', () => {
     assert.deepEqual(priorityLoads([25, 25].map((healthy) => levelHealth(healthy, 100, 1.4))), [50, 50])
   })

@@ -178,6 +178,27 @@ describe('a look right now', () => {
   })
 })
 
+describe('a set that is refused', () => {
+  for (const [story, spec, message] of [
+    ['an address that is none', { address: 'no port' }, /'no port' names no host that can be dialled/],
+    ['a weight that is text', { address: '10.0.0.9:80', weight: '5' as never }, /has the weight '5': a weight is a number above 0/],
+    ['a weight that is no number', { address: '10.0.0.9:80', weight: Number.NaN }, /has the weight NaN: a weight is a number above 0/],
+    ['metadata that are none', { address: '10.0.0.9:80', metadata: null as never }, /has the metadata null: metadata are an object/],
+  ] as const) {
+    test(`for ${story} leaves all as it was: the endpoints that stay too`, async (t) => {
+      const { mesh, clock, source, heard } = await discovering(t)
+      const weights = (): readonly number[] => mesh.status().clusters['c']!.endpoints.map(({ weight }) => weight)
+      source.answer = [...four.map((one) => ({ ...one, weight: 1e-300 })), spec]
+      await clock.advance(pollEvery)
+      assert.deepEqual([weights(), heard], [[1, 1, 1, 1], []])
+      assert.match((mesh.status().clusters['c']!.registry as { readonly lastError: string }).lastError, message)
+      source.answer = four.map((one) => ({ ...one, weight: 2 }))
+      await clock.advance(35_000)
+      assert.deepEqual(weights(), [2, 2, 2, 2])
+    })
+  }
+})
+
 describe('10 000 endpoints', () => {
   const address = (index: number): string => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}:80`
   const many = (from: number): readonly EndpointSpec[] => Array.from({ length: 10_000 }, (_, index) => ({ address: address(100_000 + from + index) }))

@@ -160,6 +160,10 @@ describe('intervals', () => {
     assert.equal(states(), 'available available ejected available available available')
     assert.equal(detection.explain(endpoints[1]!),
       'available all the same (90 of 100 attempts failed, at 85 % it is ejected): at most 1 of 6 endpoints may be out, and 1 is')
+    endpoints[2]!.state = 'available'
+    assert.equal(detection.explain(endpoints[1]!),
+      'available all the same (90 of 100 attempts failed, at 85 % it is ejected): too many others were out; it is judged again at the end of the next interval')
+    endpoints[2]!.state = 'ejected'
     for (const endpoint of endpoints) record(endpoint, 60, 200)
     await clock.advance(10_000)
     assert.equal(detection.explain(endpoints[1]!), 'available')

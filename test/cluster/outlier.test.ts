@@ -140,6 +140,7 @@ test('an endpoint kept by the cap says so, and goes as soon as there is room', a
   await fail(second!, 1)
   assert.equal(states(), 'probation available')
   await probe(ok)
+  assert.equal(detection.explain(second!), 'available in spite of 8 failures in a row: too many others were out; the next failure ejects it')
   await fail(second!, 1)
   assert.equal(states(), 'available ejected')
 })

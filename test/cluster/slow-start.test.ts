@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Balancer } from '../../src/balancers/balancer.ts'
-import { slowStart, slowStartConfig, warmingEnds, warmth } from '../../src/cluster/slow-start.ts'
-import { Call } from '../../src/core/call.ts'
+import { balancers } from '../../src/balancers/index.ts'
+import { endWarming, slowStart, slowStartConfig, warmingEnds, warmth } from '../../src/cluster/slow-start.ts'
+import { Call, type Attempt } from '../../src/core/call.ts'
 import { Endpoint } from '../../src/core/endpoint.ts'
+import type { Reply } from '../../src/core/reply.ts'
 import { RequestHead } from '../../src/core/request.ts'
-import { fakeRuntime, scriptedRandom, seededRandom } from '../../src/testing/index.ts'
+import { registries, type MeshInput } from '../../src/index.ts'
+import { FakeRegistry, fakeRuntime, scriptedRandom, seededRandom, settle } from '../../src/testing/index.ts'
+import { virtual } from '../mesh/support.ts'
 
 const request = new RequestHead({
   method: 'GET', scheme: 'http', host: 'order.test', port: 80, path: '/', headers: [], body: undefined,
@@ -60,7 +64,43 @@ test('the picker is the balancer\'s own while nothing is warming', async () => {
   assert.notEqual(balancer(endpoints), pick)
   await runtime.clock.advance(60_000)
   assert.equal(balancer(endpoints), pick)
+})
+
+test('warming is over at the end of the window, and not when somebody makes a picker on trial', () => {
+  const endpoints = take(2)
+  endpoints[0]!.warmingSince = 1_000
+  slowStart(5, fakeRuntime())(inTurn)(endpoints)
+  endWarming(endpoints, 60_000, 60_999)
+  assert.equal(endpoints[0]!.warmingSince, 1_000)
+  endWarming(endpoints, 60_000, 61_000)
   assert.equal(endpoints[0]!.warmingSince, undefined)
+})
+
+test('warming is over at the very moment reckoned for it, whatever the fractions', () => {
+  const [endpoint] = take(1)
+  const random = seededRandom(4)
+  for (let turn = 0; turn < 10_000; turn++) {
+    const window = random() * 1_000
+    endpoint!.warmingSince = random() * 1e6
+    endWarming([endpoint!], window, warmingEnds([endpoint!], window)!)
+    assert.equal(endpoint!.warmingSince, undefined)
+  }
+})
+
+test('an update that switches slow start off ends it for those that are warming', async () => {
+  const fake = new FakeRegistry()
+  fake.push('10.0.0.1:80')
+  const config = (slowStart: number): MeshInput =>
+    ({ services: { s: { cluster: 's' } }, clusters: { s: { registry: { type: 'fake' } as never, slowStart } } })
+  const { mesh, clock } = virtual(config(60_000), {}, { registries: registries.with(fake.kind) as never })
+  const why = (): string | undefined => mesh.status().clusters['s']!.endpoints[1]?.why
+  await mesh.ready()
+  fake.push('10.0.0.1:80', '10.0.0.2:80')
+  await settle()
+  assert.match(why()!, /in slow start/)
+  mesh.update(config(0))
+  assert.deepEqual([why(), clock.pending], ['available', 0])
+  await mesh.close()
 })
 
 for (const [second, factor] of [[1, 0.1], [6, 0.1], [30, 0.5], [60, 1]] as const) {
@@ -120,4 +160,56 @@ test('nothing is picked from nothing', () => {
   const endpoints = take(1)
   endpoints[0]!.warmingSince = runtime.clock.now()
   assert.equal(slowStart(60_000, runtime)(() => () => undefined)(endpoints)(new Call(request, runtime.clock)), undefined)
+})
+
+for (const type of ['prequal', 'peak-ewma', 'orca-wrr'] as const) {
+  for (const count of [2, 3, 10]) {
+    test(`${type} does not make up for what is refused: one of ${count} gets a tenth of its share at first`, () => {
+      const random = seededRandom(5)
+      const runtime = fakeRuntime(seededRandom(3))
+      let now = 1_000
+      Object.assign(runtime.clock, { now: () => now })
+      const balancer = slowStart(60_000, runtime)(balancers.make(balancers.schema.parse({ type } as never), runtime))
+      const endpoints = take(count)
+      let pick = balancer(endpoints)
+      const running: { readonly attempt: Attempt, readonly until: number }[] = []
+      const endThoseDue = (): void => {
+        for (const { attempt } of running.filter(({ until }) => until <= now)) {
+          attempt.endpoint.active--
+          Object.assign(attempt, { headAt: now, status: 200 })
+          balancer.learn!(attempt, { status: 200, headers: {}, attempt } as unknown as Reply)
+        }
+        running.splice(0, running.length, ...running.filter(({ until }) => until > now))
+      }
+      const counts = new Map(endpoints.map((endpoint) => [endpoint, 0]))
+      const send = (times: number): void => {
+        for (let turn = 0; turn < times; turn++, now += 2) {
+          endThoseDue()
+          const call = new Call(request, runtime.clock)
+          const endpoint = pick(call)!
+          endpoint.active++
+          counts.set(endpoint, counts.get(endpoint)! + 1)
+          running.push({ attempt: call.begin(endpoint, { active: 0, pending: 0 }), until: now + 10 + 20 * random() })
+        }
+      }
+      send(2_000)
+      endpoints[0]!.warmingSince = now
+      pick = balancer(endpoints)
+      counts.set(endpoints[0]!, 0)
+      send(3_000)
+      const part = counts.get(endpoints[0]!)! / (3_000 / count)
+      // Latency and load decide beside it, so not exactly a tenth.
+      assert.ok(part > 0 && part < 0.35, `${part} of its share`)
+    })
+  }
+}
+
+test('a retry goes to an endpoint that is warming before it goes to one that was tried', () => {
+  const runtime = fakeRuntime(() => 0.99)
+  const endpoints = take(2)
+  endpoints[1]!.warmingSince = runtime.clock.now()
+  const pick = slowStart(60_000, runtime)(balancers.make(balancers.schema.parse({ type: 'prequal' } as never), runtime))(endpoints)
+  const call = new Call(request, runtime.clock)
+  call.begin(endpoints[0]!, { active: 0, pending: 0 })
+  assert.equal(pick(call), endpoints[1])
 })
