@@ -29,6 +29,7 @@ export const classify = (attempt: Attempt, cause: Error, line: Line | undefined)
   const handshake = line?.handshake
   const now = call.clock.wall()
   const tls = tlsFailure({ code, cause, handshake, fresh, now })
+  const inHttp2 = answersInHttp2(cause)
   // undici keeps in it what could not be parsed: fields of the answer, cookies among them.
   if (cause.name === 'HTTPParserError') Reflect.deleteProperty(cause, 'data')
   if (tls) return call.error('ENMESH_TLS', `${asked}: the TLS connection could not be made (${code || cause.name}): ${tls.found}. ${tls.todo}.`, cause)
@@ -41,7 +42,7 @@ export const classify = (attempt: Attempt, cause: Error, line: Line | undefined)
       `The request was not sent. ${handshake && code === 'ECONNRESET' ? cutHandshake(handshake, now) : 'Check that the endpoint runs and that its registry is right.'}`, cause)
   }
   const when = attempt.headAt > 0 ? 'while its body was coming' : 'before it answered'
-  const hint = answersInHttp2(cause) ? ' It speaks HTTP/2: set `http2: true` for the cluster.' : !fresh ? ''
+  const hint = inHttp2 ? ' It speaks HTTP/2: set `http2: true` for the cluster.' : !fresh ? ''
     : handshake === undefined ? ' If it speaks TLS, set `tls: true` for the cluster.' : handshake.asked ? cutBeforeAnswer(handshake, now) : ''
   return call.error('ENMESH_CONNECTION_RESET', `${asked}: the connection broke ${when} (${found}). ` +
     `Look at the endpoint: it, or something on the way to it, closed the connection.${hint}`, cause)

@@ -163,7 +163,8 @@ export class Session implements Carrier, Pulsing {
     if (this.#closed || this.#awaited) return
     if (!this.#established) return this.#giveUp(new errors.ClientClosedError())
     this.#awaited = true
-    this.#session!.ref()
+    // Not by the session, which no longer has a hold of it once it has ended on its own.
+    this.line.socket!.ref()
     this.#retire()
   }
 
