@@ -97,6 +97,19 @@ describe('an endpoint that takes its leave (GOAWAY)', () => {
     assert.deepEqual([last.failures, last.state], [0, 'available'])
   })
 
+  test('one that takes its leave before it allows a stream keeps nobody waiting', async (t) => {
+    const upstream = await rawHttp2(t, (connection, { type, flags }) => {
+      if (type !== frameTypes.settings || flags !== 0) return
+      connection.goaway(0)
+      connection.settings({ 3: 100 })
+    }, { 3: 0 })
+    const mesh = story(t).mesh(over(upstream.address, {}, { retry: false }))
+    const error = await rejection(ask(mesh)) as MeshError
+    assert.equal(error.code, 'ENMESH_CONNECT_FAILED')
+    assert.match(error.message, /took its leave \(GOAWAY\) before it took a request/)
+    assert.equal(upstream.connections.length, 1)
+  })
+
   test('a request whose body cannot be had again fails and says so', async (t) => {
     const upstream = await rawHttp2(t, (connection, frame) => { if (frame.type === frameTypes.data) connection.goaway(0) })
     const mesh = story(t).mesh({ ...over(upstream.address), replayLimit: 0 })

@@ -46,7 +46,7 @@ export interface SessionOwner {
   onRoom(session: Session): void
   /** It takes no new ones any more; those under way go on. */
   onLeaving(session: Session): void
-  /** It is closed; `error` tells why it never was there. */
+  /** It is closed; `error` tells why it never took a request. */
   onClosed(session: Session, error: Error | undefined): void
 }
 
@@ -67,6 +67,7 @@ export class Session implements Carrier, Pulsing {
   #closed = false
   #awaited = false
   #streams = 0
+  #used = false
   /** The number of the last stream that the endpoint still does something about, once it has said so. */
   #last = Number.POSITIVE_INFINITY
   #failure: Error | undefined
@@ -100,6 +101,11 @@ export class Session implements Carrier, Pulsing {
     return this.#established
   }
 
+  /** Whether it ever took a request. */
+  get used(): boolean {
+    return this.#used
+  }
+
   /** Requests under way. */
   get streams(): number {
     return this.#streams
@@ -130,6 +136,7 @@ export class Session implements Carrier, Pulsing {
     }
     const opened = this.#open(session, fields, content === undefined)
     if (!opened) return false
+    this.#used = true
     if (this.#streams++ === 0) this.#busy(session)
     opened.once('close', () => this.#released())
     exchange.line = this.line
@@ -163,7 +170,8 @@ export class Session implements Carrier, Pulsing {
     if (this.#closed || this.#awaited) return
     if (!this.#established) return this.#giveUp(new errors.ClientClosedError())
     this.#awaited = true
-    this.#session!.ref()
+    // Not by the session, which no longer has a hold of it once it has ended on its own.
+    this.line.socket!.ref()
     this.#retire()
   }
 
@@ -212,7 +220,9 @@ export class Session implements Carrier, Pulsing {
   #takesLeave(code: number, last: number): void {
     this.#last = last
     if (code !== 0) this.#failure ??= new Error(`the endpoint ended the connection (GOAWAY with error code ${code})`)
-    this.#leave()
+    // Those who wait for it hear of it now: another is not likely to fare better.
+    if (this.#used) this.#leave()
+    else this.#giveUp(new Error('the endpoint took its leave (GOAWAY) before it took a request'))
   }
 
   #leave(): void {
@@ -259,6 +269,8 @@ export class Session implements Carrier, Pulsing {
   }
 
   ping(answered: () => void): void {
+    // Node throws then; its end is about to be heard of.
+    if (this.#session!.destroyed) return
     this.#session!.ping((error) => { if (!error) answered() })
   }
 
@@ -293,6 +305,7 @@ export class Session implements Carrier, Pulsing {
     this.#cancelIdle()
     this.#pulse.stop()
     this.#leave()
-    this.#owner.onClosed(this, this.#established ? undefined : this.#failure ?? new Error(`it was closed before it brought settings of HTTP/2; ${ifItSpeaksHttp1}`))
+    this.#owner.onClosed(this, this.#used ? undefined : this.#failure ?? new Error(this.#established ? 'it was closed before it took a request'
+      : `it was closed before it brought settings of HTTP/2; ${ifItSpeaksHttp1}`))
   }
 }

@@ -89,8 +89,8 @@ export class Sessions implements EndpointConnections, SessionOwner {
   onLeaving(session: Session): void {
     this.#sessions.delete(session)
     this.#leaving.add(session)
-    // One that never was there is no reason to try at once what has just failed.
-    if (session.established) this.#dial()
+    // One that never took a request is no reason to try at once what has just failed.
+    if (session.used) this.#dial()
   }
 
   onClosed(session: Session, error: Error | undefined): void {
