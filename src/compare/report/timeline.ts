@@ -26,7 +26,7 @@ export const timelineChart = (fault: FaultResult, looks: readonly Look[]): Marku
   const rows = looks.map((look) => ({ look, run: typical(fault.runs.filter(({ arrangement }) => arrangement === look.arrangement.id)) }))
   const slices = rows.flatMap(({ run }) => run ? stops(run.slices) : [])
   const end = Math.max(1, ...slices.map(({ until }) => until))
-  const most = Math.max(1, ...slices.map(({ ok, failed, wrongVersion }) => ok + failed + wrongVersion))
+  const most = Math.max(1, ...slices.map(({ ok, failed }) => ok + failed))
   const slowest = Math.max(1, ...slices.map(({ p99 }) => p99))
   const fastest = Math.max(0.1, Math.min(slowest / 2, ...slices.map(({ p99 }) => p99).filter((p99) => p99 > 0)))
   const x = linear(end, plot)
@@ -70,5 +70,5 @@ const drawnSlice = ({ at: from, until, ok, failed, wrongVersion }: Slice & { rea
     below -= high
     return [html`<rect x="${at(left + x(from))}" y="${at(below)}" width="${at(Math.max(0.5, x(until - from) - 0.5))}" height="${at(high)}" fill="${fill}"><title>${`${time(from)}: ${count} ${what}`}</title></rect>`]
   }
-  return [...part(failed, 'var(--bad)', 'failed'), ...part(wrongVersion, 'var(--wrong)', 'of the wrong version'), ...part(ok, colour, 'answered')]
+  return [...part(failed, 'var(--bad)', 'failed'), ...part(wrongVersion, 'var(--wrong)', 'of the wrong version'), ...part(ok - wrongVersion, colour, 'answered')]
 }

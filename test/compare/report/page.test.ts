@@ -62,6 +62,15 @@ test('what happened in a fault is numbered in its chart and listed below, with w
   assert.match(text, /no &lt;backend&gt; nowhere/)
 })
 
+test('an answer of the wrong version is drawn once', () => {
+  const [fault] = results.faults
+  const [run] = fault!.runs
+  const slices = [{ at: 0, ok: 100, failed: 0, wrongVersion: 0, p99: 5 }, { at: 250, ok: 100, failed: 0, wrongVersion: 30, p99: 5 }]
+  const text = page({ ...results, faults: [{ ...fault!, runs: [{ ...run!, failed: 0, wrongVersion: 30, requests: 200, slices }] }] })
+  assert.match(text, /: 30 of the wrong version<.*: 70 answered</s)
+  assert.match(text, />15\.0 %<\/text>/)
+})
+
 test('parts that were not asked for are said to be missing, and a run without any is still a page', () => {
   const empty: Results = { ...results, cases: [], faults: [], starts: [] }
   assert.equal(page(empty).match(/Not part of this run\./g)?.length, 3)
