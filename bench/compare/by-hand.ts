@@ -24,13 +24,15 @@ class Unavailable extends Error {
 }
 
 /**
- * What people put together today: undici's fetch with a keep-alive agent, instances by turns, opossum's breaker and timeout around each attempt,
+ * What people put together today: undici's fetch with a keep-alive agent that waits as long for a head, instances by turns, opossum's breaker and timeout around each attempt,
  * p-retry around both.
  */
 export const open: OpenWay = ({ origins, tls }) => {
   const turns = new Turns(origins)
   const dispatcher = new Agent({
     connections: 128,
+    // opossum's timeout gives up waiting, and leaves the request under way: this ends it, and frees its connection.
+    headersTimeout: attemptTimeout,
     ...(tls && { connect: { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key), servername: tls.servername } }),
   })
   const attempt = async (path: string, signal?: AbortSignal): Promise<Found> => {

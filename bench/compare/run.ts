@@ -10,7 +10,7 @@ import { compare } from '../../src/compare/compare.ts'
 import { faults } from '../../src/compare/faults/index.ts'
 import { runFaults } from '../../src/compare/faults/run.ts'
 import { measureClients } from '../../src/compare/happy.ts'
-import { writeReport } from '../../src/compare/report/report.ts'
+import { whyUnwritable, writeReport } from '../../src/compare/report/report.ts'
 import { exampleSituation, planCases } from '../../src/compare/services.ts'
 import { summary } from '../../src/compare/summary.ts'
 import { progressOf } from '../../src/compare/progress.ts'
@@ -22,7 +22,7 @@ import { measureShop, shopCases } from './shop.ts'
 const arrangements: readonly Arrangement[] = [...everywhere, {
   id: 'by-hand', title: 'by hand', kind: 'by-hand', client: 'fetch', addresses: 'all', underFaults: true,
   way: new URL(`by-hand${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url).href,
-  how: "undici's fetch with a keep-alive agent to all instances by turns, opossum's breaker and timeout around each attempt, p-retry around both.",
+  how: "undici's fetch with a keep-alive agent to all instances by turns, opossum's breaker and timeout around each attempt, p-retry around both. One breaker for the service, as usual: when it opens, it refuses calls for 5 s; the mesh's is off here.",
 }]
 const allCases = [...cases, ...shopCases]
 
@@ -77,6 +77,8 @@ const run = async (): Promise<void> => {
   const seed = whole('seed')
   const asked = { arrangements: chosen('only', arrangements), cases: chosen('case', allCases), faults: chosen('fault', faults) }
   const random = seededRandom(seed)
+  const why = await whyUnwritable(values.out)
+  if (why !== undefined) throw new RangeError(`no report can be written to ${values.out} (${why}): name another directory after --out`)
   const progress = progressOf(process.stderr)
   const results = await compare({
     command: ['npm run compare', ...process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []].join(' '),

@@ -1,7 +1,7 @@
 import { arrangements as everywhere } from '../compare/arrangements.ts'
 import { compareOwn, NotComparable } from '../compare/own-services.ts'
 import { progressOf } from '../compare/progress.ts'
-import { writeReport } from '../compare/report/report.ts'
+import { whyUnwritable, writeReport } from '../compare/report/report.ts'
 import type { Arrangement } from '../compare/arrangement.ts'
 import { summary } from '../compare/summary.ts'
 import { didYouMean } from '../mesh/faults.ts'
@@ -43,6 +43,14 @@ const refuse = ({ urls }: CompareOptions): void => {
   if (hidden) throw new UsageError(`a URL carries no user and no password, and that of ${hidden.host} does`)
 }
 
+const refuseUnwritable = async (out: string): Promise<void> => {
+  const why = await whyUnwritable(out)
+  if (why !== undefined) throw new UsageError(`no report can be written to ${out} (${why}): name another directory after --out`)
+}
+
+/** Requests of one arrangement at one URL in one round, at most: those that count, a fifth more to warm up, the first answer and a few that settle. */
+const mostOf = ({ requests, inFlight }: CompareOptions): number => requests + Math.max(inFlight, Math.round(requests / 5)) + inFlight + 1
+
 /** Compares a mesh in the process with proxies and with plain clients at services that run already. */
 export const compareServices = async (paths: readonly string[], options: CompareOptions, world: World): Promise<Result> => {
   refuse(options)
@@ -51,9 +59,10 @@ export const compareServices = async (paths: readonly string[], options: Compare
   if (!config) return failed(faults, withheld)
   refuseIdle([definition], options)
   const { urls, inFlight, rounds, requests, seconds, seed, out } = options
+  await refuseUnwritable(out)
   const progress = progressOf(world.stderr)
-  const most = asked.length * rounds * urls.length * requests
-  world.stderr.write(`GET only, ${inFlight} in flight: at most ${Math.round(most * 1.2)} requests altogether, within ${Math.round(asked.length * rounds * urls.length * seconds * 2)} s\n`)
+  const most = urls.length * (asked.length * rounds * mostOf(options) + 1)
+  world.stderr.write(`GET only, ${inFlight} in flight: at most ${most} requests altogether, within ${Math.round(asked.length * rounds * urls.length * seconds * 2)} s\n`)
   try {
     const results = await compareOwn({
       command: `enmesh compare ${urls.map(({ origin, pathname }) => `--url ${origin}${pathname}`).join(' ')}`,

@@ -1,5 +1,3 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { systemClock } from '../runtime/clock.ts'
 import { lackOf, unexpressedBy, type Arrangement } from './arrangement.ts'
 import { loadNow, machineHere, versionsOf } from './machine.ts'
@@ -93,12 +91,4 @@ export const compare = async ({ arrangements, situation, ...asked }: Comparison)
     release()
     await stage.close()
   }
-}
-
-/** Writes the raw results into a directory, which is made where there is none. Returns the file. */
-export const writeResults = (results: Results, directory: string): string => {
-  mkdirSync(directory, { recursive: true })
-  const file = join(directory, 'results.json')
-  writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`)
-  return file
 }

@@ -6,6 +6,7 @@ import type { Load } from './processes/client-process.ts'
 import type { Stage } from './processes/stage.ts'
 import type { Both, CaseResult, Round, Start } from './results.ts'
 import type { Situation } from './situation.ts'
+import { spreadOf } from './spread.ts'
 
 /** How long is measured, and what comes before. */
 export interface Lengths {
@@ -115,7 +116,8 @@ export const measureClients = async (
       .map((id) => ({ arrangement: id, rounds: rounds.get(each.id)!.get(id)! })))),
     starts: inOrder.filter((id) => starts.has(id)).map((id): Start => {
       const all = starts.get(id)!
-      return { arrangement: id, milliseconds: all.map(({ milliseconds }) => milliseconds), idleMemory: all.at(-1)!.idleMemory }
+      const medianOf = (of: (both: Both) => number): number => spreadOf(all.map(({ idleMemory }) => of(idleMemory))).median
+      return { arrangement: id, milliseconds: all.map(({ milliseconds }) => milliseconds), idleMemory: { application: medianOf(({ application }) => application), proxy: medianOf(({ proxy }) => proxy) } }
     }),
   }
 }

@@ -78,6 +78,7 @@ export interface Start {
 export interface Slice {
   /** Milliseconds from the beginning of the run to that of the slice. */
   readonly at: number
+  /** Answers of 200, those of the wrong version among them. */
   readonly ok: number
   readonly failed: number
   readonly wrongVersion: number

@@ -16,8 +16,8 @@ export const spreadOf = (figures: readonly number[]): Spread => {
 /** Whether two figures cannot be told apart: their ranges meet, so another run could have them the other way round. */
 export const tie = (a: Spread, b: Spread): boolean => a.min <= b.max && b.min <= a.max
 
-/** Which of the figures nothing beats, for the lower the better: the one with the lowest median and all that tie with it. */
+/** Which of the figures no other beats outside of the spread, for the lower the better. Of one round nobody knows the spread, so the caller has to ask. */
 export const lowest = (spreads: readonly Spread[]): readonly boolean[] => {
-  const first = spreads.reduce<Spread | undefined>((best, spread) => best && best.median <= spread.median ? best : spread, undefined)
-  return spreads.map((spread) => tie(spread, first!))
+  const beaten = Math.min(...spreads.map(({ max }) => max))
+  return spreads.map(({ min }) => min <= beaten)
 }

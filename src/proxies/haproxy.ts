@@ -31,6 +31,8 @@ const defaultsSection = (): readonly string[] => [
   'timeout connect 5s',
   'timeout server 5m',
   'http-reuse always',
+  // A reload closes no idle connection of a caller that may be sending on it: its next answer does.
+  'option idle-close-on-response',
 ]
 
 /** The lines that send what a route is for to one of its clusters. */

@@ -8,12 +8,13 @@ import { test } from 'node:test'
 import type { Arrangement } from '../../src/compare/arrangement.ts'
 import { arrangements as everywhere } from '../../src/compare/arrangements.ts'
 import { cases } from '../../src/compare/cases.ts'
-import { compare, writeResults } from '../../src/compare/compare.ts'
+import { compare } from '../../src/compare/compare.ts'
 import { faults } from '../../src/compare/faults/index.ts'
 import { runFaults } from '../../src/compare/faults/run.ts'
 import { measureClients } from '../../src/compare/happy.ts'
 import { hasProc } from '../../src/compare/proc.ts'
 import { serverPath, type Stage } from '../../src/compare/processes/stage.ts'
+import { writeReport } from '../../src/compare/report/report.ts'
 import type { Results } from '../../src/compare/results.ts'
 import { exampleSituation, planCases } from '../../src/compare/services.ts'
 import { summary } from '../../src/compare/summary.ts'
@@ -87,7 +88,8 @@ test('every arrangement is measured or says why not, in a case and a fault, and 
 
   const directory = mkdtempSync(join(tmpdir(), 'compare-test-'))
   t.after(() => rmSync(directory, { recursive: true }))
-  assert.deepEqual(JSON.parse(readFileSync(writeResults(results, join(directory, 'deep')), 'utf8')), results)
+  await writeReport(results, join(directory, 'deep'))
+  assert.deepEqual(JSON.parse(readFileSync(join(directory, 'deep', 'results.json'), 'utf8')), results)
   const said = summary(results)
   for (const { title } of results.arrangements) assert.ok(said.includes(title), title)
   assert.match(said, /Not run: broken/)
@@ -127,6 +129,13 @@ test('what the definition does not know is not called, nor what does not answer 
     assert.equal(existsSync(at('report')), false)
     return stderr
   }
+  const notThere = async (...args: readonly string[]) => {
+    const { code, stderr } = await enmesh(['compare', at('mesh.json'), '--url', 'http://empty.local/', ...args])
+    assert.equal(code, 2)
+    return stderr
+  }
+  assert.match(await notThere('--out', at('mesh.json')), /no report can be written to .*mesh\.json \(.* is a file\): name another/)
+  assert.match(await notThere('--out', at('mesh.json/deeper')), /a part of it is a file|is a file/)
   assert.match(await refused('--url', 'http://other.local/x?y=secret'), /http:\/\/other\.local\/x: 'other\.local' is no service of this mesh/)
   assert.match(await refused('--url', 'http://me:hush@pricing.local/'), /no user and no password, and that of pricing\.local does\n$/)
   assert.match(await refused('--url', 'http://empty.local/x?y=secret'), /http:\/\/empty\.local\/x: it answered 404 to a first call/)

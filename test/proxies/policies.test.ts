@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
+import { Agent, request, type IncomingMessage } from 'node:http'
 import { describe, test, type TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { MeshInput } from '../../src/index.ts'
-import { runnable, throughMesh, throughProxy, Upstream, without, type Way } from './support.ts'
+import { toHaproxy } from '../../src/proxies/index.ts'
+import { startProxy } from '../../bench/proxy-process.ts'
+import { portToKeep } from '../support/port.ts'
+import { runnable, sendTo, throughMesh, throughProxy, Upstream, without, type Way } from './support.ts'
 
 const url = 'http://shop.test/'
 
@@ -133,6 +137,24 @@ onEachWay('an endpoint that is gone is left out, whatever is retried', async (t,
   const back = await Upstream.start(t, 'back', port)
   assert.deepEqual(new Set(await several(way, 10)), new Set(['well']))
   assert.equal(back.requests, 0)
+})
+
+test('haproxy answers what comes over an idle connection while it makes way for another, as on a reload', { skip: without.haproxy }, async (t) => {
+  const well = await Upstream.start(t, 'well')
+  const port = await portToKeep()
+  const running = await startProxy('haproxy', toHaproxy(shop([well]), { listen: `127.0.0.1:${port}` }).text, port)
+  t.after(() => running.stop())
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  const ask = (): Promise<IncomingMessage> => new Promise((resolve, reject) => {
+    request({ port, host: '127.0.0.1', headers: { host: 'shop.test' }, agent }, (response) => { response.resume().once('end', () => resolve(response)) }).once('error', reject).end()
+  })
+  assert.equal((await ask()).statusCode, 200)
+  process.kill(running.pid, 'SIGUSR1')
+  // It closes where it listens, and then has nothing more to do but with the callers that it has.
+  while (await sendTo(port, { url }).then(() => true, () => false)) await turn()
+  const last = await ask()
+  assert.deepEqual([last.statusCode, last.headers.connection], [200, 'close'])
 })
 
 test('haproxy does not see the answers that it retries, as the table says', { skip: without.haproxy }, async (t) => {

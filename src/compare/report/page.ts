@@ -5,7 +5,7 @@ import { headlines } from './headlines.ts'
 import { html, Markup, type Part } from './html.ts'
 import { looksOf, type Look } from './looks.ts'
 import { method } from './method.ts'
-import { shown, whole } from './numbers.ts'
+import { shown, time, whole } from './numbers.ts'
 import { style } from './style.ts'
 import { caseTable, faultTable, lossTable, startTable } from './tables.ts'
 import { timelineChart } from './timeline.ts'
@@ -22,8 +22,8 @@ ${results.began.slice(0, 16).replace('T', ' ')} UTC, ${results.rounds} ${results
 ${chooser(looks)}
 <section id="glance"><h2>At a glance</h2>${headlines(results)}${results.faults.length === 0 ? undefined
   : html`<h3>Calls lost when things break</h3><p>Failed, or answered by the wrong version, of all calls of the run.</p>${lossTable(results.faults, looks)}`}</section>
-<section id="cases"><h2>All well</h2><p>Medians of the rounds, with their range. Bold is what nothing beats; figures whose ranges meet are a tie.</p>${results.cases.length === 0 ? notAsked : results.cases.map((result) => caseSection(result, results, looks))}</section>
-<section id="faults"><h2>When things break</h2><p>Bars are calls by slice of time: answered, <span style="color:var(--bad)">failed</span>, <span style="color:var(--wrong)">answered by the wrong version</span>. The line below is the p99. Drawn is, of several rounds, the one that lost neither most nor least.</p>${
+<section id="cases"><h2>All well</h2><p>${results.rounds === 1 ? 'One round: nobody knows the spread, so nothing is marked as the best.' : 'Medians of the rounds, with their range. Bold is what nothing beats; figures whose ranges meet are a tie.'}</p>${results.cases.length === 0 ? notAsked : results.cases.map((result) => caseSection(result, results, looks))}</section>
+<section id="faults"><h2>When things break</h2><p>Bars are calls by slice of time: answered, <span style="color:var(--bad)">failed</span>, <span style="color:var(--wrong)">answered by the wrong version</span>. The line below is the p99. Drawn is the round in the middle by what it lost; of two, the one that lost more. Numbers are what happened, listed below each chart. Of plain clients and of proxies only those with fetch go through faults: what is at fault does not know which client called.</p>${
     results.faults.length === 0 ? notAsked : results.faults.map((fault) => faultSection(fault, looks))}</section>
 <section id="start"><h2>Start-up</h2><p>From the start of a process to its first answer.</p>${results.starts.length === 0 ? notAsked : startTable(results.starts, looks)}</section>
 <section id="arrangements"><h2>Arrangements</h2>${results.arrangements.map(arrangementSection)}</section>
@@ -62,7 +62,7 @@ const conditions = ({ subject, inFlight, rate, bodyBytes, mutualTls }: CaseResul
 ].join(' ')
 
 const faultSection = (fault: FaultResult, looks: readonly Look[]): Part => html`<article id="fault-${fault.id}"><h3>${fault.title}</h3><p>${fault.what}</p>
-${timelineChart(fault, looks)}<details><summary>All figures</summary>${faultTable(fault, looks)}</details></article>`
+${timelineChart(fault, looks)}${fault.marks.length === 0 ? undefined : html`<ol class="marks">${fault.marks.map(({ at, what }) => html`<li>${what}, ${time(at)} after the beginning</li>`)}</ol>`}<details><summary>All figures</summary>${faultTable(fault, looks)}</details></article>`
 
 const arrangementSection = ({ title, how, unexpressed, notRun }: ArrangementInfo): Markup => html`<h3>${title}</h3><p>${how}</p>${
   notRun === undefined ? undefined : html`<p class="none">Not run: ${notRun}</p>`}${

@@ -45,6 +45,7 @@ td.lost { color: var(--bad); font-weight: 600 }
 tr.ours { background: var(--panel) }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; font-size: 14px }
 dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere }
+ol.marks { font-size: 14px; color: var(--soft); margin: 4px 0 }
 details { margin: 8px 0 } summary { cursor: pointer; color: var(--accent) }
 @media print { nav, fieldset { display: none } details { display: block } }
 `)

@@ -45,9 +45,11 @@ const notRun = ({ notRun: why }: ArrangementInfo, columns: number): Markup => ht
 export const caseTable = (result: CaseResult, looks: readonly Look[]): Markup => {
   const measured = new Map(result.measured.filter(({ rounds }) => rounds.length > 0).map(({ arrangement, rounds }) => [arrangement, rounds]))
   const ids = [...measured.keys()]
+  const single = [...measured.values()].every(({ length }) => length < 2)
   const cells = roundColumns.map(({ of, better }) => {
     const spreads = ids.map((id) => spreadOf(measured.get(id)!.map(of)))
-    const best = better === undefined ? [] : lowest(better === 'lower' ? spreads : spreads.map(({ median, min, max }) => ({ median: -median, min: -max, max: -min })))
+    // Of one round nobody knows the spread, so nothing is said to be best.
+    const best = better === undefined || single ? [] : lowest(better === 'lower' ? spreads : spreads.map(({ median, min, max }) => ({ median: -median, min: -max, max: -min })))
     return new Map(ids.map((id, place) => [id, cell(spreads[place]!, best[place] ?? false)]))
   })
   return headed(roundColumns.map(({ title }) => title), looks.map((look) => row(look,
@@ -81,7 +83,7 @@ const recovery = (runs: readonly FaultRun[]): string => {
   return min === max ? time(median) : `${time(median)} (${time(min)}–${time(max)})`
 }
 
-const faultTitles = ['requests', 'failed', 'wrong version', 'p99 before, ms', 'p99 during, ms', 'p99 after, ms', 'recovered after', 'attempts per request', 'blamed by the caller', 'wrongly']
+const faultTitles = ['requests', 'failed', 'wrong version', 'p99 before, ms', 'p99 during, ms', 'p99 after, ms', 'recovered after', 'attempts per request', 'blamed by the caller', 'not the service', 'said against what was pushed']
 
 /** The figures of a fault; counts are of all rounds together. */
 export const faultTable = (fault: FaultResult, looks: readonly Look[]): Markup => headed(faultTitles, looks.map((look) => {
@@ -92,7 +94,7 @@ export const faultTable = (fault: FaultResult, looks: readonly Look[]): Markup =
   const wrong = sum(runs, ({ wrongVersion }) => wrongVersion)
   return row(look, html`<td>${whole(requests)}</td><td${failed > 0 ? html` class="lost"` : undefined}>${failed}<small>${percent(failed, requests)}</small></td><td>${wrong}</td>${
     (['before', 'during', 'after'] as const).map((when) => cell(spreadOf(runs.map(({ p99 }) => p99[when])), false))}<td>${recovery(runs)}</td>${
-    cell(spreadOf(runs.map(({ attemptsPerRequest }) => attemptsPerRequest)), false)}<td class="text">${blamedOf(runs)}</td><td>${sum(runs, ({ misattributed }) => misattributed)}</td>`)
+    cell(spreadOf(runs.map(({ attemptsPerRequest }) => attemptsPerRequest)), false)}<td class="text">${blamedOf(runs)}</td><td>${sum(runs, ({ misattributed }) => misattributed)}</td><td class="text">${runs.find(({ refusal }) => refusal !== undefined)?.refusal}</td>`)
 }))
 
 /** Which arrangement lost which part of its calls in which fault, at a glance. */

@@ -13,8 +13,10 @@ const lane = 40
 const latencyLane = 22
 const rowHeight = lane + latencyLane + 14
 
-/** Of several rounds, the one that lost neither most nor least. */
-const typical = (runs: readonly FaultRun[]): FaultRun | undefined => runs.toSorted((a, b) => a.failed - b.failed)[runs.length >> 1]
+const lostOf = ({ failed, wrongVersion }: FaultRun): number => failed + wrongVersion
+
+/** Of several rounds, the one in the middle by what it lost; of two, the one that lost more. */
+const typical = (runs: readonly FaultRun[]): FaultRun | undefined => runs.toSorted((a, b) => lostOf(a) - lostOf(b))[runs.length >> 1]
 
 const stops = (slices: readonly Slice[]): readonly (Slice & { readonly until: number })[] =>
   slices.map((slice, place) => ({ ...slice, until: slices[place + 1]?.at ?? slice.at + (slice.at - (slices[place - 1]?.at ?? slice.at - 1)) }))
@@ -24,7 +26,7 @@ export const timelineChart = (fault: FaultResult, looks: readonly Look[]): Marku
   const rows = looks.map((look) => ({ look, run: typical(fault.runs.filter(({ arrangement }) => arrangement === look.arrangement.id)) }))
   const slices = rows.flatMap(({ run }) => run ? stops(run.slices) : [])
   const end = Math.max(1, ...slices.map(({ until }) => until))
-  const most = Math.max(1, ...slices.map(({ ok, failed, wrongVersion }) => ok + failed + wrongVersion))
+  const most = Math.max(1, ...slices.map(({ ok, failed }) => ok + failed))
   const slowest = Math.max(1, ...slices.map(({ p99 }) => p99))
   const fastest = Math.max(0.1, Math.min(slowest / 2, ...slices.map(({ p99 }) => p99).filter((p99) => p99 > 0)))
   const x = linear(end, plot)
@@ -33,7 +35,9 @@ export const timelineChart = (fault: FaultResult, looks: readonly Look[]): Marku
   return chart(`${fault.title}: what became of the calls`, `${fault.what} For each arrangement, answers and failures over time, and the p99 from ${time(fastest)} to ${time(slowest)}.`,
     left + plot + right, floor + 40, [
       ...fault.marks.map((mark, place) => [
-        rule(left + x(mark.at), top - 8, left + x(mark.at), floor, 'mark'), label(left + x(mark.at) + 3, top - 14 - (place % 2) * 14, mark.what)]),
+        rule(left + x(mark.at), top - 8, left + x(mark.at), floor, 'mark'),
+        // Words would cover each other where marks are close: numbers don't.
+        label(left + x(mark.at), top - 14 - (place % 2) * 14, whole(place + 1), 'small', 'middle')]),
       ...rows.map((row, place) => drawnRow(row, top + place * rowHeight, scales)),
       ...linearTicks(end / 1_000).map((second) => label(left + x(second * 1_000), floor + 16, whole(second), 'small', 'middle')),
       label(left + plot, floor + 34, `seconds; p99 from ${time(fastest)} to ${time(slowest)}, by powers of ten`, 'small', 'end'),
@@ -50,7 +54,7 @@ const drawnRow = ({ look, run }: { readonly look: Look, readonly run: FaultRun |
   const { arrangement, className, colour } = look
   const name = label(left - 10, y + lane / 2 + 4, arrangement.title, 'name', 'end')
   if (!run) return html`<g class="${className}">${name}${label(left + 6, y + lane / 2 + 4, 'not run', 'none')}</g>`
-  const lost = label(left + plot + 8, y + lane / 2 + 4, percent(run.failed, run.requests), run.failed > 0 ? 'lost' : 'small')
+  const lost = label(left + plot + 8, y + lane / 2 + 4, percent(lostOf(run), run.requests), lostOf(run) > 0 ? 'lost' : 'small')
   const answered = stops(run.slices).filter(({ ok }) => ok > 0)
   const points = answered.map((slice) => `${at(left + scales.x((slice.at + slice.until) / 2))} ${at(y + lane + 6 + latencyLane - scales.latency(slice.p99))}`)
   return html`<g class="${className}">${name}${lost}${stops(run.slices).map((slice) => drawnSlice(slice, y + lane, scales, colour))}${
@@ -66,5 +70,5 @@ const drawnSlice = ({ at: from, until, ok, failed, wrongVersion }: Slice & { rea
     below -= high
     return [html`<rect x="${at(left + x(from))}" y="${at(below)}" width="${at(Math.max(0.5, x(until - from) - 0.5))}" height="${at(high)}" fill="${fill}"><title>${`${time(from)}: ${count} ${what}`}</title></rect>`]
   }
-  return [...part(failed, 'var(--bad)', 'failed'), ...part(wrongVersion, 'var(--wrong)', 'of the wrong version'), ...part(ok, colour, 'answered')]
+  return [...part(failed, 'var(--bad)', 'failed'), ...part(wrongVersion, 'var(--wrong)', 'of the wrong version'), ...part(ok - wrongVersion, colour, 'answered')]
 }

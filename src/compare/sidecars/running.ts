@@ -59,7 +59,7 @@ export const startSidecar = async (stage: Stage, sidecar: Sidecar, situation: Si
   const take = async (text: string): Promise<string | undefined> => {
     const before = readFileSync(file)
     writeFileSync(file, text)
-    const against = objection(sidecar, file, directory)
+    const against = await objection(sidecar, file, directory)
     if (against !== undefined) {
       writeFileSync(file, before)
       return against

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import type { ProxyName, WriteProxy } from '../../proxies/index.ts'
 import { serverPath } from '../processes/stage.ts'
 
@@ -23,19 +23,17 @@ export interface Sidecar {
   readonly reload?: NodeJS.Signals
 }
 
-const ask = (command: string, args: readonly string[]): { readonly code: number | null, readonly said: string } => {
-  const { status, stdout, stderr } = spawnSync(command, args, { env: { ...process.env, PATH: serverPath }, encoding: 'utf8' })
-  return { code: status, said: `${stdout ?? ''}${stderr ?? ''}` }
-}
+const env = { ...process.env, PATH: serverPath }
 
 /** The version of a proxy; undefined where it is not installed. */
 export const versionOf = ({ name, version: [args, pattern] }: Sidecar): string | undefined => {
-  const { code, said } = ask(name, args)
-  return code === 0 ? pattern.exec(said)?.[1] ?? 'unknown' : undefined
+  const { status, stdout, stderr } = spawnSync(name, [...args], { env, encoding: 'utf8' })
+  return status === 0 ? pattern.exec(`${stdout}${stderr}`)?.[1] ?? 'unknown' : undefined
 }
 
-/** What a proxy has against a configuration; undefined where it would take it. */
-export const objection = (sidecar: Sidecar, file: string, directory: string): string | undefined => {
-  const { code, said } = ask(sidecar.name, sidecar.check(file, directory))
-  return code === 0 ? undefined : said.trim().slice(-1_000)
-}
+/** What a proxy has against a configuration; undefined where it would take it. Holds up nobody: others may be in the middle of a fault meanwhile. */
+export const objection = (sidecar: Sidecar, file: string, directory: string): Promise<string | undefined> => new Promise((resolve) => {
+  execFile(sidecar.name, [...sidecar.check(file, directory)], { env, encoding: 'utf8' }, (error, stdout, stderr) => {
+    resolve(error ? (`${stdout}${stderr}`.trim() || error.message).slice(-1_000) : undefined)
+  })
+})

@@ -18,6 +18,8 @@ test('figures tie when their ranges meet, and the best are the lowest and all th
   assert.equal(tie(a!, b!), true)
   assert.equal(tie(a!, c!), false)
   assert.deepEqual(lowest([c!, a!, b!]), [false, true, true])
+  // It ties with the lowest, and yet another one beats it.
+  assert.deepEqual(lowest([spreadOf([0, 1, 10]), spreadOf([2, 2, 2]), spreadOf([4, 5, 6])]), [true, true, false])
 })
 
 test('what is put into markup is escaped, markup is not', () => {
@@ -44,6 +46,29 @@ test('each arrangement is set against enmesh with the same client, round by roun
   assert.match(row, /3\.5\d × \(3\.5\d–3\.58\)/)
   const same = /<tr><th scope="row">direct, fetch<\/th>.*?<\/tr>/s.exec(text)![0]
   assert.match(same, /a tie \(1\.00–1\.00 ×\)/)
+})
+
+test('of one round nothing is marked as the best', () => {
+  const one: Results = { ...results, rounds: 1, cases: results.cases.map((each) => ({ ...each, measured: each.measured.map((measured) => ({ ...measured, rounds: measured.rounds.slice(0, 1) })) })) }
+  assert.match(page(results), /class="best"/)
+  assert.doesNotMatch(page(one), /class="best"/)
+  assert.match(page(one), /nothing is marked as the best/)
+})
+
+test('what happened in a fault is numbered in its chart and listed below, with what was said against what was pushed', () => {
+  const [fault] = results.faults
+  const text = page({ ...results, faults: [{ ...fault!, runs: fault!.runs.map((run) => ({ ...run, refusal: 'no <backend> nowhere' })) }] })
+  assert.match(text, /<ol class="marks"><li>killed, 2\.50 s after the beginning<\/li><li>back, 3\.50 s/)
+  assert.match(text, /no &lt;backend&gt; nowhere/)
+})
+
+test('an answer of the wrong version is drawn once', () => {
+  const [fault] = results.faults
+  const [run] = fault!.runs
+  const slices = [{ at: 0, ok: 100, failed: 0, wrongVersion: 0, p99: 5 }, { at: 250, ok: 100, failed: 0, wrongVersion: 30, p99: 5 }]
+  const text = page({ ...results, faults: [{ ...fault!, runs: [{ ...run!, failed: 0, wrongVersion: 30, requests: 200, slices }] }] })
+  assert.match(text, /: 30 of the wrong version<.*: 70 answered</s)
+  assert.match(text, />15\.0 %<\/text>/)
 })
 
 test('parts that were not asked for are said to be missing, and a run without any is still a page', () => {
