@@ -1,5 +1,5 @@
 import { judged, verdict, type Attempt } from '../core/call.ts'
-import { grpcStatusIn } from '../core/grpc.ts'
+import { grpcStatusIn, httpStatusOf } from '../core/grpc.ts'
 import type { Reply } from '../core/reply.ts'
 import { retryAfterOf } from '../core/retry-after.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -7,11 +7,11 @@ import type { Clock } from '../runtime/clock.ts'
 /** Longest that a `Retry-After` counts, in milliseconds: an endpoint that asks for more is tried again then. */
 const longestRetryAfter = 300_000
 
-/**
- * What gRPC says with 200 where HTTP has 5xx or 429: UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and
- * DATA_LOSS (gRPC's and Envoy's mapping). Taken for an answer, an UNAVAILABLE that comes at once would draw the load by its speed.
- */
-const grpcFailures: ReadonlySet<number> = new Set([2, 4, 8, 12, 13, 14, 15])
+/** gRPC's RESOURCE_EXHAUSTED, its 429. */
+const exhausted = 8
+
+/** Whether gRPC says with 200 what HTTP has 5xx or 429 for: taken for an answer, an UNAVAILABLE that comes at once would draw the load by its speed. */
+const isGrpcFailure = (status: number): boolean => status > 0 && (status === exhausted || httpStatusOf(status) >= 500)
 
 /**
  * Whether an attempt failed by its endpoint's fault, seen as a balancer does: 429 counts too, since more load would be refused as well,
@@ -19,7 +19,7 @@ const grpcFailures: ReadonlySet<number> = new Set([2, 4, 8, 12, 13, 14, 15])
  * `undefined` when it says nothing of the endpoint.
  */
 export const failedBy = (attempt: Attempt, reply: Reply | undefined): boolean | undefined => {
-  if (reply) return judged(attempt) >= 500 || reply.status === 429 || grpcFailures.has(grpcStatusIn(reply.headers))
+  if (reply) return judged(attempt) >= 500 || reply.status === 429 || isGrpcFailure(grpcStatusIn(reply.headers))
   const said = attempt.ending === undefined ? undefined : verdict(attempt, attempt.ending)
   return said === undefined ? undefined : said === 'failure'
 }

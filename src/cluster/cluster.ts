@@ -11,6 +11,7 @@ import { parseEndpointAddress } from '../registries/address.ts'
 import type { Registry } from '../registries/registry.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { connectionOptions } from '../transport/connections.ts'
 import { available } from './availability.ts'
 import type { ClusterConfig } from './config.ts'
 import { Draining } from './draining.ts'
@@ -312,4 +313,4 @@ export class Cluster {
 }
 
 const sameDialling = (a: ClusterConfig, b: ClusterConfig): boolean =>
-  (['connections', 'connectTimeout', 'keepAlive', 'tls', 'http2'] as const).every((key) => isDeepStrictEqual(a[key], b[key]))
+  connectionOptions.every((key) => isDeepStrictEqual(a[key], b[key]))

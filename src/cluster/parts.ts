@@ -6,6 +6,7 @@ import { retryBudget, type RetryBudget } from '../policies/budget.ts'
 import { Breaker } from '../policies/circuit-breaker.ts'
 import type { Registry } from '../registries/registry.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { connectionOptions } from '../transport/connections.ts'
 import type { HealthProbe, ProbedCluster } from '../transport/probes/probe.ts'
 import { Asking } from './asking.ts'
 import type { Cluster } from './cluster.ts'
@@ -66,7 +67,7 @@ export const prepareParts = (cluster: Cluster, config: ClusterConfig, host: stri
     : new HealthChecks(cluster, check, families.probe(check, probed), runtime)
   const balancer = same('balancer') && same('slowStart') ? old!.balancer : newBalancer(cluster, config, families, runtime)
   const asksTheSame = old?.balancer === balancer && old.host === host && old.credentials === credentials
-    && (['connections', 'connectTimeout', 'keepAlive'] as const).every(same)
+    && connectionOptions.every((option) => option === 'tls' || same(option))   // of TLS, credentials tell
   return {
     config: { ...config, tls: shown },
     credentials,

@@ -1,3 +1,4 @@
+import { blame, recoveryOf, total } from './faults/rounds.ts'
 import type { Both, CaseResult, FaultResult, FaultRun, Results, Round } from './results.ts'
 import { lowest, spreadOf, type Spread } from './spread.ts'
 
@@ -62,18 +63,13 @@ export const caseTable = (results: Results, { measured }: CaseResult): Table => 
 }
 
 const percent = (part: number, whole: number): string => whole === 0 ? '–' : `${(part * 100 / whole).toFixed(1)} %`
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
 
 const recovery = (runs: readonly FaultRun[]): string => {
-  const times = runs.map(({ timeToRecover }) => timeToRecover)
-  return times.includes(null) ? 'not within the run' : `${(Math.max(...times.map(Number)) / 1_000).toFixed(2)} s`
+  const spread = recoveryOf(runs)
+  return spread ? `${(spread.max / 1_000).toFixed(2)} s` : 'not within the run'
 }
 
-const mainBlame = (runs: readonly FaultRun[]): string => {
-  const all = new Map<string, number>()
-  for (const { blamed } of runs) for (const [who, count] of Object.entries(blamed)) all.set(who, (all.get(who) ?? 0) + count)
-  return [...all].sort(([, a], [, b]) => b - a).slice(0, 2).map(([who, count]) => `${who} × ${count}`).join(', ') || '–'
-}
+const mainBlame = (runs: readonly FaultRun[]): string => blame(runs).slice(0, 2).map(([who, count]) => `${who} × ${count}`).join(', ') || '–'
 
 /** One fault, all rounds together; the time to recover is that of the slowest. */
 export const faultTable = (results: Results, { runs }: FaultResult): Table => {
@@ -84,12 +80,12 @@ export const faultTable = (results: Results, { runs }: FaultResult): Table => {
     head,
     ...ids.map((id) => {
       const ours = runs.filter(({ arrangement }) => arrangement === id)
-      const requests = sum(ours.map(({ requests }) => requests))
+      const requests = total(ours, (run) => run.requests)
       return [
-        titleOf(results, id), percent(sum(ours.map(({ failed }) => failed)), requests), percent(sum(ours.map(({ wrongVersion }) => wrongVersion)), requests),
+        titleOf(results, id), percent(total(ours, ({ failed }) => failed), requests), percent(total(ours, ({ wrongVersion }) => wrongVersion), requests),
         median(ours.map(({ p99 }) => p99.before)), median(ours.map(({ p99 }) => p99.during)), median(ours.map(({ p99 }) => p99.after)),
-        recovery(ours), (sum(ours.map(({ attemptsPerRequest }) => attemptsPerRequest)) / ours.length).toFixed(2),
-        String(sum(ours.map(({ misattributed }) => misattributed))), mainBlame(ours),
+        recovery(ours), (total(ours, ({ attemptsPerRequest }) => attemptsPerRequest) / ours.length).toFixed(2),
+        String(total(ours, ({ misattributed }) => misattributed)), mainBlame(ours),
       ]
     }),
     ...absent(results, ids, head.length),

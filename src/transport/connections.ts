@@ -29,6 +29,9 @@ export const connectionConfig = z.strictObject({
 /** Parsed form of `connectionConfig`. */
 export type ConnectionConfig = z.output<typeof connectionConfig>
 
+/** All that decides how endpoints are dialled, by name: where one of them changes, connections are made anew. */
+export const connectionOptions = Object.keys(connectionConfig.shape) as readonly (keyof ConnectionConfig)[]
+
 const usualAlpn = JSON.stringify(optionsOf(true).alpn)
 
 /** Refuses names for HTTP/1.1 where HTTP/2 is spoken: they would be offered to nobody. */

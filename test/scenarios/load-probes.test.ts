@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
+import { createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
-import type { Mesh, MeshInput } from '../../src/index.ts'
+import { createMesh, type Mesh, type MeshInput } from '../../src/index.ts'
 import { withPassport } from '../../src/server/index.ts'
 import { authority, type Authority } from '../support/authority.ts'
 import { standsStill, story, turnsUntil } from './support/story.ts'
@@ -89,6 +91,28 @@ describe('probes of load', () => {
     for (let call = 0; call < 20; call++) await get(mesh)
     await standsStill(() => one.requests.length)
     assert.equal(probesOf(one), ended)
+  })
+
+  test('follow their cluster from HTTP/1.1 to HTTP/2', async () => {
+    let probes = 0
+    const server = createServer((request, response) => {
+      if (isProbe(request)) probes++
+      response.setHeader('endpoint-load-metrics', 'TEXT named_metrics.rif=1,named_metrics.latency=5')
+      response.end()
+    })
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    const { port } = server.address() as AddressInfo
+    // It speaks nothing else, so whatever arrives came in HTTP/2.
+    const cluster = (http2: boolean): MeshInput => probing([{ address: `127.0.0.1:${port}` } as Upstream], { http2, breaker: false, outlier: false })
+    const mesh = createMesh(cluster(false))
+    try {
+      await assert.rejects(get(mesh))
+      mesh.update(cluster(true))
+      await callsUntil(mesh, () => probes > 2)
+    } finally {
+      await mesh.close()
+      server.close()
+    }
   })
 
   describe('over TLS', { skip: pki === undefined && 'there is no openssl to make certificates with' }, () => {

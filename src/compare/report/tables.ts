@@ -1,3 +1,4 @@
+import { blame, recoveryOf, total } from '../faults/rounds.ts'
 import type { ArrangementInfo, CaseResult, FaultResult, FaultRun, Round, Start } from '../results.ts'
 import { lowest, spreadOf, type Spread } from '../spread.ts'
 import { html, type Markup, type Part } from './html.ts'
@@ -68,18 +69,12 @@ export const startTable = (starts: readonly Start[], looks: readonly Look[]): Ma
     ])
   }))
 
-const sum = (runs: readonly FaultRun[], of: (run: FaultRun) => number): number => runs.reduce((total, run) => total + of(run), 0)
-
-const blamedOf = (runs: readonly FaultRun[]): string => {
-  const counts = new Map<string, number>()
-  for (const { blamed } of runs) for (const [who, count] of Object.entries(blamed)) counts.set(who, (counts.get(who) ?? 0) + count)
-  return [...counts].toSorted(([, a], [, b]) => b - a).map(([who, count]) => `${who} × ${count}`).join(', ')
-}
+const blamed = (runs: readonly FaultRun[]): string => blame(runs).map(([who, count]) => `${who} × ${count}`).join(', ')
 
 const recovery = (runs: readonly FaultRun[]): string => {
-  const times = runs.map(({ timeToRecover }) => timeToRecover)
-  if (times.includes(null)) return 'not within the run'
-  const { median, min, max } = spreadOf(times as readonly number[])
+  const spread = recoveryOf(runs)
+  if (!spread) return 'not within the run'
+  const { median, min, max } = spread
   return min === max ? time(median) : `${time(median)} (${time(min)}–${time(max)})`
 }
 
@@ -89,12 +84,12 @@ const faultTitles = ['requests', 'failed', 'wrong version', 'p99 before, ms', 'p
 export const faultTable = (fault: FaultResult, looks: readonly Look[]): Markup => headed(faultTitles, looks.map((look) => {
   const runs = fault.runs.filter(({ arrangement }) => arrangement === look.arrangement.id)
   if (runs.length === 0) return row(look, notRun(look.arrangement, faultTitles.length))
-  const requests = sum(runs, (run) => run.requests)
-  const failed = sum(runs, (run) => run.failed)
-  const wrong = sum(runs, ({ wrongVersion }) => wrongVersion)
+  const requests = total(runs, (run) => run.requests)
+  const failed = total(runs, (run) => run.failed)
+  const wrong = total(runs, ({ wrongVersion }) => wrongVersion)
   return row(look, html`<td>${whole(requests)}</td><td${failed > 0 ? html` class="lost"` : undefined}>${failed}<small>${percent(failed, requests)}</small></td><td>${wrong}</td>${
     (['before', 'during', 'after'] as const).map((when) => cell(spreadOf(runs.map(({ p99 }) => p99[when])), false))}<td>${recovery(runs)}</td>${
-    cell(spreadOf(runs.map(({ attemptsPerRequest }) => attemptsPerRequest)), false)}<td class="text">${blamedOf(runs)}</td><td>${sum(runs, ({ misattributed }) => misattributed)}</td><td class="text">${runs.find(({ refusal }) => refusal !== undefined)?.refusal}</td>`)
+    cell(spreadOf(runs.map(({ attemptsPerRequest }) => attemptsPerRequest)), false)}<td class="text">${blamed(runs)}</td><td>${total(runs, ({ misattributed }) => misattributed)}</td><td class="text">${runs.find(({ refusal }) => refusal !== undefined)?.refusal}</td>`)
 }))
 
 /** Which arrangement lost which part of its calls in which fault, at a glance. */
@@ -103,8 +98,8 @@ export const lossTable = (faults: readonly FaultResult[], looks: readonly Look[]
   return row(look, faults.map((fault) => {
     const runs = fault.runs.filter(({ arrangement }) => arrangement === look.arrangement.id)
     if (runs.length === 0) return html`<td class="none">not run</td>`
-    const requests = sum(runs, (run) => run.requests)
-    const lost = sum(runs, ({ failed, wrongVersion }) => failed + wrongVersion)
+    const requests = total(runs, (run) => run.requests)
+    const lost = total(runs, ({ failed, wrongVersion }) => failed + wrongVersion)
     return html`<td style="background:color-mix(in srgb, var(--bad) ${heat(lost / requests)}%, transparent)">${percent(lost, requests)}</td>`
   }))
 }))
