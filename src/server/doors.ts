@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Clock } from '../runtime/clock.ts'
+import { listenFirst } from './listen-first.ts'
 
 /** What is used of a response of Node's; those of HTTP/2 have no connection of their own to end. */
 interface Response {
+  /** Where it stands among those under way, by the doors it came through. */
+  [place: symbol]: number | undefined
   shouldKeepAlive?: boolean
-  once(event: 'close', listener: (this: Response) => void): unknown
+  prependListener(event: string, listener: (this: Response) => void): unknown
 }
 
 /** What Node's servers of HTTP have beside those of sockets. */
@@ -28,7 +31,12 @@ export class Doors {
   /** Those over which requests come: the same, or what TLS makes of them. */
   readonly #lines = new Set<Socket>()
   readonly #sessions = new Set<Session>()
-  readonly #underWay = new Set<Response>()
+  /**
+   * No `Set`: one that goes on changing is laid out anew again and again, and each table leads to the next. Once one of them is old to V8 it keeps all later ones, and the
+   * responses in them, until a full collection with none under way: pauses of 15 ms, and a p99 of 16 ms for 5 at a gateway with 64 in flight (`node bench/gateway.ts`).
+   */
+  readonly #underWay: Response[] = []
+  readonly #place = Symbol('enmesh.place')
   readonly #gone: (this: Response) => void
   #turningAway = false
   #closing = false
@@ -47,7 +55,7 @@ export class Doors {
 
   /** Requests that are not answered whole yet. */
   get underWay(): number {
-    return this.#underWay.size
+    return this.#underWay.length
   }
 
   readonly #enter = (socket: Socket): void => {
@@ -68,13 +76,20 @@ export class Doors {
   }
 
   readonly #admit = (_: IncomingMessage, response: Response): void => {
-    this.#underWay.add(response)
-    response.once('close', this.#gone)
+    response[this.#place] = this.#underWay.push(response) - 1
+    listenFirst(response, 'close', this.#gone)
     if (this.#turningAway) isLast(response)
   }
 
   #leave(response: Response): void {
-    this.#underWay.delete(response)
+    const place = response[this.#place]
+    if (place === undefined) return
+    response[this.#place] = undefined
+    const last = this.#underWay.pop()!
+    if (last !== response) {
+      this.#underWay[place] = last
+      last[this.#place] = place
+    }
     // Its head may have promised that the connection stays.
     if (this.#closing) this.#server.closeIdleConnections?.()
   }

@@ -5,6 +5,7 @@ import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { readPassport, type ReadHeader } from '../tracing/inbound.ts'
 import { ServerSpans, type InboundRequest, type ServerSpan } from '../tracing/server-span.ts'
 import { keepContext } from './keep-context.ts'
+import { listenFirst } from './listen-first.ts'
 import { loadHeader, LoadMeter } from './load-meter.ts'
 import { NodeInbound, type Framework, type NodeRequest, type NodeResponse } from './node-inbound.ts'
 import { checkOptions, timeoutOf, type PassportOptions } from './options.ts'
@@ -95,12 +96,13 @@ export class Entrance {
     const admission = request[admitted] = this.open(new NodeInbound(request, framework))
     const { passport, span } = admission
     // However it ended: nobody waits for it any more.
-    if (passport.deadline < Number.POSITIVE_INFINITY) response.once('close', () => liftDeadline(passport))
+    if (passport.deadline < Number.POSITIVE_INFINITY) listenFirst(response, 'close', () => liftDeadline(passport))
     if (!span) return admission
     admission.route = framework.followRoute?.()
     // A client that hangs up brings `close` alone.
     const end = (): void => span.end(response.headersSent ? response.statusCode : undefined, admission.route?.())
-    response.once('finish', end).once('close', end)
+    listenFirst(response, 'finish', end)
+    listenFirst(response, 'close', end)
     return admission
   }
 

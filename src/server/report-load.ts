@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts'
+import { listenFirst } from './listen-first.ts'
 import { loadHeader, type LoadMeter } from './load-meter.ts'
 import type { NodeResponse } from './node-inbound.ts'
 
@@ -12,22 +13,26 @@ export const reportLoad = (meter: LoadMeter, clock: Clock, version: string, resp
   const arrivedAt = clock.now()
   const inFlight = meter.begin()
   const { writeHead } = response
-  const answer = (): void => meter.answer(inFlight, clock.now() - arrivedAt, response.statusCode)
-  if (writeHead === undefined || !version.startsWith('1')) {
+  const tellsWithHead = writeHead !== undefined && version.startsWith('1')
+  let isOver = false
+  listenFirst(response, 'close', () => {
+    if (isOver) return
+    isOver = true
+    if (!tellsWithHead && response.headersSent) meter.answer(inFlight, clock.now() - arrivedAt, response.statusCode)
+    meter.end()
+  })
+  if (!tellsWithHead) {
     if (!response.headersSent) response.setHeader(loadHeader, meter.report())
-    response.once('close', () => {
-      if (response.headersSent) answer()
-      meter.end()
-    })
     return
   }
-  response.once('close', () => meter.end())
   // What the method does when Node calls it for a head that nobody wrote is to write one of the status so far.
-  response.writeHead = function (...head) {
+  const writeOurs: WriteHead = function (...head) {
     if (!response.headersSent) {
       meter.answer(inFlight, clock.now() - arrivedAt, typeof head[0] === 'number' ? head[0] : response.statusCode)
       response.setHeader(loadHeader, meter.report())
     }
     return writeHead.apply(this, head)
   }
+  // Not assigned as it is written, as in `keepContext`.
+  response.writeHead = writeOurs
 }

@@ -8,6 +8,7 @@ import type { Inside } from '../../mesh/mesh.ts'
 import type { RouteTable } from '../../route/table.ts'
 import type { Cancel } from '../../runtime/clock.ts'
 import { requestBody } from '../../transport/body.ts'
+import { listenFirst } from '../listen-first.ts'
 import type { Framework } from '../node-inbound.ts'
 import { inboundBody, smallBody, wholeBody } from './body.ts'
 import type { GatewayConfig } from './config.ts'
@@ -117,7 +118,7 @@ export class Passage implements BodySink, Framework {
       const route = this.#route = routes.find(inbound.head)
       if (!route) throw new Refusal('ENMESH_NO_ROUTE', undefined, undefined, false)
       const gone = (): void => this.#gone()
-      this.#response.on('close', gone)
+      listenFirst(this.#response, 'close', gone)
       const body = inbound.bodySize > 0 ? await this.#body(inbound.bodySize) : undefined
       if (this.#over) return
       const call = this.#call = inside.call(route.forward(inbound, body, this.#manner.upgrade?.protocol))
