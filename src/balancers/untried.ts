@@ -1,23 +1,23 @@
 import type { Call } from '../core/call.ts'
 import type { Endpoint } from '../core/endpoint.ts'
-import type { Balancer } from './balancer.ts'
+import type { Balancer, Picker } from './balancer.ts'
 
 /**
  * Makes a balancer of a choice that knows nothing of calls: keeps a call from the endpoints it has tried while another is there.
  * A first attempt costs one comparison. A later one chooses as usual, and only if that lands on a tried endpoint
  * is the choice prepared anew for the untried ones: linear in the size of the set, and rare in large ones.
  */
-export const preferUntried = (prepare: (endpoints: readonly Endpoint[]) => () => Endpoint | undefined): Balancer => (endpoints) => {
+export const preferUntried = (prepare: (endpoints: readonly Endpoint[]) => Picker): Balancer => (endpoints) => {
   const choose = prepare(endpoints)
   return (call) => {
-    const chosen = choose()
+    const chosen = choose(call)
     if (call.attempts.length === 0 || chosen === undefined || !call.hasTried(chosen)) return chosen
     return chooseUntried(prepare, endpoints, call) ?? chosen
   }
 }
 
 const chooseUntried = (
-  prepare: (endpoints: readonly Endpoint[]) => () => Endpoint | undefined,
+  prepare: (endpoints: readonly Endpoint[]) => Picker,
   endpoints: readonly Endpoint[],
   call: Call,
-): Endpoint | undefined => prepare(endpoints.filter((endpoint) => !call.hasTried(endpoint)))()
+): Endpoint | undefined => prepare(endpoints.filter((endpoint) => !call.hasTried(endpoint)))(call)

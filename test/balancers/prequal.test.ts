@@ -212,4 +212,42 @@ describe('prequal', () => {
     const counts = shares(balancer, endpoints, 4_000)
     assert.ok(counts[2]! > 2_800, String(counts))
   })
+
+  test('weights count in small sets too, and with all endpoints in the pool', () => {
+    for (const weights of [[9, 1], [1, 1, 8]]) {
+      const { balancer, reports } = make()
+      const endpoints = fakeEndpoints(weights.length, weights)
+      const counts = shares(balancer, endpoints, 10_000, (picked) => reports(picked, 1, 10))
+      const total = weights.reduce((sum, weight) => sum + weight, 0)
+      for (const [place, weight] of weights.entries()) {
+        const expected = 10_000 * weight / total
+        assert.ok(counts[place]! > expected * 0.5 && counts[place]! < expected * 2, `${counts} for ${weights}`)
+      }
+    }
+  })
+
+  test('a heavy endpoint that only fails gets nothing because of its weight', () => {
+    const { balancer, answers, reports } = make()
+    const endpoints = fakeEndpoints(2, [9, 1])
+    const pick = balancer(endpoints)
+    for (let round = 0; round < 20; round++) {
+      answers(endpoints[0], { ms: 1, status: 503 })
+      reports(endpoints[1], 1, 10)
+    }
+    const picked = Array.from({ length: 200 }, () => endpoints.indexOf(pick(fakeCall())!))
+    assert.deepEqual([...new Set(picked)], [1])
+  })
+
+  test('a later attempt goes by the time it begins at, not by that of its call', async () => {
+    const { balancer, clock, answers, reports } = make(all)
+    const endpoints = fakeEndpoints(3)
+    const pick = balancer(endpoints)
+    for (let round = 0; round < 20; round++) for (const endpoint of endpoints) reports(endpoint, 1, 10)
+    const call = fakeCall([], 'key', clock)
+    call.begin(endpoints[0]!, { active: 0, pending: 0 })
+    answers(endpoints[1], { ms: 1, status: 503, headers: { 'retry-after': '2' } })
+    answers(endpoints[2], { ms: 1, status: 503, headers: { 'retry-after': '5' } })
+    await clock.advance(3_000)
+    assert.equal(pick(call), endpoints[1], 'its two seconds are over')
+  })
 })
