@@ -19,6 +19,6 @@ export const lengthsOf = (quick: boolean, rounds = quick ? 1 : 3): AllLengths =>
   faults: { rounds: 1, pace: { before: 600, during: 1_250, after: 1_000, stale: 2_000 }, rate, lanes },
 } : {
   cases: { rounds, warmUp: { requests: 40_000, milliseconds: 5_000 }, settling: { milliseconds: 150 }, counted: { milliseconds: 1_200 } },
-  shop: { rounds, warmUp: { requests: 10_000, milliseconds: 2_500 }, settling: { milliseconds: 100 }, counted: { milliseconds: 1_200 } },
+  shop: { rounds, warmUp: { requests: 40_000, milliseconds: 6_000 }, settling: { milliseconds: 100 }, counted: { milliseconds: 1_200 } },
   faults: { rounds: Math.min(2, rounds), pace: { before: 1_500, during: 3_000, after: 2_500, stale: 20_000 }, rate, lanes },
 }
