@@ -12,6 +12,7 @@ import { currentPassport } from '../core/passport.ts'
 import type { Reply } from '../core/reply.ts'
 import type { RequestHead } from '../core/request.ts'
 import type { Send } from '../core/send.ts'
+import { UnderWay } from '../core/under-way.ts'
 import type { Registry } from '../registries/registry.ts'
 import { systemRuntime, type Runtime } from '../runtime/runtime.ts'
 import { LogFiles } from '../tracing/access-log/file.ts'
@@ -34,7 +35,6 @@ import { located } from './sources.ts'
 import { figuresOf } from './figures.ts'
 import { build, changes, findService, inUse, type Changes, type Shorthand, type Snapshot, type Surroundings } from './snapshot.ts'
 import type { OwnLayers } from './stack.ts'
-import { UnderWay } from './under-way.ts'
 
 /** What a mesh is made with beside its configuration. */
 export interface MeshOptions<
@@ -188,7 +188,7 @@ class RunningMesh<R extends AnyKind<Registry>, B extends AnyKind<Balancer>, M ex
   readonly #schema: ReturnType<typeof meshConfig<R, B, M>>
   readonly #shorthand: Shorthand
   readonly #surroundings: Surroundings
-  readonly #calls = new UnderWay()
+  readonly #calls = new UnderWay<Call>()
   readonly #connecting: ConnectDoor
   readonly #trails = new WeakMap<object, readonly Call[]>()
   readonly #retiring = new Set<Promise<void>>()

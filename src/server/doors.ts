@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
+import { UnderWay } from '../core/under-way.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { listenFirst } from './listen-first.ts'
 
@@ -31,11 +32,7 @@ export class Doors {
   /** Those over which requests come: the same, or what TLS makes of them. */
   readonly #lines = new Set<Socket>()
   readonly #sessions = new Set<Session>()
-  /**
-   * No `Set`: one that goes on changing is laid out anew again and again, and each table leads to the next. Once one of them is old to V8 it keeps all later ones, and the
-   * responses in them, until a full collection with none under way: pauses of 15 ms, and a p99 of 16 ms for 5 at a gateway with 64 in flight (`node bench/gateway.ts`).
-   */
-  readonly #underWay: Response[] = []
+  readonly #underWay = new UnderWay<Response>()
   readonly #place = Symbol('enmesh.place')
   readonly #gone: (this: Response) => void
   #turningAway = false
@@ -55,7 +52,7 @@ export class Doors {
 
   /** Requests that are not answered whole yet. */
   get underWay(): number {
-    return this.#underWay.length
+    return this.#underWay.size
   }
 
   readonly #enter = (socket: Socket): void => {
@@ -76,7 +73,7 @@ export class Doors {
   }
 
   readonly #admit = (_: IncomingMessage, response: Response): void => {
-    response[this.#place] = this.#underWay.push(response) - 1
+    response[this.#place] = this.#underWay.enter(response)
     listenFirst(response, 'close', this.#gone)
     if (this.#turningAway) isLast(response)
   }
@@ -85,11 +82,7 @@ export class Doors {
     const place = response[this.#place]
     if (place === undefined) return
     response[this.#place] = undefined
-    const last = this.#underWay.pop()!
-    if (last !== response) {
-      this.#underWay[place] = last
-      last[this.#place] = place
-    }
+    this.#underWay.leave(place)
     // Its head may have promised that the connection stays.
     if (this.#closing) this.#server.closeIdleConnections?.()
   }
@@ -97,7 +90,7 @@ export class Doors {
   /** From here on each answer of HTTP/1 ends its connection, so that those who keep theirs look for another instance. */
   turnAway(): void {
     this.#turningAway = true
-    for (const response of this.#underWay) isLast(response)
+    for (const response of this.#underWay.all()) isLast(response)
   }
 
   /** Stops listening, ends connections without a request at once and the others with theirs, and what is left after `limit` milliseconds by force. Resolves to how many that were. */
