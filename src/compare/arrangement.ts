@@ -1,6 +1,6 @@
 import { systemClock } from '../runtime/clock.ts'
 import { pause } from './load.ts'
-import { familyOf, usageOf } from './proc.ts'
+import { familyOf, heldBy } from './proc.ts'
 import type { ClientHandlers } from './processes/client-process.ts'
 import { moduleOf, type Stage, type Worker } from './processes/stage.ts'
 import type { ArrangementInfo, Both } from './results.ts'
@@ -89,7 +89,7 @@ export const startArrangement = async (stage: Stage, arrangement: Arrangement, f
     get sidecar() { return sidecar! },
     start: {
       milliseconds: { application, proxy: sidecar?.milliseconds ?? 0 },
-      idleMemory: { application: usageOf(ours).memory, proxy: usageOf(proxy).memory },
+      idleMemory: { application: heldBy(ours).memory, proxy: heldBy(proxy).memory },
     },
     async reopen(situation, path) {
       await sidecar?.stop()

@@ -1,7 +1,7 @@
 import type { Random } from '../runtime/random.ts'
 import { startArrangement, type Arrangement, type Running } from './arrangement.ts'
 import type { Bound } from './load.ts'
-import { cpuOfAll, usageOf } from './proc.ts'
+import { cpuBetween, heldBy, readCpu } from './proc.ts'
 import type { Load } from './processes/client-process.ts'
 import type { Stage } from './processes/stage.ts'
 import type { Both, CaseResult, Round, Start } from './results.ts'
@@ -41,19 +41,19 @@ const perThousand = (seconds: number, requests: number): number => requests === 
 
 /** Measures what is driven, of the processes on both sides. */
 const measured = async ({ client }: Pick<Running, 'client'>, pids: ReturnType<Running['pids']>, round: number, load: Load): Promise<Round> => {
-  const cpu = (): Both => ({ application: cpuOfAll(pids.application), proxy: cpuOfAll(pids.proxy) })
-  const before = cpu()
+  const read = () => ({ application: readCpu(pids.application), proxy: readCpu(pids.proxy) })
+  const before = read()
   await client.ask('drive', load)
-  const after = cpu()
-  const [application, proxy] = [usageOf(pids.application), usageOf(pids.proxy)]
+  const after = read()
+  const [application, proxy] = [heldBy(pids.application), heldBy(pids.proxy)]
   const { requests, failed, seconds, latency, distribution, failure } = await client.ask('found')
   if (requests === failed) throw new Error(`every request failed although the services were well: ${failure ?? ''}`)
   return {
     round, requests, failed, seconds, latency, distribution,
     throughput: (requests - failed) / seconds,
     cpu: {
-      application: perThousand(after.application - before.application, requests),
-      proxy: perThousand(after.proxy - before.proxy, requests),
+      application: perThousand(cpuBetween(before.application, after.application), requests),
+      proxy: perThousand(cpuBetween(before.proxy, after.proxy), requests),
     },
     memory: { application: application.memory, proxy: proxy.memory },
     sockets: { application: application.sockets, proxy: proxy.sockets },
