@@ -6,7 +6,7 @@ export const comparisonSection = (results: Results): string => [
   `${circumstances(results)}.`,
   ...missing(results),
   'Median (min–max) of the rounds; `*` marks what nothing beats outside of the spread.',
-  ...results.cases.filter(({ measured }) => measured.length > 0).flatMap((each) => [`### ${each.title}`, markdown(caseTable(results, each))]),
+  ...results.cases.filter(({ measured }) => measured.length > 0).flatMap((each) => [`### ${each.title}`, ...each.cores === undefined ? [] : [each.cores], markdown(caseTable(results, each))]),
   '### Start, and memory at rest', markdown(startTable(results)),
   '## When things break',
   ...results.faults.flatMap((each) => [`### ${each.title}`, each.what, markdown(faultTable(results, each))]),

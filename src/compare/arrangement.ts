@@ -39,7 +39,6 @@ export const unexpressedBy = ({ sidecar }: Arrangement, { definition, host, cert
 export interface Running {
   readonly arrangement: Arrangement
   readonly client: Worker<ClientHandlers>
-  readonly sidecar?: RunningSidecar
   /** The process ids of each side; proxies have workers. */
   pids(): { readonly application: readonly number[], readonly proxy: readonly number[] }
   /** Milliseconds of each side from its start to the first answer, and memory then. */
@@ -86,7 +85,6 @@ export const startArrangement = async (stage: Stage, arrangement: Arrangement, f
   const { application: ours, proxy } = pids()
   return {
     arrangement, client, pids,
-    get sidecar() { return sidecar! },
     start: {
       milliseconds: { application, proxy: sidecar?.milliseconds ?? 0 },
       idleMemory: { application: heldBy(ours).memory, proxy: heldBy(proxy).memory },

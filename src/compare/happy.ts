@@ -1,5 +1,6 @@
 import type { Random } from '../runtime/random.ts'
 import { startArrangement, type Arrangement, type Running } from './arrangement.ts'
+import { onOneCore, type Cores } from './cores.ts'
 import type { Bound } from './load.ts'
 import { cpuBetween, heldBy, readCpu } from './proc.ts'
 import type { Load } from './processes/client-process.ts'
@@ -25,6 +26,8 @@ export interface Planned extends Omit<CaseResult, 'measured'> {
   /** Length of the answers' bodies, where it is known beforehand. */
   readonly bytes?: number
   readonly situation: Situation
+  /** Where all that take part are kept on one core while it is measured: application, proxy and these. */
+  readonly together?: { readonly cores: Cores, readonly others: readonly number[] }
 }
 
 /** Tells a person how far it is. */
@@ -62,9 +65,22 @@ const measured = async ({ client }: Pick<Running, 'client'>, pids: ReturnType<Ru
 
 /** Drives a case after its settling, and measures it; by the client itself, or by one that calls what it is asked to measure. */
 export const measure = async (running: Pick<Running, 'client' | 'pids'>, planned: Planned, round: number, { settling, counted }: Lengths): Promise<Round> => {
-  await running.client.ask('drive', loadOf(planned, settling))
-  return measured(running, running.pids(), round, loadOf(planned, counted))
+  const pids = running.pids()
+  const go = async (): Promise<Round> => {
+    await running.client.ask('drive', loadOf(planned, settling))
+    return measured(running, pids, round, loadOf(planned, counted))
+  }
+  const { together } = planned
+  return together ? onOneCore(together.cores, [...pids.application, ...pids.proxy, ...together.others], go) : go()
 }
+
+/**
+ * What a planned case with one request in flight has more: all that take part are kept on one core. Nobody works while another does then, so nothing is
+ * lost by that; and where the system puts whom, on a core that has to be woken or not, would otherwise decide more than the arrangement does.
+ */
+export const togetherOn = (cores: Cores | string, others: readonly number[]): Pick<Planned, 'together' | 'cores'> => typeof cores === 'string'
+  ? { cores: `Not kept on one core, so that it depends on where the system puts whom: ${cores}.` }
+  : { cores: 'All that take part are kept on one core.', together: { cores, others } }
 
 /** What the cases of one subject came to. */
 export interface Happy {
@@ -74,7 +90,8 @@ export interface Happy {
   readonly broken: ReadonlyMap<string, string>
 }
 
-const resultOf = ({ path: _path, bytes: _bytes, situation: _situation, ...facts }: Planned, measured: CaseResult['measured']): CaseResult => ({ ...facts, measured })
+/** What is shown of a planned case. */
+export const resultOf = ({ path: _path, bytes: _bytes, situation: _situation, together: _together, ...facts }: Planned, measured: CaseResult['measured'] = []): CaseResult => ({ ...facts, measured })
 
 const wordsOf = (error: unknown): string => error instanceof Error ? error.message.split('\n')[0]! : String(error)
 

@@ -62,6 +62,8 @@ export interface CaseResult {
   readonly rate?: number
   readonly bodyBytes: number
   readonly mutualTls: boolean
+  /** Whether processes were kept on one core, or why not, in a sentence; left out where the system decides, as usual. */
+  readonly cores?: string
   /** Why it was not run with any arrangement; left out where it was. */
   readonly notRun?: string
   readonly measured: readonly { readonly arrangement: string, readonly rounds: readonly Round[] }[]

@@ -118,7 +118,7 @@ export const summary = (results: Results): string => [
   `CPU is that of application and proxy for one request. ${results.rounds === 1 ? 'Of one round nobody knows the spread: nothing is said to be best.'
     : 'Median (min–max) of the rounds; * marks what nothing beats outside of the spread.'}`,
   ...missing(results),
-  ...results.cases.filter(({ measured }) => measured.length > 0).map((each) => `\n${each.title}\n\n${aligned(caseTable(results, each))}`),
+  ...results.cases.filter(({ measured }) => measured.length > 0).map((each) => `\n${each.title}${each.cores === undefined ? '' : `. ${each.cores}`}\n\n${aligned(caseTable(results, each))}`),
   ...results.starts.length > 0 ? [`\nStart\n\n${aligned(startTable(results))}`] : [],
   ...results.faults.map((each) => `\n${each.title}. ${each.what}\n\n${aligned(faultTable(results, each))}`),
 ].join('\n')
