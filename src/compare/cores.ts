@@ -43,6 +43,7 @@ export const onOneCore = async <T>({ one, all }: Cores, pids: readonly number[],
     await keep(pids, one)
     return await act()
   } finally {
-    await keep(pids, all)
+    // One that is gone needs nothing any more, and must not hide how.
+    for (const pid of pids) await keep([pid], all).catch(() => {})
   }
 }

@@ -5,9 +5,8 @@ import type { Bound } from './load.ts'
 import { cpuBetween, heldBy, readCpu } from './proc.ts'
 import type { Load } from './processes/client-process.ts'
 import type { Stage } from './processes/stage.ts'
-import type { Both, CaseResult, Round, Start } from './results.ts'
+import type { CaseResult, Round, Start } from './results.ts'
 import type { Situation } from './situation.ts'
-import { spreadOf } from './spread.ts'
 
 /** How long is measured, and what comes before. */
 export interface Lengths {
@@ -133,8 +132,7 @@ export const measureClients = async (
       .map((id) => ({ arrangement: id, rounds: rounds.get(each.id)!.get(id)! })))),
     starts: inOrder.filter((id) => starts.has(id)).map((id): Start => {
       const all = starts.get(id)!
-      const medianOf = (of: (both: Both) => number): number => spreadOf(all.map(({ idleMemory }) => of(idleMemory))).median
-      return { arrangement: id, milliseconds: all.map(({ milliseconds }) => milliseconds), idleMemory: { application: medianOf(({ application }) => application), proxy: medianOf(({ proxy }) => proxy) } }
+      return { arrangement: id, milliseconds: all.map(({ milliseconds }) => milliseconds), idleMemory: all.map(({ idleMemory }) => idleMemory) }
     }),
   }
 }

@@ -69,11 +69,11 @@ export interface CaseResult {
   readonly measured: readonly { readonly arrangement: string, readonly rounds: readonly Round[] }[]
 }
 
-/** From start to the first answer, in milliseconds, and memory at rest. */
+/** From start to the first answer, in milliseconds, and memory at rest, in MiB: of each round from the first on. */
 export interface Start {
   readonly arrangement: string
   readonly milliseconds: readonly Both[]
-  readonly idleMemory: Both
+  readonly idleMemory: readonly Both[]
 }
 
 /** What happened in a slice of a fault's time. */
