@@ -1,5 +1,5 @@
 import { arrangements as everywhere } from '../compare/arrangements.ts'
-import { compareOwn, NotComparable } from '../compare/own-services.ts'
+import { compareOwn, NotComparable, type OwnLoad } from '../compare/own-services.ts'
 import { progressOf } from '../compare/progress.ts'
 import { whyUnwritable, writeReport } from '../compare/report/report.ts'
 import type { Arrangement } from '../compare/arrangement.ts'
@@ -11,13 +11,9 @@ import { exit, failed, UsageError, type Result } from './result.ts'
 import type { World } from './world.ts'
 
 /** What a comparison at the user's own services is told beside the definition, by the names of the command's options. */
-export interface CompareOptions {
+export interface CompareOptions extends OwnLoad {
   readonly url?: readonly URL[]
   readonly only?: readonly string[]
-  readonly inFlight: number
-  readonly rounds: number
-  readonly requests: number
-  readonly seconds: number
   readonly seed: number
   readonly out: string
 }

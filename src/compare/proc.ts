@@ -10,8 +10,8 @@ export interface Held {
 
 /** Reads below `/proc`: what a file says, undefined where there is none, or no more; and what is in a folder, nothing where there is none. */
 export interface Proc {
-  file(path: string): string | undefined
-  folder(path: string): readonly string[]
+  readonly file: (path: string) => string | undefined
+  readonly folder: (path: string) => readonly string[]
 }
 
 const proc: Proc = {
