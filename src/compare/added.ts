@@ -103,7 +103,7 @@ export const answers = (results: Results, family = 'haproxy', title = 'HAProxy')
       [`${cost.title}: ${call(our)} adds to ${call(their)} alone, of what ${title} adds`, addedBy(results, our, cost), addedBy(results, their, cost),
         (our: ByRound, their: ByRound) => part(our, their, cost)] as const))),
   ]
-  return [['in each round', 'median (range)'], ...lines.filter(([, our, their]) => hasBoth(our, their)).map(([question, our, their, say]) => [question, say(our, their)])]
+  return [['set against each other in each round', 'median (range)'], ...lines.filter(([, our, their]) => hasBoth(our, their)).map(([question, our, their, say]) => [question, say(our, their)])]
 }
 
 /** What each way adds to the same client alone, application and proxy together: a head and a line for each arrangement that was run. */

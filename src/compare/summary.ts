@@ -21,7 +21,7 @@ interface Column {
 const columns: readonly Column[] = [
   { title: 'CPU µs', digits: 1, of: ({ cpu }) => both(cpu) * 1_000 },
   { title: 'of that proxy', digits: 1, of: ({ cpu }) => cpu.proxy * 1_000 },
-  { title: 'p50 ms', digits: 2, of: ({ latency }) => latency.p50 },
+  { title: 'p50 ms', digits: 3, of: ({ latency }) => latency.p50 },
   { title: 'p99 ms', digits: 2, of: ({ latency }) => latency.p99 },
   { title: 'p99.9 ms', digits: 1, of: ({ latency }) => latency.p999 },
   { title: 'req/s', digits: 0, of: ({ throughput }) => throughput, most: true },
