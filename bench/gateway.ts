@@ -4,12 +4,13 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { cpuBetween, readCpu } from '../src/compare/proc.ts'
 import { seededRandom } from '../src/testing/random.ts'
 import { gatewayCaseNames, gatewayCases, type GatewayCase, type GatewayCaseName } from './gateway/cases.ts'
 import { load } from './gateway/load.ts'
 import { keepPace } from './gateway/pace.ts'
 import { gatewayLines, gatewaySection, type GatewayResults, type GatewayRound, type Measured } from './gateway/page.ts'
-import { cpuOf, openWays, type Way } from './gateway/ways.ts'
+import { openWays, type Way } from './gateway/ways.ts'
 import { haproxyVersion } from './haproxy.ts'
 import { withSection } from './page.ts'
 import { aligned, machine } from './report.ts'
@@ -36,10 +37,11 @@ const positive = (name: 'seconds' | 'rounds', preset: number): number => {
 const at = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
 
 const measure = async ({ port, prefix, pid }: Way, wanted: GatewayCase, seconds: number): Promise<Measured> => {
-  const cpu = pid === undefined ? 0 : cpuOf(pid)
+  const cpu = () => readCpu(pid === undefined ? [] : [pid])
+  const before = cpu()
   const begun = performance.now()
   const took = (await load(port, prefix, wanted, seconds)).toSorted((a, b) => a - b)
-  const used = pid === undefined ? 0 : cpuOf(pid) - cpu
+  const used = cpuBetween(before, cpu()) * 1e6
   return {
     cpu: pid === undefined ? null : used / took.length, perSecond: took.length / (performance.now() - begun) * 1000,
     p50: at(took, 0.5), p99: at(took, 0.99), p999: at(took, 0.999),

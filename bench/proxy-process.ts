@@ -1,34 +1,30 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { accepts, freePorts, serverPath } from '../src/compare/processes/stage.ts'
+import { sidecars } from '../src/compare/sidecars/index.ts'
+import { versionOf } from '../src/compare/sidecars/sidecar.ts'
 
 /** A proxy that can be installed and run. */
 export type RunnableProxy = 'haproxy' | 'nginx'
 
-// Debian keeps them where only root looks.
-const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` }
+const env = { ...process.env, PATH: serverPath }
 
 const commands: Readonly<Record<RunnableProxy, {
-  readonly version: readonly string[]
   readonly check: (file: string, folder: string) => readonly string[]
   readonly run: (file: string, folder: string) => readonly string[]
 }>> = {
-  haproxy: { version: ['-v'], check: (file) => ['-c', '-f', file], run: (file) => ['-db', '-f', file] },
+  haproxy: { check: (file) => ['-c', '-f', file], run: (file) => ['-db', '-f', file] },
   nginx: {
-    version: ['-v'],
     check: (file, folder) => ['-t', '-p', folder, '-c', file],
     run: (file, folder) => ['-p', folder, '-c', file],
   },
 }
 
 /** Its version; `undefined` where it is not installed. */
-export const proxyVersion = (proxy: RunnableProxy): string | undefined => {
-  const { status, stdout, stderr } = spawnSync(proxy, [...commands[proxy].version], { env, encoding: 'utf8' })
-  return status === 0 ? /(?:version |nginx\/)(\S+)/.exec(stdout + stderr)?.[1] ?? 'unknown' : undefined
-}
+export const proxyVersion = (proxy: RunnableProxy): string | undefined => versionOf(sidecars[proxy])
 
 const inFolder = async (text: string): Promise<{ readonly folder: string, readonly file: string }> => {
   const folder = await mkdtemp(join(tmpdir(), 'proxy-'))
@@ -48,18 +44,7 @@ export const refusedBy = async (proxy: RunnableProxy, text: string): Promise<str
 }
 
 /** A port on which nobody listens now. */
-export const freePort = async (): Promise<number> => {
-  const probe = createServer()
-  await new Promise<void>((resolve) => { probe.listen(0, '127.0.0.1', resolve) })
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
-}
-
-const accepts = (port: number): Promise<boolean> => new Promise((resolve) => {
-  const socket = connect(port, '127.0.0.1')
-  socket.once('connect', () => resolve(true)).once('error', () => resolve(false)).once('connect', () => socket.destroy())
-})
+export const freePort = async (): Promise<number> => (await freePorts(1))[0]!
 
 /** A proxy that runs. */
 export interface ProxyProcess {

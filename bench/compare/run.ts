@@ -9,7 +9,7 @@ import { cases } from '../../src/compare/cases.ts'
 import { compare } from '../../src/compare/compare.ts'
 import { faults } from '../../src/compare/faults/index.ts'
 import { runFaults } from '../../src/compare/faults/run.ts'
-import { measureClients } from '../../src/compare/happy.ts'
+import { measureClients, resultOf } from '../../src/compare/happy.ts'
 import { whyUnwritable, writeReport } from '../../src/compare/report/report.ts'
 import { exampleSituation, planCases } from '../../src/compare/services.ts'
 import { summary } from '../../src/compare/summary.ts'
@@ -91,7 +91,7 @@ const run = async (): Promise<void> => {
       const shop = await measureShop(stage, whole, shopCases.filter((each) => asked.cases.includes(each)), lengths.shop, random, progress.say)
       const faulted = await runFaults(stage, whole.filter(({ underFaults }) => underFaults), asked.faults, lengths.faults, random, progress.say)
       return {
-        cases: [...clients.cases, ...lacking.map(({ path: _path, bytes: _bytes, situation: _situation, ...facts }) => ({ ...facts, measured: [] })), ...shop.cases],
+        cases: [...clients.cases, ...lacking.map((each) => resultOf(each)), ...shop.cases],
         starts: clients.starts, faults: faulted.faults,
         broken: new Map([...clients.broken, ...shop.broken, ...faulted.broken]),
       }

@@ -1,5 +1,6 @@
 import { settingOf, wayOf, type Arrangement, type Running } from '../../src/compare/arrangement.ts'
-import { measure, shuffled, type Lengths, type Planned, type Progress } from '../../src/compare/happy.ts'
+import { coresHere } from '../../src/compare/cores.ts'
+import { measure, resultOf, shuffled, togetherOn, type Lengths, type Planned, type Progress } from '../../src/compare/happy.ts'
 import { familyOf } from '../../src/compare/proc.ts'
 import type { ClientHandlers } from '../../src/compare/processes/client-process.ts'
 import type { Stage, Worker } from '../../src/compare/processes/stage.ts'
@@ -57,6 +58,9 @@ export const measureShop = async (
 ): Promise<{ readonly cases: readonly CaseResult[], readonly broken: ReadonlyMap<string, string> }> => {
   const rounds = new Map(asked.map(({ id }) => [id, new Map<string, Round[]>()]))
   const broken = new Map<string, string>()
+  const cores = await coresHere()
+  const placed = (planned: Planned, others: readonly number[]): Planned =>
+    planned.inFlight === 1 ? { ...planned, ...togetherOn(cores, others) } : planned
   const once = async (arrangement: Arrangement, round: number): Promise<void> => {
     progress(`shop, round ${round} of ${lengths.rounds}: ${arrangement.title}`)
     const shop = await startShop(stage, arrangement)
@@ -64,7 +68,7 @@ export const measureShop = async (
       await shop.client.ask('drive', { path: '/', inFlight: 16, bound: lengths.warmUp })
       for (const planned of asked) {
         const ofCase = rounds.get(planned.id)!
-        ofCase.set(arrangement.id, [...ofCase.get(arrangement.id) ?? [], await measure(shop, planned, round, lengths)])
+        ofCase.set(arrangement.id, [...ofCase.get(arrangement.id) ?? [], await measure(shop, placed(planned, [shop.client.pid]), round, lengths)])
       }
     } finally {
       await shop.stop()
@@ -79,9 +83,9 @@ export const measureShop = async (
   }
   return {
     broken,
-    cases: asked.map(({ path: _path, situation: _situation, ...facts }) => ({
-      ...facts,
-      measured: arrangements.flatMap(({ id }) => rounds.get(facts.id)!.has(id) ? [{ arrangement: id, rounds: rounds.get(facts.id)!.get(id)! }] : []),
-    })),
+    cases: asked.map((planned) => resultOf(placed(planned, []), arrangements.flatMap(({ id }) => {
+      const ofCase = rounds.get(planned.id)!.get(id)
+      return ofCase ? [{ arrangement: id, rounds: ofCase }] : []
+    }))),
   }
 }

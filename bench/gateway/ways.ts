@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
 import type { Pace } from '../cases.ts'
 import { runHaproxy } from '../haproxy.ts'
 
@@ -81,7 +80,3 @@ export const openWays = async (withHaproxy: boolean): Promise<Ways> => {
     },
   }
 }
-
-/** CPU that all threads of a process have used, in microseconds, user and system (Linux). */
-export const cpuOf = (pid: number): number => readdirSync(`/proc/${pid}/task`)
-  .reduce((sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]) / 1000, 0)

@@ -1,5 +1,5 @@
 import { arrangements as everywhere } from '../compare/arrangements.ts'
-import { compareOwn, NotComparable } from '../compare/own-services.ts'
+import { compareOwn, NotComparable, type OwnLoad } from '../compare/own-services.ts'
 import { progressOf } from '../compare/progress.ts'
 import { whyUnwritable, writeReport } from '../compare/report/report.ts'
 import type { Arrangement } from '../compare/arrangement.ts'
@@ -10,14 +10,10 @@ import { readReady, refuseIdle, type DefinitionOptions } from './definitions.ts'
 import { exit, failed, UsageError, type Result } from './result.ts'
 import type { World } from './world.ts'
 
-/** What a comparison at the user's own services is told, beside the definition. */
-export interface CompareOptions extends DefinitionOptions {
-  readonly urls: readonly URL[]
+/** What a comparison at the user's own services is told beside the definition, by the names of the command's options. */
+export interface CompareOptions extends OwnLoad {
+  readonly url?: readonly URL[]
   readonly only?: readonly string[]
-  readonly inFlight: number
-  readonly rounds: number
-  readonly requests: number
-  readonly seconds: number
   readonly seed: number
   readonly out: string
 }
@@ -37,7 +33,7 @@ const chosen = (only: readonly string[] | undefined): readonly Arrangement[] => 
   return only ? arrangements.filter(({ id }) => only.includes(id)) : arrangements
 }
 
-const refuse = ({ urls }: CompareOptions): void => {
+const refuse = (urls: readonly URL[]): void => {
   if (urls.length === 0) throw new UsageError('no URL is given: write what is to be called, as in --url http://pricing.shop.local/price/42')
   const hidden = urls.find(({ username, password }) => username !== '' || password !== '')
   if (hidden) throw new UsageError(`a URL carries no user and no password, and that of ${hidden.host} does`)
@@ -52,13 +48,13 @@ const refuseUnwritable = async (out: string): Promise<void> => {
 const mostOf = ({ requests, inFlight }: CompareOptions): number => requests + Math.max(inFlight, Math.round(requests / 5)) + inFlight + 1
 
 /** Compares a mesh in the process with proxies and with plain clients at services that run already. */
-export const compareServices = async (paths: readonly string[], options: CompareOptions, world: World): Promise<Result> => {
-  refuse(options)
-  const asked = chosen(options.only)
-  const { definition, config, faults, withheld } = await readReady(paths, options, world)
+export const compareServices = async (paths: readonly string[], ofDefinition: DefinitionOptions, options: CompareOptions, world: World): Promise<Result> => {
+  const { url: urls = [], only, inFlight, rounds, requests, seconds, seed, out } = options
+  refuse(urls)
+  const asked = chosen(only)
+  const { definition, config, faults, withheld } = await readReady(paths, ofDefinition, world)
   if (!config) return failed(faults, withheld)
-  refuseIdle([definition], options)
-  const { urls, inFlight, rounds, requests, seconds, seed, out } = options
+  refuseIdle([definition], ofDefinition)
   await refuseUnwritable(out)
   const progress = progressOf(world.stderr)
   const most = urls.length * (asked.length * rounds * mostOf(options) + 1)

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { proxyNames, type ProxyName } from '../proxies/index.ts'
 import { version } from '../tracing/tracer.ts'
 import { check } from './check.ts'
+import type { CompareOptions } from './compare.ts'
 import type { DefinitionOptions } from './definitions.ts'
 import { diff } from './diff.ts'
 import { explain, type Asked } from './explain.ts'
@@ -46,16 +47,6 @@ interface Written {
   readonly threads?: string
   readonly admin?: string
   readonly bundle?: Pairs
-}
-
-interface WrittenComparison extends Written {
-  readonly url?: readonly URL[]
-  readonly only?: readonly string[]
-  readonly inFlight: number
-  readonly rounds: number
-  readonly requests: number
-  readonly seconds: number
-  readonly seed: number
 }
 
 const upTo = (most: number) => (written: string): number => {
@@ -202,11 +193,10 @@ Exit codes: 0 all is well, 1 faults were found, 2 wrongly called, 3 differences 
     .addOption(new Option('--rounds <n>', 'rounds, each with every arrangement').argParser(upTo(100)).default(3))
     .addOption(new Option('--seed <n>', 'seed of the order in each round').argParser(upTo(2 ** 31)).default(1))
     .option('-o, --out <directory>', 'where the report goes', 'compare-report')
-    .action(async (paths: string[], written: WrittenComparison) => {
+    .action(async (paths: string[], written: Written & CompareOptions) => {
       // Loaded where it is asked for: it is the one command that needs it.
       const { compareServices } = await import('./compare.ts')
-      const { url: urls = [], only, inFlight, requests, seconds, rounds, seed, out = 'compare-report' } = written
-      return done(compareServices(paths, { ...optionsOf(written), urls, ...(only && { only }), inFlight, requests, seconds, rounds, seed, out }, world), written)
+      return done(compareServices(paths, optionsOf(written), written, world), written)
     })
 
   return program

@@ -1,6 +1,6 @@
 import { systemClock } from '../runtime/clock.ts'
 import { pause } from './load.ts'
-import { familyOf, usageOf } from './proc.ts'
+import { familyOf, heldBy } from './proc.ts'
 import type { ClientHandlers } from './processes/client-process.ts'
 import { moduleOf, type Stage, type Worker } from './processes/stage.ts'
 import type { ArrangementInfo, Both } from './results.ts'
@@ -39,7 +39,6 @@ export const unexpressedBy = ({ sidecar }: Arrangement, { definition, host, cert
 export interface Running {
   readonly arrangement: Arrangement
   readonly client: Worker<ClientHandlers>
-  readonly sidecar?: RunningSidecar
   /** The process ids of each side; proxies have workers. */
   pids(): { readonly application: readonly number[], readonly proxy: readonly number[] }
   /** Milliseconds of each side from its start to the first answer, and memory then. */
@@ -86,10 +85,9 @@ export const startArrangement = async (stage: Stage, arrangement: Arrangement, f
   const { application: ours, proxy } = pids()
   return {
     arrangement, client, pids,
-    get sidecar() { return sidecar! },
     start: {
       milliseconds: { application, proxy: sidecar?.milliseconds ?? 0 },
-      idleMemory: { application: usageOf(ours).memory, proxy: usageOf(proxy).memory },
+      idleMemory: { application: heldBy(ours).memory, proxy: heldBy(proxy).memory },
     },
     async reopen(situation, path) {
       await sidecar?.stop()

@@ -1,12 +1,12 @@
 import type { Random } from '../runtime/random.ts'
 import { startArrangement, type Arrangement, type Running } from './arrangement.ts'
+import { onOneCore, type Cores } from './cores.ts'
 import type { Bound } from './load.ts'
-import { cpuOfAll, usageOf } from './proc.ts'
+import { cpuBetween, heldBy, readCpu } from './proc.ts'
 import type { Load } from './processes/client-process.ts'
 import type { Stage } from './processes/stage.ts'
-import type { Both, CaseResult, Round, Start } from './results.ts'
+import type { CaseResult, Round, Start } from './results.ts'
 import type { Situation } from './situation.ts'
-import { spreadOf } from './spread.ts'
 
 /** How long is measured, and what comes before. */
 export interface Lengths {
@@ -25,6 +25,8 @@ export interface Planned extends Omit<CaseResult, 'measured'> {
   /** Length of the answers' bodies, where it is known beforehand. */
   readonly bytes?: number
   readonly situation: Situation
+  /** Where all that take part are kept on one core while it is measured: application, proxy and these. */
+  readonly together?: { readonly cores: Cores, readonly others: readonly number[] }
 }
 
 /** Tells a person how far it is. */
@@ -41,19 +43,19 @@ const perThousand = (seconds: number, requests: number): number => requests === 
 
 /** Measures what is driven, of the processes on both sides. */
 const measured = async ({ client }: Pick<Running, 'client'>, pids: ReturnType<Running['pids']>, round: number, load: Load): Promise<Round> => {
-  const cpu = (): Both => ({ application: cpuOfAll(pids.application), proxy: cpuOfAll(pids.proxy) })
-  const before = cpu()
+  const read = () => ({ application: readCpu(pids.application), proxy: readCpu(pids.proxy) })
+  const before = read()
   await client.ask('drive', load)
-  const after = cpu()
-  const [application, proxy] = [usageOf(pids.application), usageOf(pids.proxy)]
+  const after = read()
+  const [application, proxy] = [heldBy(pids.application), heldBy(pids.proxy)]
   const { requests, failed, seconds, latency, distribution, failure } = await client.ask('found')
   if (requests === failed) throw new Error(`every request failed although the services were well: ${failure ?? ''}`)
   return {
     round, requests, failed, seconds, latency, distribution,
     throughput: (requests - failed) / seconds,
     cpu: {
-      application: perThousand(after.application - before.application, requests),
-      proxy: perThousand(after.proxy - before.proxy, requests),
+      application: perThousand(cpuBetween(before.application, after.application), requests),
+      proxy: perThousand(cpuBetween(before.proxy, after.proxy), requests),
     },
     memory: { application: application.memory, proxy: proxy.memory },
     sockets: { application: application.sockets, proxy: proxy.sockets },
@@ -62,9 +64,22 @@ const measured = async ({ client }: Pick<Running, 'client'>, pids: ReturnType<Ru
 
 /** Drives a case after its settling, and measures it; by the client itself, or by one that calls what it is asked to measure. */
 export const measure = async (running: Pick<Running, 'client' | 'pids'>, planned: Planned, round: number, { settling, counted }: Lengths): Promise<Round> => {
-  await running.client.ask('drive', loadOf(planned, settling))
-  return measured(running, running.pids(), round, loadOf(planned, counted))
+  const pids = running.pids()
+  const go = async (): Promise<Round> => {
+    await running.client.ask('drive', loadOf(planned, settling))
+    return measured(running, pids, round, loadOf(planned, counted))
+  }
+  const { together } = planned
+  return together ? onOneCore(together.cores, [...pids.application, ...pids.proxy, ...together.others], go) : go()
 }
+
+/**
+ * What a planned case with one request in flight has more: all that take part are kept on one core. Nobody works while another does then, so nothing is
+ * lost by that; and where the system puts whom, on a core that has to be woken or not, would otherwise decide more than the arrangement does.
+ */
+export const togetherOn = (cores: Cores | string, others: readonly number[]): Pick<Planned, 'together' | 'cores'> => typeof cores === 'string'
+  ? { cores: `Not kept on one core, so that it depends on where the system puts whom: ${cores}.` }
+  : { cores: 'All that take part are kept on one core.', together: { cores, others } }
 
 /** What the cases of one subject came to. */
 export interface Happy {
@@ -74,7 +89,8 @@ export interface Happy {
   readonly broken: ReadonlyMap<string, string>
 }
 
-const resultOf = ({ path: _path, bytes: _bytes, situation: _situation, ...facts }: Planned, measured: CaseResult['measured']): CaseResult => ({ ...facts, measured })
+/** What is shown of a planned case. */
+export const resultOf = ({ path: _path, bytes: _bytes, situation: _situation, together: _together, ...facts }: Planned, measured: CaseResult['measured'] = []): CaseResult => ({ ...facts, measured })
 
 const wordsOf = (error: unknown): string => error instanceof Error ? error.message.split('\n')[0]! : String(error)
 
@@ -116,8 +132,7 @@ export const measureClients = async (
       .map((id) => ({ arrangement: id, rounds: rounds.get(each.id)!.get(id)! })))),
     starts: inOrder.filter((id) => starts.has(id)).map((id): Start => {
       const all = starts.get(id)!
-      const medianOf = (of: (both: Both) => number): number => spreadOf(all.map(({ idleMemory }) => of(idleMemory))).median
-      return { arrangement: id, milliseconds: all.map(({ milliseconds }) => milliseconds), idleMemory: { application: medianOf(({ application }) => application), proxy: medianOf(({ proxy }) => proxy) } }
+      return { arrangement: id, milliseconds: all.map(({ milliseconds }) => milliseconds), idleMemory: all.map(({ idleMemory }) => idleMemory) }
     }),
   }
 }

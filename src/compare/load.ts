@@ -48,6 +48,8 @@ export const closedLoop = async (send: () => Promise<unknown>, inFlight: number,
 /**
  * Sends each request when it is due, in milliseconds from now and ascending, whatever became of those before; resolves when all have ended.
  * `send` is told which one it is, and on the clock's time when it was due: what counts from then on shows a stall in all that were due meanwhile.
+ * None is sent before it is due; timers have a grain of a millisecond, so that most are sent a part of one later. Spinning until then would cost the
+ * client more CPU than its calls do, and take a core from those that answer.
  */
 export const openLoop = async (dues: Iterable<number>, send: (index: number, due: number) => Promise<void>, clock: Clock = systemClock): Promise<void> => {
   // The first one gets the time that it takes to come here.
@@ -56,9 +58,8 @@ export const openLoop = async (dues: Iterable<number>, send: (index: number, due
   let index = 0
   for (const at of dues) {
     const due = began + at
-    const wait = due - clock.now()
-    // A timer may fire a fraction early or late; what is due by now goes out without one.
-    if (wait > 0) await pause(wait, clock)
+    // A timer may fire a fraction early; what is due by now goes out without one.
+    for (let wait = due - clock.now(); wait > 0; wait = due - clock.now()) await pause(Math.ceil(wait), clock)
     underWay.push(send(index++, due))
   }
   await Promise.all(underWay)

@@ -62,16 +62,18 @@ export interface CaseResult {
   readonly rate?: number
   readonly bodyBytes: number
   readonly mutualTls: boolean
+  /** Whether processes were kept on one core, or why not, in a sentence; left out where the system decides, as usual. */
+  readonly cores?: string
   /** Why it was not run with any arrangement; left out where it was. */
   readonly notRun?: string
   readonly measured: readonly { readonly arrangement: string, readonly rounds: readonly Round[] }[]
 }
 
-/** From start to the first answer, in milliseconds, and memory at rest. */
+/** From start to the first answer, in milliseconds, and memory at rest, in MiB: of each round from the first on. */
 export interface Start {
   readonly arrangement: string
   readonly milliseconds: readonly Both[]
-  readonly idleMemory: Both
+  readonly idleMemory: readonly Both[]
 }
 
 /** What happened in a slice of a fault's time. */

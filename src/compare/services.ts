@@ -1,6 +1,7 @@
 import { cases, pathOf, type Case } from './cases.ts'
 import { makeCertificates } from './certificates.ts'
-import type { Planned } from './happy.ts'
+import { coresHere } from './cores.ts'
+import { togetherOn, type Planned } from './happy.ts'
 import type { UpstreamHandlers } from './processes/upstream-process.ts'
 import type { Stage } from './processes/stage.ts'
 import { situationOf, type Situation } from './situation.ts'
@@ -10,14 +11,14 @@ export const pricing = 'pricing.shop.local'
 
 const addresses = (ports: readonly number[]): readonly string[] => ports.map((port) => `127.0.0.1:${port}`)
 
-const startUpstream = async (stage: Stage, ...files: readonly string[]): Promise<readonly string[]> => {
+const startUpstream = async (stage: Stage, ...files: readonly string[]): Promise<{ readonly pid: number, readonly addresses: readonly string[] }> => {
   const upstream = await stage.worker<UpstreamHandlers>('processes/upstream-process', ...files)
-  return addresses(await upstream.ask('ports'))
+  return { pid: upstream.pid, addresses: addresses(await upstream.ask('ports')) }
 }
 
 const withTls = async (stage: Stage): Promise<Situation> => {
   const certificates = makeCertificates(stage.directory(), pricing)
-  return situationOf(pricing, { versions: { v1: await startUpstream(stage, certificates.ca, certificates.cert, certificates.key) } }, certificates)
+  return situationOf(pricing, { versions: { v1: (await startUpstream(stage, certificates.ca, certificates.cert, certificates.key)).addresses } }, certificates)
 }
 
 /** What is there to learn what arrangements can express, before anything runs. */
@@ -25,9 +26,13 @@ export const exampleSituation = (): Situation => situationOf(pricing, { versions
 
 /** Starts services of our own for the cases asked for. A case that cannot be run is in `lacking`, with the reason. */
 export const planCases = async (stage: Stage, asked: readonly Case[]): Promise<{ readonly planned: readonly Planned[], readonly lacking: readonly Planned[] }> => {
-  const plain = situationOf(pricing, { versions: { v1: await startUpstream(stage) } })
-  const planOf = (each: Case, situation: Situation): Planned =>
-    ({ ...each, subject: 'client', path: pathOf(each), bytes: each.bodyBytes, situation })
+  const upstream = await startUpstream(stage)
+  const plain = situationOf(pricing, { versions: { v1: upstream.addresses } })
+  const cores = await coresHere()
+  const planOf = (each: Case, situation: Situation): Planned => ({
+    ...each, subject: 'client', path: pathOf(each), bytes: each.bodyBytes, situation,
+    ...(each.inFlight === 1 && togetherOn(cores, [upstream.pid])),
+  })
   const planned = asked.filter(({ mutualTls }) => !mutualTls).map((each) => planOf(each, plain))
   const secured = asked.filter(({ mutualTls }) => mutualTls)
   if (secured.length === 0) return { planned, lacking: [] }

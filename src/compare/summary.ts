@@ -1,19 +1,8 @@
+import { addedTable, answers } from './added.ts'
 import { blame, recoveryOf, total } from './faults/rounds.ts'
 import type { Both, CaseResult, FaultResult, FaultRun, Results, Round } from './results.ts'
 import { lowest, spreadOf, type Spread } from './spread.ts'
-
-/** A table of texts: the head, then a line for each arrangement. */
-export type Table = readonly (readonly string[])[]
-
-/** Lines up cells for a terminal, the first column to the left, the others to the right. */
-export const aligned = (table: Table): string => {
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((line) => line[column]!.length)))
-  return table.map(([first, ...others]) => [first!.padEnd(widths[0]!), ...others.map((cell, index) => cell.padStart(widths[index + 1]!))].join('   ')).join('\n')
-}
-
-/** The same for Markdown. */
-export const markdown = ([head, ...lines]: Table): string => [head!, head!.map((_, column) => column === 0 ? '---' : '--:'), ...lines]
-  .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')
+import { aligned, type Table } from './table.ts'
 
 const both = ({ application, proxy }: Both): number => application + proxy
 const spread = ({ median, min, max }: Spread, digits: number): string => {
@@ -32,7 +21,7 @@ interface Column {
 const columns: readonly Column[] = [
   { title: 'CPU µs', digits: 1, of: ({ cpu }) => both(cpu) * 1_000 },
   { title: 'of that proxy', digits: 1, of: ({ cpu }) => cpu.proxy * 1_000 },
-  { title: 'p50 ms', digits: 2, of: ({ latency }) => latency.p50 },
+  { title: 'p50 ms', digits: 3, of: ({ latency }) => latency.p50 },
   { title: 'p99 ms', digits: 2, of: ({ latency }) => latency.p99 },
   { title: 'p99.9 ms', digits: 1, of: ({ latency }) => latency.p999 },
   { title: 'req/s', digits: 0, of: ({ throughput }) => throughput, most: true },
@@ -97,7 +86,7 @@ export const startTable = (results: Results): Table => [
   ['arrangement', 'first answer after ms', 'of that proxy', 'MiB at rest', 'of that proxy'],
   ...results.starts.map(({ arrangement, milliseconds, idleMemory }) => [
     titleOf(results, arrangement), spread(spreadOf(milliseconds.map(both)), 0), spread(spreadOf(milliseconds.map(({ proxy }) => proxy)), 0),
-    both(idleMemory).toFixed(1), idleMemory.proxy.toFixed(1),
+    spread(spreadOf(idleMemory.map(both)), 1), spread(spreadOf(idleMemory.map(({ proxy }) => proxy)), 1),
   ]),
 ]
 
@@ -112,13 +101,20 @@ export const circumstances = ({ began, seconds, rounds, seed, machine, versions 
   `${began.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryMiB / 1_024)} GiB, load ${machine.loadBefore.toFixed(1)} before and ${machine.loadAfter.toFixed(1)} after; `
   + `${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}; ${rounds === 1 ? '1 round' : `${rounds} rounds`}, seed ${seed}, ${Math.round(seconds)} s`
 
+/** The tables that say the most, those that have something to say. */
+export const glance = (results: Results): readonly (readonly [title: string, table: Table])[] => ([
+  ['The mesh in the process, of a proxy beside it', answers(results)],
+  ['What each way adds to the same client alone', addedTable(results)],
+] as const).filter(([, table]) => table.length > 1)
+
 /** All of a comparison for a terminal. */
 export const summary = (results: Results): string => [
   circumstances(results),
   `CPU is that of application and proxy for one request. ${results.rounds === 1 ? 'Of one round nobody knows the spread: nothing is said to be best.'
     : 'Median (min–max) of the rounds; * marks what nothing beats outside of the spread.'}`,
   ...missing(results),
-  ...results.cases.filter(({ measured }) => measured.length > 0).map((each) => `\n${each.title}\n\n${aligned(caseTable(results, each))}`),
+  ...glance(results).map(([title, table]) => `\n${title}\n\n${aligned(table)}`),
+  ...results.cases.filter(({ measured }) => measured.length > 0).map((each) => `\n${each.title}${each.cores === undefined ? '' : `. ${each.cores}`}\n\n${aligned(caseTable(results, each))}`),
   ...results.starts.length > 0 ? [`\nStart\n\n${aligned(startTable(results))}`] : [],
   ...results.faults.map((each) => `\n${each.title}. ${each.what}\n\n${aligned(faultTable(results, each))}`),
 ].join('\n')

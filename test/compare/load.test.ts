@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { closedLoop, openLoop, pause, steady } from '../../src/compare/load.ts'
+import type { Clock } from '../../src/runtime/clock.ts'
 import { FakeClock } from '../../src/testing/index.ts'
 
 test('a closed loop keeps so many under way and sends so many', async () => {
@@ -64,6 +65,17 @@ test('what is late goes out at once, and counts from when it was due', async () 
   await driving
   assert.equal(late[0], 0)
   assert.ok(late.length === 2)
+})
+
+test('nothing is sent before it is due, though timers fire early', async () => {
+  const clock = new FakeClock()
+  const early: Clock = { now: () => clock.now(), wall: () => clock.wall(), after: (ms, task) => clock.after(ms * 0.9, task), background: (ms, task) => clock.background(ms, task) }
+  const took: number[] = []
+  const driving = openLoop([0, 10.5, 20.25], async (_, due) => { took.push(clock.now() - due) }, early)
+  await clock.advance(1_000)
+  await driving
+  assert.equal(took.length, 3)
+  assert.ok(took.every((late) => late >= 0 && late < 1), String(took))
 })
 
 test('a steady load is even, and never nothing', () => {

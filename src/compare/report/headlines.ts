@@ -1,5 +1,7 @@
 import type { ArrangementInfo, CaseResult, Results, Round } from '../results.ts'
 import { spreadOf } from '../spread.ts'
+import { glance } from '../summary.ts'
+import type { Table } from '../table.ts'
 import { html, type Markup } from './html.ts'
 import { shown } from './numbers.ts'
 
@@ -21,11 +23,15 @@ const questions: readonly { readonly title: string, readonly unit: string, reado
   { title: 'memory of application and proxy together', unit: 'MiB', of: ({ memory }) => memory.application + memory.proxy },
 ]
 
-/** Each arrangement set against enmesh with the same client, in the first case of the run. */
-export const headlines = ({ cases, arrangements }: Results): Markup | undefined => {
-  const [first] = cases
+const textTable = ([head, ...lines]: Table): Markup => html`<div class="wide"><table class="words"><thead><tr>${head!.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>${
+  lines.map(([name, ...cells]) => html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody></table></div>`
+
+/** The mesh's part of what a proxy takes, what each way adds, and each arrangement set against enmesh with the same client, in the first case of the run. */
+export const headlines = (results: Results): Markup | undefined => {
+  const { cases: [first], arrangements } = results
   if (!first) return undefined
-  return html`<p>Case: ${first.title}. Each figure is set against that of enmesh with the same client, round by round: 2 × is twice of what enmesh takes.</p>
+  return html`${glance(results).map(([title, table]) => html`<h3>${title}</h3>${textTable(table)}`)}<h3>Each arrangement set against enmesh</h3>
+<p>Case: ${first.title}. Each figure is set against that of enmesh with the same client, round by round: 2 × is twice of what enmesh takes.</p>
 <div class="wide"><table><thead><tr><th scope="col">arrangement</th>${questions.map(({ title, unit }) => html`<th scope="col">${title}, ${unit}</th>`)}</tr></thead><tbody>${
     arrangements.map((arrangement) => line(arrangement, first, arrangements))}</tbody></table></div>`
 }

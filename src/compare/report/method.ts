@@ -10,8 +10,8 @@ export const method = ({ command, machine, versions, seed, rounds }: Results): M
 <dt>order</dt><dd>${rounds} ${rounds === 1 ? 'round' : 'rounds'}, arrangements shuffled in each from the seed ${seed}</dd></dl>
 <ul>
 <li>The mesh and the proxies are made from one definition; plain clients have no policies, and what is put together by hand has its own. Each has processes of its own. What disturbs the machine for a while disturbs neighbours in a round alike, so compare within rounds, and believe ratios before figures.</li>
-<li>CPU is what the kernel counted, in steps of 10 ms, for the application and for the proxies beside it, both: what few requests cost is rough. Comparisons that leave out one of them cannot be set beside this one.</li>
-<li>Latency counts from when a call was due, not from when it could be sent; a stall shows in all that were due meanwhile. With a fixed number in flight a call is due when the one before it is done.</li>
+<li>CPU is what the kernel counted for all threads of the application and of the proxies beside it, both: in nanoseconds where it keeps such statistics, in steps of 10 ms elsewhere, where what few requests cost is rough. Comparisons that leave out one of them cannot be set beside this one.</li>
+<li>Latency counts from when a call was due, not from when it could be sent; a stall shows in all that were due meanwhile. With a fixed number in flight a call is due when the one before it is done. At a fixed rate most calls leave a part of a millisecond late, the grain of timers, and that is most of p50: look at p99 there, and at p50 with one in flight.</li>
 <li>One machine, and the loopback device: a proxy's hop costs no network here, and neither does a service's. On a real network the share of both gets smaller.</li>
 <li>All processes share the machine's cores. Where they are few, throughput says what all of them cost together, not what a proxy could do alone.</li>
 <li>One caller in each arrangement. A proxy that many callers share sees what all of them send; a mesh sees what its own process sends.</li>

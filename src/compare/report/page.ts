@@ -55,10 +55,11 @@ ${barChart('Memory', 'MiB; hatched is the proxy', both(result, looks, ({ memory 
 <details><summary>All figures</summary>${caseTable(result, looks)}</details></article>`
 }
 
-const conditions = ({ subject, inFlight, rate, bodyBytes, mutualTls }: CaseResult): string => [
+const conditions = ({ subject, inFlight, rate, bodyBytes, mutualTls, cores }: CaseResult): string => [
   subject === 'shop' ? 'The whole shop: gateway, order, pricing.' : 'One client and its services.',
   rate === undefined ? `Always ${whole(inFlight ?? 1)} calls in flight.` : `${whole(rate)} calls per second are due, whatever became of those before.`,
   `Bodies of ${whole(bodyBytes)} bytes, ${mutualTls ? 'mutual TLS to the services' : 'no TLS'}.`,
+  ...cores === undefined ? [] : [cores],
 ].join(' ')
 
 const faultSection = (fault: FaultResult, looks: readonly Look[]): Part => html`<article id="fault-${fault.id}"><h3>${fault.title}</h3><p>${fault.what}</p>

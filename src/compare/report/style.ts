@@ -35,6 +35,7 @@ table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabula
 th, td { border-bottom: 1px solid var(--line); padding: 5px 10px; text-align: right; vertical-align: top }
 th[scope=row] { text-align: left; font-weight: 500; white-space: nowrap }
 thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; max-width: 130px }
+table.words th[scope=row] { white-space: normal }
 thead th:first-child { text-align: left }
 th i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 8px }
 td small { display: block; color: var(--soft); font-size: 12px; white-space: nowrap }

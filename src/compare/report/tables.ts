@@ -65,7 +65,8 @@ export const startTable = (starts: readonly Start[], looks: readonly Look[]): Ma
     return row(look, [
       cell(spreadOf(start.milliseconds.map(({ application }) => application)), false),
       cell(spreadOf(start.milliseconds.map(({ proxy }) => proxy)), false),
-      html`<td>${shown(start.idleMemory.application)}</td><td>${shown(start.idleMemory.proxy)}</td>`,
+      cell(spreadOf(start.idleMemory.map(({ application }) => application)), false),
+      cell(spreadOf(start.idleMemory.map(({ proxy }) => proxy)), false),
     ])
   }))
 

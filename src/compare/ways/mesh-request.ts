@@ -2,8 +2,6 @@ import { request } from 'undici'
 import { createMesh } from '../../mesh/mesh.ts'
 import { answerOf, expectOk, servedByHeader, versionHeader, type OpenWay } from './way.ts'
 
-const text = (header: string | readonly string[] | undefined): string | undefined => typeof header === 'string' ? header : header?.[0]
-
 /** `undici.request` with `mesh.dispatcher`. */
 export const open: OpenWay = async ({ definition, service }) => {
   const mesh = createMesh(definition)
@@ -19,7 +17,7 @@ export const open: OpenWay = async ({ definition, service }) => {
     async look(path, signal) {
       const { statusCode, headers, body } = await request(`${service}${path}`, { dispatcher, signal })
       await body.text()
-      return answerOf(statusCode, text(headers[servedByHeader]), text(headers[versionHeader]))
+      return answerOf(statusCode, headers[servedByHeader], headers[versionHeader])
     },
     apply: ({ definition }) => { mesh.update(definition) },
     close: () => mesh.close(),

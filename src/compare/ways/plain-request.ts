@@ -2,8 +2,6 @@ import { readFileSync } from 'node:fs'
 import { Agent, request } from 'undici'
 import { answerOf, expectOk, servedByHeader, Turns, versionHeader, type OpenWay } from './way.ts'
 
-const text = (header: string | readonly string[] | undefined): string | undefined => typeof header === 'string' ? header : header?.[0]
-
 /** `undici.request` with a keep-alive agent, to one origin or to several by turns. */
 export const open: OpenWay = ({ origins, tls }) => {
   const turns = new Turns(origins)
@@ -20,7 +18,7 @@ export const open: OpenWay = ({ origins, tls }) => {
     async look(path, signal) {
       const { statusCode, headers, body } = await request(`${turns.next()}${path}`, { dispatcher, signal })
       await body.text()
-      return answerOf(statusCode, text(headers[servedByHeader]), text(headers[versionHeader]))
+      return answerOf(statusCode, headers[servedByHeader], headers[versionHeader])
     },
     apply: ({ origins }) => turns.replace(origins),
     close: () => dispatcher.destroy(),

@@ -52,9 +52,16 @@ export const expectOk = (status: number): void => {
   if (status !== 200) throw new Error(`The answer was ${status} where 200 was expected`)
 }
 
+/** A header as `fetch` or as undici gives it. */
+type Header = string | readonly string[] | null | undefined
+
+const text = (header: Header): string | null | undefined => typeof header === 'object' ? header?.[0] : header
+
 /** An answer from its parts. */
-export const answerOf = (status: number, servedBy: string | null | undefined, version: string | null | undefined): Answer =>
-  ({ status, ...(servedBy && { servedBy }), ...(version && { version }) })
+export const answerOf = (status: number, by: Header, of: Header): Answer => {
+  const [servedBy, version] = [text(by), text(of)]
+  return { status, ...(servedBy && { servedBy }), ...(version && { version }) }
+}
 
 /** Goes through a list by turns; the list may be replaced. */
 export class Turns {

@@ -55,7 +55,7 @@ export const results: Results = {
     { id: 'base', title: '16 in flight', subject: 'client', inFlight: 16, bodyBytes: 1_024, mutualTls: false, measured: running.map((id) => ({ arrangement: id, rounds: [0, 1, 2].map((round) => roundOf(id, round)) })) },
     { id: 'rate', title: '500 per second', subject: 'shop', rate: 500, bodyBytes: 1_024, mutualTls: true, measured: running.slice(0, 3).map((id) => ({ arrangement: id, rounds: [roundOf(id, 0)] })) },
   ],
-  starts: running.map((id) => ({ arrangement: id, milliseconds: [{ application: 210, proxy: id.startsWith('haproxy') ? 30 : 0 }], idleMemory: { application: 58, proxy: 9 } })),
+  starts: running.map((id) => ({ arrangement: id, milliseconds: [{ application: 210, proxy: id.startsWith('haproxy') ? 30 : 0 }], idleMemory: [{ application: 58, proxy: 9 }] })),
   faults: [{
     id: 'killed', title: 'An instance is killed and comes back', what: 'One of three instances is killed by SIGKILL and started again a second later.', marks: [{ at: 2_500, what: 'killed' }, { at: 3_500, what: 'back' }],
     runs: running.flatMap((id) => [0, 1, 2].map((round) => faultRun(id, round))),
