@@ -6,10 +6,10 @@ import type { Cancel } from '../../runtime/clock.ts'
 import type { Exchange } from '../exchange.ts'
 import { Unprocessed } from '../unprocessed.ts'
 import type { Content } from './content.ts'
+import { inWords, mostInterim } from './faults.ts'
 import { byName, rawFields } from './fields.ts'
 
 // RFC 9113, section 7, and the type of a frame that opens a stream.
-const noError = 0
 const cancelled = 8
 const headersFrame = 1
 
@@ -21,6 +21,8 @@ export interface Carrier {
   readonly failure: Error | undefined
   /** Hears that a stream was given up, and how many bytes the connection had brought when it began. */
   gaveUp(readBefore: number): void
+  /** Hears that the endpoint does what the connection is to be ended for, with all that is on it. */
+  misbehaves(error: Error): void
 }
 
 /** One exchange on a stream of its own: what Node tells of the stream, in the words of undici's handlers. */
@@ -34,6 +36,7 @@ export class Stream implements Dispatcher.DispatchController {
   readonly #readBefore: number
   /** Whether the answer's last byte was announced as such; Node ends a stream that is cut in the same way. */
   #whole = false
+  #interim = 0
   #trailers: string[] = []
   #over = false
   #reason: Error | null = null
@@ -105,6 +108,9 @@ export class Stream implements Dispatcher.DispatchController {
 
   #informed(raw: string[]): void {
     if (this.#over) return
+    if (++this.#interim > mostInterim) {
+      return this.#carrier.misbehaves(new Error(`the endpoint sent more than ${mostInterim} interim answers (1xx) to one request`))
+    }
     this.#moved()
     const status = statusOf(raw)
     // Nobody who calls through the mesh waits for leave to send a body.
@@ -140,14 +146,14 @@ export class Stream implements Dispatcher.DispatchController {
   #failed(error: Error): void {
     if (this.#over) return
     this.#finish()
-    this.#exchange.onResponseError(this, this.#unprocessed(error) ?? this.#carrier.failure ?? error)
+    this.#exchange.onResponseError(this, this.#unprocessed(error) ?? this.#carrier.failure ?? inWords(error))
   }
 
   #closed(): void {
     if (this.#over) return
-    const { rstCode } = this.#stream
-    this.#failed(new Error(rstCode === noError || rstCode === undefined ? 'the stream ended before the answer was complete'
-      : `the stream was closed with error code ${rstCode} before the answer was complete`))
+    // For every other code Node has an error.
+    const how = this.#stream.rstCode === cancelled ? 'cancelled' : 'ended'
+    this.#failed(new Error(`the stream was ${how} before the answer was complete`))
   }
 
   /** Where it can be told that the endpoint did nothing about it. */
