@@ -122,7 +122,10 @@ describe('what endpoints begin with is HTTP/2, or nobody is sent a request', () 
         if (!opens(frame)) return
         requests++
         connection.answer(frame.stream, 'again')
-      }, greet)
+      }, (connection) => {
+        connection.acknowledges = typeof expected === 'string'
+        greet(connection)
+      })
       const set = stage(t, over(upstream.address, { connectTimeout: 2_000, connections: 1 }))
       const asked = [outcome(set.mesh, '/one', post), outcome(set.mesh, '/two', post)]
       if (silent) {
@@ -133,6 +136,24 @@ describe('what endpoints begin with is HTTP/2, or nobody is sent a request', () 
       }
       for (const each of asked) isAs(await settled(each, 'the request is over'), expected)
       assert.deepEqual([requests, upstream.connections.length], [typeof expected === 'string' ? 2 : 0, 1])
+      await leavesNothing(set, upstream)
+    })
+  }
+})
+
+describe('a farewell behind the settings', () => {
+  for (const [what, code, says] of [['polite', 0, /REFUSED_STREAM|took its leave/], ['with an error', 1, /GOAWAY with error code 1/]] as const) {
+    test(`${what}, on each connection, is borne up to three times`, async (t) => {
+      const upstream = await rawHttp2(t, () => {}, (connection) => {
+        connection.settings({})
+        connection.goaway(0, code)
+      })
+      const set = stage(t, over(upstream.address, { connections: 1 }))
+      const found = await settled(outcome(set.mesh, '/', post), 'it is over')
+      // Whether the request was given to the connection before the farewell came is a matter of how the bytes arrive.
+      assert.ok(found instanceof MeshError && /^ENMESH_CONNECT(?:_FAILED|ION_RESET)$/.test(found.code), String(found))
+      assert.match(found.message, says)
+      assert.ok(upstream.connections.length <= 4, `${upstream.connections.length} connections`)
       await leavesNothing(set, upstream)
     })
   }
@@ -202,7 +223,7 @@ describe('what endpoints do over time', () => {
     await leavesNothing(set, upstream)
   })
 
-  test('more bytes than the window of a reader who stands still break the stream', async (t) => {
+  test('more bytes than the window of a reader who stands still end the connection', async (t) => {
     const upstream = await rawHttp2(t, (connection, { type, stream, flags }) => {
       // The window is in force once the endpoint has acknowledged it, which it does before it answers.
       if (type !== frameTypes.headers || flags === 0) return
@@ -211,10 +232,10 @@ describe('what endpoints do over time', () => {
     })
     const set = stage(t, over(upstream.address))
     const response = await settled(set.mesh.fetch('http://svc.test/'), 'the head is in')
-    await turnsUntil(() => set.mesh.status().clusters['c']!.active === 0, 'the stream is broken')
+    await turnsUntil(() => set.mesh.status().clusters['c']!.active === 0, 'it is broken')
     const { cause } = await settled(rejection(response.text()), 'the body is over') as Error
-    isAs(cause as MeshError, { code: 'ENMESH_CONNECTION_RESET', says: /NGHTTP2_FLOW_CONTROL_ERROR, by the endpoint, or since it sent more than it was given leave to/ })
-    assert.equal(upstream.connections[0]!.socket.destroyed, false)
+    isAs(cause as MeshError, { code: 'ENMESH_CONNECTION_RESET', says: /what the endpoint sent breaks the rules of HTTP\/2/ })
+    await turnsUntil(() => upstream.connections[0]!.socket.destroyed, 'the connection is ended')
     await leavesNothing(set, upstream)
   })
 
@@ -225,7 +246,6 @@ describe('what endpoints do over time', () => {
       else if (type === frameTypes.headers) connection.answer(stream, 'after')
       else if (type === frameTypes.reset) {
         connection.answer(stream, 'late')
-        connection.socket.write(frame(frameTypes.promise, endHeaders, stream, Buffer.from([0, 0, 0, 2, 0x82, 0x86, 0x84, 0x41, 1, 0x78])))
         connection.data(stream, 'later', endStream)
       }
     })

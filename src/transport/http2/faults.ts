@@ -11,7 +11,6 @@ export const ifItSpeaksHttp1 = 'if it speaks HTTP/1.1, leave `http2` of the clus
 const resets: Readonly<Record<string, string>> = {
   PROTOCOL_ERROR: 'by the endpoint, or since its answer breaks the rules of HTTP/2',
   ENHANCE_YOUR_CALM: 'by the endpoint, or since the head of its answer is too large',
-  FLOW_CONTROL_ERROR: 'by the endpoint, or since it sent more than it was given leave to',
   HTTP_1_1_REQUIRED: `by the endpoint; ${ifItSpeaksHttp1}`,
 }
 

@@ -159,7 +159,7 @@ export class Stream implements Dispatcher.DispatchController {
   /** Where it can be told that the endpoint did nothing about it. */
   #unprocessed(cause: Error): Unprocessed | undefined {
     if (this.rawHeaders !== null || !this.#carrier.disowns(this.#stream.id)) return undefined
-    return new Unprocessed('the endpoint said that it processes nothing more on this connection', cause)
+    return new Unprocessed(this.#carrier.failure?.message ?? 'the endpoint said that it processes nothing more on this connection', cause)
   }
 
   /** A frame that could not be sent: one that opens a stream on a connection of which the endpoint takes its leave. */

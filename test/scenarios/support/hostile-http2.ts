@@ -258,8 +258,6 @@ export const openings: readonly Opening[] = [
   opens('settings with frames below the minimum', settingsFrame({ 5: 16_383 }), noHttp2),
   opens('settings with frames above the maximum', settingsFrame({ 5: 2 ** 24 }), noHttp2),
   opens('settings that would have the client push', settingsFrame({ 2: 1 }), noHttp2),
-  opens('GOAWAY behind the settings', block(settingsFrame({}), farewell(0)), /took its leave \(GOAWAY\) before it took a request/),
-  opens('GOAWAY with an error behind the settings', block(settingsFrame({}), farewell(0, 1)), /the endpoint ended the connection \(GOAWAY with error code 1\)/),
   leavesOpen('nothing', Buffer.alloc(0), noSettings),
   leavesOpen('half of the settings', settingsFrame({ 3: 100 }).subarray(0, 12), noSettings),
   leavesOpen('settings that allow no stream', settingsFrame({ 3: 0 }), /connectTimeout of 2000 ms: it allows no stream \(SETTINGS_MAX_CONCURRENT_STREAMS is 0\)/),

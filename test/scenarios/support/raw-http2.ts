@@ -48,6 +48,7 @@ export const settingsFrame = (settings: Readonly<Record<number, number>>): Buffe
 export class RawConnection {
   readonly socket: Socket
   /** Whether settings and pings are answered as they should be. */
+  acknowledges = true
   answersPings = true
   #unread: Buffer = Buffer.alloc(0)
   #greeted = false
@@ -66,7 +67,7 @@ export class RawConnection {
         const end = 9 + this.#unread.readUIntBE(0, 3)
         const read = { type: this.#unread[3]!, flags: this.#unread[4]!, stream: this.#unread.readUInt32BE(5), payload: this.#unread.subarray(9, end) }
         this.#unread = this.#unread.subarray(end)
-        if (read.type === frameTypes.settings && read.flags !== ack) socket.write(frame(frameTypes.settings, ack, 0))
+        if (read.type === frameTypes.settings && read.flags !== ack && this.acknowledges) socket.write(frame(frameTypes.settings, ack, 0))
         if (read.type === frameTypes.ping && read.flags !== ack && this.answersPings) socket.write(frame(frameTypes.ping, ack, 0, read.payload))
         onFrame(this, read)
       }
