@@ -4,8 +4,8 @@ import { createMesh, MeshError, type Mesh, type MeshInput } from '../../src/inde
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts'
 import type { FakeClock } from '../../src/testing/fake-clock.ts'
 import { misdeeds, openings, type Fate, type Misdeed, type Outcome } from './support/hostile-http2.ts'
-import { endHeaders, endStream, frame, frameTypes, rawHttp2, type Frame, type RawConnection, type RawUpstream } from './support/raw-http2.ts'
-import { rejection, story, turnsUntil } from './support/story.ts'
+import { endHeaders, endStream, field, frame, frameTypes, rawHttp2, type Frame, type RawConnection, type RawUpstream } from './support/raw-http2.ts'
+import { rejection, standsStill, story, turnsUntil } from './support/story.ts'
 
 type Cluster = NonNullable<MeshInput['clusters']>[string]
 
@@ -86,6 +86,8 @@ const misdoer = async (t: TestContext, { act }: Misdeed): Promise<{ readonly ups
 }
 
 const deadline = 5_000
+
+const interim = (stream: number): Buffer => frame(frameTypes.headers, endHeaders, stream, field(':status', '103'))
 
 describe('what endpoints do to a request ends in the right error, whatever is under way beside it', () => {
   for (const misdeed of misdeeds) {
@@ -200,10 +202,43 @@ describe('what endpoints do over time', () => {
     await leavesNothing(set, upstream)
   })
 
+  test('an interim answer is no head: silence after it is the silence before an answer', async (t) => {
+    let requests = 0
+    const upstream = await rawHttp2(t, (connection, frame_) => {
+      if (!opens(frame_)) return
+      requests++
+      connection.socket.write(interim(frame_.stream))
+    })
+    const set = stage(t, over(upstream.address, {}, { timeout: 0, idleTimeout: deadline }))
+    const asked = outcome(set.mesh, '/')
+    await turnsUntil(() => requests === 1, 'it has arrived')
+    await standsStill(() => requests)
+    await set.clock.advance(deadline)
+    isAs(await settled(asked, 'it is over'), { code: 'ENMESH_ATTEMPT_TIMEOUT', says: /no head within 5000 ms/ })
+    await leavesNothing(set, upstream)
+  })
+
+  test('an endpoint that takes no byte of a body holds up its request until the deadline, and no other', async (t) => {
+    let requests = 0
+    const upstream = await rawHttp2(t, (connection, frame_) => {
+      if (!opens(frame_)) return
+      requests++
+      if (frame_.flags & endStream) connection.answer(frame_.stream, 'after')
+    }, { 4: 0 })
+    const set = stage(t, over(upstream.address))
+    const asked = outcome(set.mesh, '/', { ...post, mesh: { timeout: deadline } })
+    await turnsUntil(() => requests === 1, 'it has arrived')
+    await set.clock.advance(deadline)
+    isAs(await settled(asked, 'it is over'), { code: 'ENMESH_DEADLINE_EXCEEDED', says: /waited/ })
+    isAs(await settled(outcome(set.mesh, '/'), 'a request behind it is over'), '200 after')
+    assert.equal(upstream.connections.length, 1)
+    await leavesNothing(set, upstream)
+  })
+
   test('100 interim answers are borne, from each request', async (t) => {
     const upstream = await rawHttp2(t, (connection, frame_) => {
       if (!opens(frame_)) return
-      for (let count = 0; count < 100; count++) connection.socket.write(frame(frameTypes.headers, endHeaders, frame_.stream, Buffer.from([8, 3, ...Buffer.from('103')])))
+      for (let count = 0; count < 100; count++) connection.socket.write(interim(frame_.stream))
       connection.answer(frame_.stream)
     })
     const set = stage(t, over(upstream.address))

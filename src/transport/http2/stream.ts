@@ -37,6 +37,8 @@ export class Stream implements Dispatcher.DispatchController {
   /** Whether the answer's last byte was announced as such; Node ends a stream that is cut in the same way. */
   #whole = false
   #interim = 0
+  /** Whether the answer's head is in, and not just an interim one. */
+  #headed = false
   #trailers: string[] = []
   #over = false
   #reason: Error | null = null
@@ -124,6 +126,7 @@ export class Stream implements Dispatcher.DispatchController {
     this.#moved()
     const status = statusOf(raw)
     if (status < 200) return this.#giveUp(new Error(`it answered ${status}, which HTTP/2 has not`))
+    this.#headed = true
     this.rawHeaders = rawFields(raw)
     this.#exchange.onResponseStart(this, status, byName(this.rawHeaders), '')
   }
@@ -135,7 +138,7 @@ export class Stream implements Dispatcher.DispatchController {
   }
 
   #ended(): void {
-    if (this.#over || !this.#whole || this.rawHeaders === null) return
+    if (this.#over || !this.#whole || !this.#headed) return
     this.#finish()
     this.rawTrailers = rawFields(this.#trailers)
     // What it has answered already it needs no more of.
@@ -158,7 +161,7 @@ export class Stream implements Dispatcher.DispatchController {
 
   /** Where it can be told that the endpoint did nothing about it. */
   #unprocessed(cause: Error): Unprocessed | undefined {
-    if (this.rawHeaders !== null || !this.#carrier.disowns(this.#stream.id)) return undefined
+    if (this.#headed || !this.#carrier.disowns(this.#stream.id)) return undefined
     return new Unprocessed(this.#carrier.failure?.message ?? 'the endpoint said that it processes nothing more on this connection', cause)
   }
 
@@ -173,7 +176,7 @@ export class Stream implements Dispatcher.DispatchController {
   #giveUp(error: Error): void {
     if (this.#over) return
     this.#finish()
-    if (this.rawHeaders === null && isImpatience(error)) this.#carrier.gaveUp(this.#readBefore)
+    if (!this.#headed && isImpatience(error)) this.#carrier.gaveUp(this.#readBefore)
     this.#stream.close(cancelled)
     // What came may still lie there, and keep it open.
     this.#stream.resume()
@@ -199,7 +202,7 @@ export class Stream implements Dispatcher.DispatchController {
       if (this.paused) this.#moved()
       const left = this.#movedAt + idleTimeout - clock.now()
       if (left > 0) this.#cancelIdle = clock.background(left, look)
-      else if (this.rawHeaders === null) this.#giveUp(new errors.HeadersTimeoutError(`no head within ${idleTimeout} ms`))
+      else if (!this.#headed) this.#giveUp(new errors.HeadersTimeoutError(`no head within ${idleTimeout} ms`))
       else this.#giveUp(new errors.BodyTimeoutError(`no part of the body within ${idleTimeout} ms`))
     }
     this.#cancelIdle = clock.background(idleTimeout, look)

@@ -211,6 +211,7 @@ const resets: readonly Misdeed[] = [
 
 const endings: readonly Misdeed[] = [
   silent('an answer without an end', (stream) => block(head(stream, ok), body(stream, 'half', 0)), /waited for the end of the body/),
+  silent('an interim answer, and no other', (stream) => head(stream, status('103')), answered),
   silent('nothing at all', () => Buffer.alloc(0), answered),
   ends('a cut in the middle of a frame', ({ socket }, stream) => { socket.end(head(stream, ok).subarray(0, 5)) }),
   ends('a cut in the middle of a body', ({ socket }, stream) => { socket.end(block(head(stream, ok), body(stream).subarray(0, 10))) }),
