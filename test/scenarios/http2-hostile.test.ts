@@ -274,6 +274,20 @@ describe('what endpoints do over time', () => {
     await leavesNothing(set, upstream)
   })
 
+  test('a promise ends the connection even before the endpoint has acknowledged that there may be none', async (t) => {
+    const upstream = await rawHttp2(t, (connection, { type, stream }) => {
+      if (type !== frameTypes.headers) return
+      connection.socket.write(frame(frameTypes.promise, endHeaders, stream, Buffer.from([0, 0, 0, 2, 0x82, 0x86, 0x84, 0x41, 1, 0x78])))
+      connection.answer(2, 'pushed')
+    }, (connection) => {
+      connection.acknowledges = false
+      connection.settings({})
+    })
+    const set = stage(t, over(upstream.address))
+    isAs(await settled(outcome(set.mesh, '/'), 'it is over'), { code: 'ENMESH_CONNECTION_RESET', says: /what the endpoint sent breaks the rules of HTTP\/2/ })
+    await leavesNothing(set, upstream)
+  })
+
   test('frames for a stream that was given up do no harm to the others', async (t) => {
     let late: { readonly connection: RawConnection, readonly stream: number } | undefined
     const upstream = await rawHttp2(t, (connection, { type, stream }) => {
