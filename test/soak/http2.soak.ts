@@ -39,12 +39,16 @@ const service: OnStream = (stream, headers) => {
   served++
   if (served % 101 === 0) return stream.session!.destroy()
   says('ok')(stream, headers)
-  if (served % 37 === 0) stream.session!.close()
+  // A server of Node 22 ends its process when a body comes in behind its farewell, so no leave is taken of those who send any.
+  if (served % 37 === 0 && headers[':authority'] === 'shop.local') stream.session!.close()
 }
 
-const config = (addresses: readonly string[]): MeshInput => ({
-  services: { 'shop.local': { cluster: 'shop', timeout: '500ms', retry: { attempts: 2, backoff: { max: 5 } } } },
-  clusters: { shop: { registry: { type: 'static', endpoints: [...addresses] }, http2: { streams: 20 }, breaker: false, outlier: false } },
+const policies = { timeout: '500ms', retry: { attempts: 2, backoff: { max: 5 } } } as const
+const to = (address: string) => ({ registry: { type: 'static', endpoints: [address] }, http2: { streams: 20 }, breaker: false, outlier: false }) as const
+
+const config = ([shop, upload]: readonly string[]): MeshInput => ({
+  services: { 'shop.local': { cluster: 'shop', ...policies }, 'upload.local': { cluster: 'upload', ...policies } },
+  clusters: { shop: to(shop!), upload: to(upload!) },
   egress: 'deny',
 })
 
@@ -54,7 +58,7 @@ type Deed = (mesh: Mesh, longLived: AbortSignal) => Promise<unknown>
 const abortedAfter = (ms: number, path: string, init: RequestInit = {}): Deed => async (mesh, longLived) => {
   const controller = new AbortController()
   const signal = AbortSignal.any([controller.signal, longLived])
-  const text = mesh.fetch(`${shop}${path}`, { ...init, signal }).then((response) => response.text())
+  const text = mesh.fetch(`${init.body ? 'http://upload.local' : shop}${path}`, { ...init, signal }).then((response) => response.text())
   if (ms === 0) controller.abort(gaveUp)
   else setTimeout(() => controller.abort(gaveUp), ms)
   return text
@@ -71,7 +75,8 @@ const deeds: readonly Deed[] = [
   abortedAfter(2, '/big'),
   abortedAfter(3, '/reset'),
   abortedAfter(3, '/refused', { method: 'POST', body: 'once' }),
-  (mesh, longLived) => abortedAfter(5, '/unread', { method: 'POST', body: endless(), duplex: 'half' })(mesh, longLived),
+  (mesh, longLived) => abortedAfter(5, '/unread', { method: 'POST', body: endless(), duplex: 'half' } as RequestInit)(mesh, longLived),
+  abortedAfter(1, '/ok', { method: 'POST', body: 'hello' }),
   async (mesh) => (await mesh.fetch(`${shop}/big`)).body!.cancel(gaveUp),
   async (mesh) => (await request(`${shop}/big`, { dispatcher: mesh.dispatcher })).body.on('error', () => {}).destroy(gaveUp),
   (mesh) => mesh.fetch(`${shop}/big`),                                        // one that nobody reads and nobody cancels
@@ -121,7 +126,7 @@ test(`${requests} calls over HTTP/2 that are aborted, reset, cut and left unread
   assert.deepEqual(unexpected.slice(0, 5), [], `${unexpected.length} errors that nobody asked for`)
 
   // A reply that nobody reads is held until its deadline.
-  const underWay = (): number => mesh.status().calls + mesh.status().clusters['shop']!.active
+  const underWay = (): number => Object.values(mesh.status().clusters).reduce((sum, { active }) => sum + active, mesh.status().calls)
   await eventually(5_000, () => underWay() === 0)
   assert.equal(underWay(), 0, 'what is in flight after all calls are over')
   const streams = (): number => servers.reduce((sum, server) => sum + server.streams, 0)
