@@ -9,6 +9,7 @@ import type { Exchange } from '../exchange.ts'
 import { optionsOf, type Sessions as TlsSessions } from '../tls/tls.ts'
 import { describeContent, type Content } from './content.ts'
 import { http2Options, type Http2Options } from './config.ts'
+import { ifItSpeaksHttp1, inWords, mostFarewells } from './faults.ts'
 import { requestFields } from './fields.ts'
 import { Pulse, type Pulsing } from './pulse.ts'
 import { Stream, type Carrier } from './stream.ts'
@@ -27,8 +28,6 @@ const noError = 0
 
 /** Of an endpoint that allows none, for now. */
 const noStreams = 0
-
-const ifItSpeaksHttp1 = 'if it speaks HTTP/1.1, leave `http2` of the cluster out'
 
 /** How the connections to one endpoint are made. */
 export interface Reaching {
@@ -70,6 +69,7 @@ export class Session implements Carrier, Pulsing {
   #used = false
   /** The number of the last stream that the endpoint still does something about, once it has said so. */
   #last = Number.POSITIVE_INFINITY
+  #farewells = 0
   #failure: Error | undefined
   readonly #cancelConnect: Cancel
   #cancelIdle: Cancel = () => {}
@@ -186,6 +186,10 @@ export class Session implements Carrier, Pulsing {
     this.#giveUp(error)
   }
 
+  misbehaves(error: Error): void {
+    this.#giveUp(error)
+  }
+
   #connected(): void {
     const socket = this.line.socket!
     if (this.line.handshake && (socket as TLSSocket).alpnProtocol !== 'h2') {
@@ -201,7 +205,7 @@ export class Session implements Carrier, Pulsing {
     session.once('connect', () => session.setLocalWindowSize(connectionWindow))
     session.on('remoteSettings', () => this.#settled())
     session.once('goaway', (code: number, last: number) => this.#takesLeave(code, last))
-    session.on('goaway', (_, last: number) => { this.#last = Math.min(this.#last, last) })
+    session.on('goaway', (_, last: number) => this.#saysFarewell(last))
     session.on('error', (error: Error) => this.#giveUp(error))
     session.once('close', () => this.#gone())
   }
@@ -214,6 +218,11 @@ export class Session implements Carrier, Pulsing {
     }
     if (this.hasRoom) this.#owner.onRoom(this)
     else if (this.#established && this.#limit === noStreams && this.#streams === 0) this.#retire()
+  }
+
+  #saysFarewell(last: number): void {
+    this.#last = Math.min(this.#last, last)
+    if (++this.#farewells > mostFarewells) this.misbehaves(new Error(`the endpoint took its leave (GOAWAY) more than ${mostFarewells} times`))
   }
 
   /** The endpoint goes away. What it does nothing about it has Node cut, or it cuts the connection. */
@@ -285,7 +294,7 @@ export class Session implements Carrier, Pulsing {
 
   #giveUp(error: Error): void {
     if (this.#closed) return
-    this.#failure ??= this.#session && !this.#established ? this.#explained(error) : error
+    this.#failure ??= this.#session && !this.#established ? this.#explained(error) : inWords(error)
     this.#session?.destroy(this.#failure, noError)
     this.line.socket!.destroy()
     this.#gone()
@@ -301,6 +310,8 @@ export class Session implements Carrier, Pulsing {
   #gone(): void {
     if (this.#closed) return
     this.#closed = true
+    // Of what is under way Node only tells that it was cancelled.
+    if (this.#streams > 0) this.#failure ??= new Error('the endpoint closed the connection')
     this.#cancelConnect()
     this.#cancelIdle()
     this.#pulse.stop()

@@ -6,10 +6,10 @@ import type { Cancel } from '../../runtime/clock.ts'
 import type { Exchange } from '../exchange.ts'
 import { Unprocessed } from '../unprocessed.ts'
 import type { Content } from './content.ts'
+import { inWords, mostInterim } from './faults.ts'
 import { byName, rawFields } from './fields.ts'
 
 // RFC 9113, section 7, and the type of a frame that opens a stream.
-const noError = 0
 const cancelled = 8
 const headersFrame = 1
 
@@ -21,6 +21,8 @@ export interface Carrier {
   readonly failure: Error | undefined
   /** Hears that a stream was given up, and how many bytes the connection had brought when it began. */
   gaveUp(readBefore: number): void
+  /** Hears that the endpoint does what the connection is to be ended for, with all that is on it. */
+  misbehaves(error: Error): void
 }
 
 /** One exchange on a stream of its own: what Node tells of the stream, in the words of undici's handlers. */
@@ -34,6 +36,9 @@ export class Stream implements Dispatcher.DispatchController {
   readonly #readBefore: number
   /** Whether the answer's last byte was announced as such; Node ends a stream that is cut in the same way. */
   #whole = false
+  #interim = 0
+  /** Whether the answer's head is in, and not just an interim one. */
+  #headed = false
   #trailers: string[] = []
   #over = false
   #reason: Error | null = null
@@ -105,6 +110,9 @@ export class Stream implements Dispatcher.DispatchController {
 
   #informed(raw: string[]): void {
     if (this.#over) return
+    if (++this.#interim > mostInterim) {
+      return this.#carrier.misbehaves(new Error(`the endpoint sent more than ${mostInterim} interim answers (1xx) to one request`))
+    }
     this.#moved()
     const status = statusOf(raw)
     // Nobody who calls through the mesh waits for leave to send a body.
@@ -118,6 +126,7 @@ export class Stream implements Dispatcher.DispatchController {
     this.#moved()
     const status = statusOf(raw)
     if (status < 200) return this.#giveUp(new Error(`it answered ${status}, which HTTP/2 has not`))
+    this.#headed = true
     this.rawHeaders = rawFields(raw)
     this.#exchange.onResponseStart(this, status, byName(this.rawHeaders), '')
   }
@@ -129,7 +138,7 @@ export class Stream implements Dispatcher.DispatchController {
   }
 
   #ended(): void {
-    if (this.#over || !this.#whole || this.rawHeaders === null) return
+    if (this.#over || !this.#whole || !this.#headed) return
     this.#finish()
     this.rawTrailers = rawFields(this.#trailers)
     // What it has answered already it needs no more of.
@@ -140,20 +149,20 @@ export class Stream implements Dispatcher.DispatchController {
   #failed(error: Error): void {
     if (this.#over) return
     this.#finish()
-    this.#exchange.onResponseError(this, this.#unprocessed(error) ?? this.#carrier.failure ?? error)
+    this.#exchange.onResponseError(this, this.#unprocessed(error) ?? this.#carrier.failure ?? inWords(error))
   }
 
   #closed(): void {
     if (this.#over) return
-    const { rstCode } = this.#stream
-    this.#failed(new Error(rstCode === noError || rstCode === undefined ? 'the stream ended before the answer was complete'
-      : `the stream was closed with error code ${rstCode} before the answer was complete`))
+    // For every other code Node has an error.
+    const how = this.#stream.rstCode === cancelled ? 'cancelled' : 'ended'
+    this.#failed(new Error(`the stream was ${how} before the answer was complete`))
   }
 
   /** Where it can be told that the endpoint did nothing about it. */
   #unprocessed(cause: Error): Unprocessed | undefined {
-    if (this.rawHeaders !== null || !this.#carrier.disowns(this.#stream.id)) return undefined
-    return new Unprocessed('the endpoint said that it processes nothing more on this connection', cause)
+    if (this.#headed || !this.#carrier.disowns(this.#stream.id)) return undefined
+    return new Unprocessed(this.#carrier.failure?.message ?? 'the endpoint said that it processes nothing more on this connection', cause)
   }
 
   /** A frame that could not be sent: one that opens a stream on a connection of which the endpoint takes its leave. */
@@ -167,7 +176,7 @@ export class Stream implements Dispatcher.DispatchController {
   #giveUp(error: Error): void {
     if (this.#over) return
     this.#finish()
-    if (this.rawHeaders === null && isImpatience(error)) this.#carrier.gaveUp(this.#readBefore)
+    if (!this.#headed && isImpatience(error)) this.#carrier.gaveUp(this.#readBefore)
     this.#stream.close(cancelled)
     // What came may still lie there, and keep it open.
     this.#stream.resume()
@@ -193,7 +202,7 @@ export class Stream implements Dispatcher.DispatchController {
       if (this.paused) this.#moved()
       const left = this.#movedAt + idleTimeout - clock.now()
       if (left > 0) this.#cancelIdle = clock.background(left, look)
-      else if (this.rawHeaders === null) this.#giveUp(new errors.HeadersTimeoutError(`no head within ${idleTimeout} ms`))
+      else if (!this.#headed) this.#giveUp(new errors.HeadersTimeoutError(`no head within ${idleTimeout} ms`))
       else this.#giveUp(new errors.BodyTimeoutError(`no part of the body within ${idleTimeout} ms`))
     }
     this.#cancelIdle = clock.background(idleTimeout, look)
