@@ -20,7 +20,7 @@ type Part = Exclude<keyof ProxyCertificates, 'bundle'>
 /** The files of a cluster's TLS. Throws where a proxy would need one that neither the definition nor the options name: no PEM text is written out, since it may be a key. */
 export const tlsFilesOf = ({ config: { tls }, path, name }: Upstream, { certificates = {} }: ProxyOptions, proxy: 'HAProxy' | 'nginx' | 'Envoy'): TlsFiles => {
   const at = `${path}.tls`
-  const given = certificates[name] ?? {}
+  const given = Object.hasOwn(certificates, name) ? certificates[name]! : {}
   const empty = Object.entries(given).find(([, file]) => file === '')
   if (empty) throw new ProxyConfigError(placeOf(['options', 'certificates', name, empty[0]]), 'is empty: write the path of a PEM file')
   const options = typeof tls === 'object' ? tls : undefined
