@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import type { RunnableProxy } from '../../bench/proxy-process.ts'
 import { createMesh, type MeshInput } from '../../src/index.ts'
@@ -30,16 +31,16 @@ const onText = (regexes: readonly string[], invertible = true) => fc.tuple(
 
 const regexes = ['^a', '[a-z ]+', 'a.*b', '.*', '^(?:a|5)$', '\\W+', '(?P<host>a)b', '[^&]+', 'a{1,2}\\b.*'] as const
 
-const ranges = fc.tuple(some(-6, 0, 5), some(6, 12, 100), fc.boolean()).map(([start, end, invert]) => ({ range: { start, end }, invert }))
+const ranges = fc.tuple(some(-9, -6, 0, 5), some(-5, 6, 12, 100), fc.boolean()).filter(([start, end]) => start < end).map(([start, end, invert]) => ({ range: { start, end }, invert }))
 
 /** Conditions that each proxy is said to have as the mesh has them. */
 const match = (proxy: RunnableProxy): fc.Arbitrary<Match> => {
   const onHeader = proxy === 'haproxy' ? fc.oneof({ weight: 4, arbitrary: onText(regexes) }, { weight: 1, arbitrary: ranges }) : onText(regexes)
   const conditions = {
     path,
-    method: fc.uniqueArray(some('GET', 'POST', 'PURGE', 'put'), { minLength: 1, maxLength: 2 }),
+    method: fc.subarray(['GET', 'POST', 'PURGE', 'put'], { minLength: 1, maxLength: 2 }),
     port: some(80, 8080),
-    host: fc.uniqueArray(some('*.test', 's1.test', 's2.test:8080', '*.test:80'), { minLength: 1, maxLength: 2 }),
+    host: fc.subarray(['*.test', 's1.test', 's2.test:8080', '*.test:80'], { minLength: 1, maxLength: 2 }),
     headers: fc.dictionary(some('x-a', 'X-Bee'), fc.oneof(onHeader, fc.array(onHeader, { minLength: 1, maxLength: 2 })), { minKeys: 1 }),
     // Expressions see what was sent, so they are for a parameter that is sent as it is.
     query: fc.oneof(fc.dictionary(some('q', 'a b', "it's[]"), onText([]), { minKeys: 1 }), onText(regexes).map((condition) => ({ raw: condition }))),
@@ -47,7 +48,7 @@ const match = (proxy: RunnableProxy): fc.Arbitrary<Match> => {
   const names = Object.keys(conditions) as (keyof typeof conditions)[]
   // Few at once: what nothing meets compares nothing.
   return fc.subarray(names, { minLength: 1, maxLength: 2 }).chain((chosen) =>
-    fc.record(Object.fromEntries(chosen.map((name) => [name, conditions[name] as fc.Arbitrary<unknown>])))) as fc.Arbitrary<Match>
+    fc.record(Object.fromEntries(chosen.map((name) => [name, conditions[name] as fc.Arbitrary<unknown>]))).map((match) => structuredClone(match) as Match))
 }
 
 const services = 12
@@ -55,7 +56,8 @@ const host = (index: number): string => `s${index}.test`
 
 /** The host that is sent tells which route was taken, and who answers which cluster. */
 const definition = (proxy: RunnableProxy, one: string, two: string, seed: number): MeshInput => {
-  const routes = fc.array(fc.record({ match: match(proxy), priority: some(undefined, undefined, 0, 1), to: some<RouteInput['to']>('one', 'two', { one: 0, two: 3 }, { one: 1, two: 1 }) }), { minLength: 2, maxLength: 7 })
+  // The mesh refuses routes that could never be taken.
+  const routes = fc.uniqueArray(fc.record({ match: match(proxy), priority: some(undefined, undefined, 0, 1), to: some<RouteInput['to']>('one', 'two', { one: 0, two: 3 }, { one: 1, two: 1 }) }), { minLength: 2, maxLength: 7, comparator: (a, b) => a.priority === b.priority && isDeepStrictEqual(a.match, b.match) })
   const drawn = fc.sample(routes, { numRuns: services, seed })
   return {
     services: Object.fromEntries(drawn.map((each, index) => [index % 4 === 3 ? `${host(index - 1)}:8080` : host(index), {
@@ -74,7 +76,7 @@ const queries = fc.array(fc.oneof(
 ), { maxLength: 3 }).map((parts) => parts.join('&'))
 
 const questions = (proxy: RunnableProxy): fc.Arbitrary<Question> => {
-  const values = proxy === 'haproxy' ? fc.oneof({ weight: 3, arbitrary: words }, { weight: 2, arbitrary: some('', '-6', '+5', '005', '12', '1e1', '99999999999999999999') }) : words
+  const values = proxy === 'haproxy' ? fc.oneof({ weight: 3, arbitrary: words }, { weight: 2, arbitrary: some('', '-6', '-7', '-5', '+5', '005', '12', '1e1', '99999999999999999999') }) : words
   return fc.record({
     service: fc.nat(services - 1), port: some('', '', ':8080', ':9090'), method: some('GET', 'GET', 'POST', 'PUT', 'PURGE'),
     path: some('/', '/a', '/a/', '/a/b', '/a/c', '/ab', '/b', '/A', '//a//b', '/c%20d'), query: fc.option(queries, { nil: undefined }),

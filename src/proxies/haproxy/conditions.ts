@@ -48,11 +48,17 @@ const comparison = (sample: string, { exact, prefix, suffix, regex }: TextCondit
   return regex === undefined ? undefined : `${sample} -m reg -- ${quoted(wholePattern(regex, path), path)}`
 }
 
+/** Numbers at or above a bound, and those below it. HAProxy takes an operand below 0 for something else, so there the negatives are compared. */
+const sides = (sample: string, bound: number): { readonly above: string, readonly below: string } => bound < 0
+  ? { above: `${sample},neg -m int le ${-bound}`, below: `${sample},neg -m int gt ${-bound}` }
+  : { above: `${sample} -m int ge ${bound}`, below: `${sample} -m int lt ${bound}` }
+
 const addRange = (acls: Acls, sample: string, { start, end }: NonNullable<TextCondition['range']>, inverted: boolean): void => {
-  if (inverted) return acls.add(`${sample} -m reg -- '^(?![+-]?[0-9]+$)'`, `${sample} -m int lt ${start}`, `${sample} -m int ge ${end}`)
+  const [fromStart, fromEnd] = [sides(sample, start), sides(sample, end)]
+  if (inverted) return acls.add(`${sample} -m reg -- '^(?![+-]?[0-9]+$)'`, fromStart.below, fromEnd.above)
   acls.add(`${sample} -m reg -- '^[+-]?[0-9]+$'`)
-  acls.add(`${sample} -m int ge ${start}`)
-  acls.add(`${sample} -m int lt ${end}`)
+  acls.add(fromStart.above)
+  acls.add(fromEnd.below)
 }
 
 const addText = (acls: Acls, sample: string, condition: TextCondition, path: string): void => {
