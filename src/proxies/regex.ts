@@ -5,7 +5,7 @@ import { printable } from './text.ts'
 const parts = /\\x\{[0-9A-Fa-f]*\}|\\[^]|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\[^]|[^\]\\])*\]|\(\?P?<\w+>|[^]/g
 
 /** Escapes that PCRE reads otherwise than RE2: `\Q` may stay open to the end, and would then quote what is put behind it; the others mean something else among bytes. */
-const otherEscape = /\\[QCpPv]|\\x\{0*[1-9A-Fa-f][0-9A-Fa-f]{2,}\}/
+const otherEscape = /\\[QpPv]|\\x\{0*[1-9A-Fa-f][0-9A-Fa-f]{2,}\}/
 
 /** Classes that PCRE refuses: of its own syntax, and ranges that begin with a class. */
 const otherClass = /^\[([:.=]).*\1\]$|.\[[.=]|\\[dswDSW]-[^\]]|:\]-[^\]]/

@@ -308,7 +308,7 @@ const securing: readonly PolicyRow[] = [
   },
   {
     policy: 'cluster.tls.alpn',
-    places: inClusters('tls.alpn', (upstream) => upstream.config.http2 === false && (tlsOptions(upstream)?.alpn.join() ?? 'http/1.1') !== 'http/1.1'),
+    places: inClusters('tls.alpn', (upstream) => (tlsOptions(upstream)?.alpn.join() ?? 'http/1.1') !== 'http/1.1'),
     haproxy: otherwise('offers http/1.1', 'it speaks nothing else to servers here'),
     nginx: none('offers none', 'it sends no protocols to servers'),
     envoy: same,
