@@ -192,8 +192,13 @@ const routeLanguage = () => routeShape(builtIn.matchers)
 const clusterLanguage = () => clusterConfig(builtIn.registries, builtIn.balancers)
 
 /** Sees that the options which are no places of something in the definition say what they may. */
-const checkOptions = ({ threads = 1, resolvers, systemAuthorities }: ProxyOptions): void => {
+const checkOptions = ({ threads = 1, resolvers, systemAuthorities, admin, certificates = {} }: ProxyOptions): void => {
   if (!Number.isInteger(threads) || threads < 1 || threads > 64) throw new ProxyConfigError('options.threads', `${String(threads)} is no number of threads: write a whole number from 1 to 64`)
+  if (admin === '') throw new ProxyConfigError('options.admin', "is empty: write the path of a socket, or an address and a port, as in '127.0.0.1:15002'")
+  for (const [name, files] of Object.entries(certificates)) {
+    const [empty] = Object.entries(files).find(([, file]) => file === '') ?? []
+    if (empty !== undefined) throw new ProxyConfigError(placeOf(['options', 'certificates', name, empty]), 'is empty: write the path of a PEM file')
+  }
   if (systemAuthorities === '') throw new ProxyConfigError('options.systemAuthorities', 'is empty: write the path of a PEM file')
   for (const [index, server] of (resolvers ?? []).entries()) dnsServer(server, placeOf(['options', 'resolvers', index]))
 }

@@ -137,3 +137,18 @@ test('Envoy offers HTTP/2 where it speaks it', () => {
   assert.match(toEnvoy(single({ tls: true, http2: true })).text, /"alpn_protocols": \[\s*"h2"\s*\]/)
   assert.match(toEnvoy(single({ tls: true })).text, /"alpn_protocols": \[\s*"http\/1\.1"\s*\]/)
 })
+
+test('HAProxy says that it retries no streams that were refused, unless it retries what was lost', () => {
+  const remarks = (http2: boolean, on: readonly ('refused-stream' | 'reset')[]): readonly string[] =>
+    toHaproxy(single({ http2 }, { retry: { on } })).unexpressed.filter(({ policy }) => policy === 'route.retry.on: refused-stream').map(({ path }) => path)
+  assert.deepEqual(remarks(true, ['refused-stream']), ['services["shop.test"].routes[0].retry.on'])
+  assert.deepEqual(remarks(true, ['refused-stream', 'reset']), [])
+  assert.deepEqual(remarks(false, ['refused-stream']), [])
+})
+
+test('what is empty is refused, whether it would be used or not', () => {
+  for (const write of [toHaproxy, toNginx, toEnvoy]) {
+    assert.throws(() => write(single(), { admin: '' }), /options\.admin: is empty/)
+    assert.throws(() => write(single(), { certificates: { shop: { ca: '' } } }), /options\.certificates\.shop\.ca: is empty/)
+  }
+})
