@@ -44,7 +44,7 @@ interface Written {
   readonly for?: ProxyName
   readonly listen?: string
   readonly resolver?: readonly string[]
-  readonly threads?: string
+  readonly threads?: number
   readonly admin?: string
   readonly bundle?: Pairs
 }
@@ -161,7 +161,7 @@ Exit codes: 0 all is well, 1 faults were found, 2 wrongly called, 3 differences 
     .addOption(new Option('--for <proxy>', 'the proxy').choices(proxyNames).makeOptionMandatory())
     .option('--listen <address>', 'where it takes calls, 127.0.0.1:15001 by default')
     .option('--resolver <addresses...>', 'DNS servers to ask for names, as 10.0.0.2:53')
-    .option('--threads <number>', 'its threads or processes, 1 by default')
+    .addOption(new Option('--threads <number>', 'its threads or processes, 1 by default').argParser(upTo(64)))
     .option('--admin <place>', 'where it tells of itself: a socket (haproxy), an address and a port (nginx, envoy)')
     .addOption(new Option('--bundle <cluster=file>', 'the file with the certificate and the key of a cluster, as HAProxy reads them; may be repeated').argParser(pair))
     .option('-o, --out <file>', 'where to write it; stdout without it')
@@ -212,7 +212,7 @@ const proxyOptionsOf = (written: Written): ProxyCommandOptions => ({
   machine: {
     ...(written.listen !== undefined && { listen: written.listen }),
     ...(written.resolver && { resolvers: written.resolver }),
-    ...(written.threads !== undefined && { threads: Number(written.threads) }),
+    ...(written.threads !== undefined && { threads: written.threads }),
     ...(written.admin !== undefined && { admin: written.admin }),
   },
 })

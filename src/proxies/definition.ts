@@ -78,6 +78,11 @@ export interface ListenAddress {
   readonly port: number
 }
 
+/** Where a proxy listens, and the place in the options that says so. */
+export interface Listened extends ListenAddress {
+  readonly path: string
+}
+
 /** A mesh definition as the writers of proxies' configurations read it. */
 export interface Definition {
   readonly config: MeshConfig
@@ -91,10 +96,27 @@ export interface Definition {
 /** Reads `host:port`, the host an IP address or a name, v6 in brackets. */
 export const listenAddress = (text: string, path: string): ListenAddress => {
   const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text) ?? []
-  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535 || (host.startsWith('[') && !isIPv6(host.slice(1, -1)))) {
     throw new ProxyConfigError(path, `'${text.slice(0, 100)}' is not where one could listen: write an address and a port, as in '127.0.0.1:15001'`)
   }
   return { host, port: Number(port) }
+}
+
+/** Where the options have a proxy listen, with their places: two of them on one port would take each other's calls. */
+export const listened = ({ listen, services, options: { admin } }: Pick<Definition, 'listen' | 'services' | 'options'>): readonly Listened[] => [
+  { path: 'options.listen', ...listen },
+  ...services.flatMap(({ name, own }) => own === undefined ? [] : [{ path: placeOf(['options', 'ports', name]), ...own }]),
+  // Otherwise it is a socket's path.
+  ...admin !== undefined && /^[^/@]+:\d+$/.test(admin) ? [{ path: 'options.admin', ...listenAddress(admin, 'options.admin') }] : [],
+]
+
+const everyAddress: ReadonlySet<string> = new Set(['0.0.0.0', '[::]'])
+
+const refuseShared = (all: readonly Listened[]): void => {
+  for (const [index, { path, host, port }] of all.entries()) {
+    const other = all.slice(0, index).find((each) => each.port === port && (each.host === host || everyAddress.has(host) || everyAddress.has(each.host)))
+    if (other) throw new ProxyConfigError(path, `${host}:${port} is taken by ${other.path} (${other.host}:${other.port}) already: write another port`)
+  }
 }
 
 /** A DNS server's address, v6 without brackets, and its port. */
@@ -114,7 +136,7 @@ export const dnsServersOf = ({ source, path }: Upstream, { resolvers }: ProxyOpt
 }
 
 /** Whether an endpoint is written by a name, which somebody has to look up. */
-export const isNamed = ({ host }: Address): boolean => !host.startsWith('[') && isIP(host) === 0
+export const isNamed = ({ host }: Pick<Address, 'host'>): boolean => !host.startsWith('[') && isIP(host) === 0
 
 const addressOf = ({ address, weight = 1, tls, metadata = {} }: EndpointSpec, { tls: clusterTls }: ClusterConfig): Address => {
   const at = address.lastIndexOf(':')
@@ -152,7 +174,7 @@ const sharesOf = (to: RouteConfig['to']): readonly (readonly [name: string, shar
 
 /** Sees that a host has no letters that would mean something in a configuration. */
 export const harmlessHost = (host: string, path: string): string => {
-  if (host.startsWith('.')) throw new ProxyConfigError(path, 'begins with a dot, which is no name that could be dialled')
+  if (host.startsWith('.') || host.includes('..')) throw new ProxyConfigError(path, 'has a dot with nothing before it, which is no name that could be dialled')
   return plain(host, '._\\[\\]:-', path, 'a host')
 }
 
@@ -170,8 +192,13 @@ const routeLanguage = () => routeShape(builtIn.matchers)
 const clusterLanguage = () => clusterConfig(builtIn.registries, builtIn.balancers)
 
 /** Sees that the options which are no places of something in the definition say what they may. */
-const checkOptions = ({ threads = 1, resolvers, systemAuthorities }: ProxyOptions): void => {
+const checkOptions = ({ threads = 1, resolvers, systemAuthorities, admin, certificates = {} }: ProxyOptions): void => {
   if (!Number.isInteger(threads) || threads < 1 || threads > 64) throw new ProxyConfigError('options.threads', `${String(threads)} is no number of threads: write a whole number from 1 to 64`)
+  if (admin === '') throw new ProxyConfigError('options.admin', "is empty: write the path of a socket, or an address and a port, as in '127.0.0.1:15002'")
+  for (const [name, files] of Object.entries(certificates)) {
+    const [empty] = Object.entries(files).find(([, file]) => file === '') ?? []
+    if (empty !== undefined) throw new ProxyConfigError(placeOf(['options', 'certificates', name, empty]), 'is empty: write the path of a PEM file')
+  }
   if (systemAuthorities === '') throw new ProxyConfigError('options.systemAuthorities', 'is empty: write the path of a PEM file')
   for (const [index, server] of (resolvers ?? []).entries()) dnsServer(server, placeOf(['options', 'resolvers', index]))
 }
@@ -216,7 +243,7 @@ export const readDefinition = (input: MeshInput, options: ProxyOptions): Definit
       [each, !Array.isArray(written) && 'routes' in written ? placeIn(`${path}.routes`, index) : path]))
     return {
       name, path, host, port,
-      own: options.ports?.[name] === undefined ? undefined : listenAddress(options.ports[name], placeOf(['options', 'ports', name])),
+      own: Object.hasOwn(options.ports ?? {}, name) ? listenAddress(options.ports![name]!, placeOf(['options', 'ports', name])) : undefined,
       routes: inOrder(routes, builtIn.matchers).map((each) => ({
         path: places.get(each)!,
         config: each,
@@ -224,13 +251,9 @@ export const readDefinition = (input: MeshInput, options: ProxyOptions): Definit
       })),
     }
   })
-  return {
-    config,
-    options,
-    listen: listenAddress(options.listen ?? '127.0.0.1:15001', 'options.listen'),
-    services,
-    upstreams: [...upstreams.values()],
-  }
+  const listen = listenAddress(options.listen ?? '127.0.0.1:15001', 'options.listen')
+  refuseShared(listened({ listen, services, options }))
+  return { config, options, listen, services, upstreams: [...upstreams.values()] }
 }
 
 /** Whether all endpoints of a cluster speak TLS. Throws where some do and others don't, for a proxy that cannot tell them apart. */

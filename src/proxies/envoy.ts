@@ -1,9 +1,9 @@
-import { listenAddress, readDefinition, type Definition, type ListenAddress, type Service } from './definition.ts'
+import { isNamed, listenAddress, listened, readDefinition, type Definition, type ListenAddress, type Service } from './definition.ts'
 import { clusterOf } from './envoy/clusters.ts'
 import { socketAddress, time, typed, type Message } from './envoy/message.ts'
 import { routeOf } from './envoy/routes.ts'
 import { unexpressedBy } from './expression.ts'
-import type { ProxyConfig, WriteProxy } from './proxy.ts'
+import { ProxyConfigError, type ProxyConfig, type WriteProxy } from './proxy.ts'
 
 /** What `Host` may be for a service: an exact one comes before one with any port. */
 const domainsOf = ({ host, port }: Service, services: readonly Service[]): readonly string[] => {
@@ -64,6 +64,8 @@ const firstHost = ({ services }: Definition, name: string): string =>
  */
 export const toEnvoy: WriteProxy = (config, options = {}): ProxyConfig => {
   const definition = readDefinition(config, options)
+  const named = listened(definition).find(isNamed)
+  if (named) throw new ProxyConfigError(named.path, `'${named.host}' is a name, and Envoy listens at IP addresses: write one, as in '127.0.0.1:${named.port}'`)
   const bootstrap: Message = {
     admin: adminOf(options.admin),
     static_resources: {

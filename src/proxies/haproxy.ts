@@ -19,7 +19,7 @@ const globalSection = ({ threads = 1, admin }: ProxyOptions, drain: number): rea
   `nbthread ${threads}`,
   // So many sockets on each side, which the limit of open files has to bear.
   'maxconn 4000',
-  `hard-stop-after ${time(drain)}`,
+  `hard-stop-after ${time(Math.max(1, drain))}`,
   ...admin === undefined ? [] : [`stats socket ${quoted(admin, 'options.admin')} mode 600 level operator`],
 ]
 

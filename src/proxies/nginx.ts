@@ -1,10 +1,11 @@
 import { listenAddress, readDefinition, type Definition, type Service, type ServiceRoute } from './definition.ts'
 import { unexpressedBy } from './expression.ts'
-import { conditionsOf, mapBlock, portCondition } from './nginx/conditions.ts'
+import { allOf, conditionsOf, mapBlock, mostVariables, portCondition } from './nginx/conditions.ts'
 import { keyLines } from './nginx/keys.ts'
 import { locationOf } from './nginx/locations.ts'
+import { time } from './nginx/quote.ts'
 import { upstreamLines } from './nginx/upstreams.ts'
-import type { ProxyConfig, WriteProxy } from './proxy.ts'
+import { ProxyConfigError, type ProxyConfig, type WriteProxy } from './proxy.ts'
 import { remark } from './text.ts'
 
 /** Where nginx puts requests to find their location: paths under it cannot be called. */
@@ -18,13 +19,21 @@ interface ServerPart {
 
 const indented = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`)
 
+/** Variables that must all be 1, and where the request then goes. */
+interface Choice {
+  readonly variables: readonly string[]
+  readonly to: string
+}
+
+/** nginx follows variables that depend on others so far at most, less what conditions take. */
+const mostChained = 90
+
 /** The services of one host, and their routes in the order in which they are asked. */
 class Host {
   readonly #definition: Definition
   readonly #prefix: string
   readonly #part: ServerPart = { maps: [], lines: [] }
-  /** Variables that must all be 1, and where the request then goes. */
-  readonly #choices: { readonly variables: readonly string[], readonly to: string }[] = []
+  readonly #choices: Choice[] = []
   #locations = 0
 
   constructor(definition: Definition, prefix: string) {
@@ -35,14 +44,21 @@ class Host {
   add(service: Service, port: number | undefined): void {
     this.#part.maps.push(remark(service.path))
     for (const [index, route] of service.routes.entries()) this.#addRoute(service, route, port, `${this.#prefix}r${index}_${port ?? 0}`)
+    this.#seeThatItFits(service)
     if (port === undefined) return
     const { lines, variables } = portCondition(port, service.path, `${this.#prefix}p${port}`)
     this.#part.maps.push(...lines)
     this.#choices.push({ variables, to: 'none' })
   }
 
+  #seeThatItFits({ path }: Service): void {
+    const most = mostChained * mostVariables / 2
+    const variables = this.#choices.reduce((sum, { variables }) => sum + variables.length, 0)
+    if (variables > most) throw new ProxyConfigError(path, `has ${variables} conditions in all its routes, and at most ${most} fit into the configuration of nginx: split the service`)
+  }
+
   #addRoute(service: Service, route: ServiceRoute, port: number | undefined, at: string): void {
-    const { lines, variables } = conditionsOf(route, port, at)
+    const { lines, variables } = allOf(conditionsOf(route, port, at), at)
     this.#part.maps.push(...lines)
     const names = route.targets.map(({ upstream }) => {
       const name = `${this.#prefix}l${this.#locations++}`
@@ -57,27 +73,52 @@ class Host {
   /** A variable that is one of the names, as often as its share says. */
   #split({ config: { sticky }, path, targets }: ServiceRoute, names: readonly string[], at: string): string {
     if (sticky) this.#part.maps.push(...keyLines(`${at}k`, [sticky], `${path}.sticky`))
-    const lines = names.map((name, index) => index === names.length - 1 ? `* ${name};` : `${(targets[index]!.share * 100).toFixed(2)}% ${name};`)
+    // Of what was drawn up to each, so that all parts add up to the whole however many there are.
+    const bounds = targets.map((_, index) => Math.round(targets.slice(0, index + 1).reduce((sum, { share }) => sum + share, 0) * 10_000))
+    const lines = names.map((name, index) => index === names.length - 1 ? `* ${name};` : `${((bounds[index]! - (bounds[index - 1] ?? 0)) / 100).toFixed(2)}% ${name};`)
     this.#part.maps.push(`split_clients ${sticky ? `$${at}k` : '$request_id'} $${at}d {`,
       ...indented(lines.filter((line) => !line.startsWith('0.00%'))), '}')
     return `$${at}d`
   }
 
-  finish(): ServerPart {
-    const variables = this.#choices.flatMap(({ variables }) => variables)
-    // All conditions of all routes in one text of 0 and 1: the first choice whose own are all 1.
+  /** All conditions of some routes in one text of 0 and 1: the first choice whose own are all 1, or what others choose. */
+  #chooser(choices: readonly Choice[], name: string, otherwise: string): readonly string[] {
+    const variables = choices.flatMap(({ variables }) => variables)
     let before = 0
-    const entries = this.#choices.map(({ variables, to }) => {
+    const entries = choices.map(({ variables, to }) => {
       // Expressions are not asked about nothing at all, so the text begins with something.
       const key = `~^_.{${before}}1{${variables.length}}`
       before += variables.length
       return `"${key}" ${to}`
     })
+    return mapBlock(`"_${variables.join('')}"`, name, [`default ${otherwise}`, ...entries])
+  }
+
+  finish(): ServerPart {
+    const to = `${this.#prefix}to`
+    const groups = inText(this.#choices)
+    const choosers = groups.map((choices, place) =>
+      this.#chooser(choices, place === 0 ? to : `${to}${place}`, place === groups.length - 1 ? 'none' : `$${to}${place + 1}`))
     return {
-      maps: [...this.#part.maps, ...mapBlock(`"_${variables.join('')}"`, `${this.#prefix}to`, ['default none', ...entries])],
-      lines: [`location / { rewrite ^ ${inside}/$${this.#prefix}to last; }`, `location = ${inside}/none { internal; return 404; }`, ...this.#part.lines],
+      maps: [...this.#part.maps, ...choosers.flat()],
+      lines: [`location / { rewrite ^ ${inside}/$${to} last; }`, `location = ${inside}/none { internal; return 404; }`, ...this.#part.lines],
     }
   }
+}
+
+/** Choices in groups whose variables fit into one text. One group at least. */
+const inText = (choices: readonly Choice[]): readonly (readonly Choice[])[] => {
+  const groups: Choice[][] = [[]]
+  let variables = 0
+  for (const choice of choices) {
+    variables += choice.variables.length
+    if (variables > mostVariables && groups.at(-1)!.length > 0) {
+      groups.push([])
+      variables = choice.variables.length
+    }
+    groups.at(-1)!.push(choice)
+  }
+  return groups
 }
 
 /** A host with nothing to choose: its requests need not be moved. */
@@ -121,7 +162,8 @@ const general = ({ config }: Definition): readonly string[] => [
   'access_log off;',
   ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`),
   'client_max_body_size 0;',
-  `client_body_buffer_size ${Math.max(1_024, config.replayLimit)};`,
+  // Made for every body without a length, so no more than what is worth keeping out of a file.
+  `client_body_buffer_size ${Math.min(1_048_576, Math.max(1_024, config.replayLimit))};`,
   'large_client_header_buffers 8 16k;',
   // Every header goes through, whatever its name.
   'underscores_in_headers on;',
@@ -158,7 +200,7 @@ export const toNginx: WriteProxy = (config, options = {}): ProxyConfig => {
     ...adminServer(options.admin),
   ]
   const lines = [
-    'daemon off;', `worker_processes ${threads};`, 'pid nginx.pid;', 'error_log stderr;', `worker_shutdown_timeout ${Math.ceil(definition.config.drain / 1_000)}s;`,
+    'daemon off;', `worker_processes ${threads};`, 'pid nginx.pid;', 'error_log stderr;', `worker_shutdown_timeout ${time(Math.max(1, definition.config.drain))};`,
     'events {', '  worker_connections 8192;', '}', 'http {', ...indented(http), '}',
   ]
   return { text: `${lines.join('\n')}\n`, unexpressed: unexpressedBy('nginx', definition) }

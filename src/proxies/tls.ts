@@ -1,4 +1,3 @@
-import { placeOf } from '../mesh/faults.ts'
 import type { Upstream } from './definition.ts'
 import { ProxyConfigError, type ProxyCertificates, type ProxyOptions } from './proxy.ts'
 
@@ -20,9 +19,7 @@ type Part = Exclude<keyof ProxyCertificates, 'bundle'>
 /** The files of a cluster's TLS. Throws where a proxy would need one that neither the definition nor the options name: no PEM text is written out, since it may be a key. */
 export const tlsFilesOf = ({ config: { tls }, path, name }: Upstream, { certificates = {} }: ProxyOptions, proxy: 'HAProxy' | 'nginx' | 'Envoy'): TlsFiles => {
   const at = `${path}.tls`
-  const given = certificates[name] ?? {}
-  const empty = Object.entries(given).find(([, file]) => file === '')
-  if (empty) throw new ProxyConfigError(placeOf(['options', 'certificates', name, empty[0]]), 'is empty: write the path of a PEM file')
+  const given = Object.hasOwn(certificates, name) ? certificates[name]! : {}
   const options = typeof tls === 'object' ? tls : undefined
   const needed = (part: Part): never => {
     throw new ProxyConfigError(`${at}.${part}`, `is PEM text or several sources, and ${proxy} reads one file: name it (certificates: { ${JSON.stringify(name)}: { ${part}: '/path/of.pem' } })`)

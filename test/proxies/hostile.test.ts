@@ -218,7 +218,7 @@ test('what cannot be written says where it is, and what to do', () => {
   assert.match(refused(single({}, { match: { headers: { "x'a": 'a' } } })), /^services\["shop\.test"\]\.routes\[0\]\.match\.headers\["x'a"\]: 'x'a' is a header name that cannot be written/)
   assert.match(refused(single({}, { match: { path: { regex: '\\Qa' } } })), /has \\Q in its regular expression/)
   assert.match(refused({ services: { "it's.test": ['10.0.0.1:80'] } }), /^services\["it's\.test"\]: 'it's\.test' is a host that cannot be written/)
-  assert.match(refused(single({}, { match: { path: { exact: `/${'a'.repeat(2_000)}` } } })), /has 2001 characters, and at most 1000 fit/)
+  assert.match(refused(single({}, { match: { path: { exact: `/${'a'.repeat(20_000)}` } } })), /takes 20003 characters, and at most 12000 fit/)
 })
 
 test('names of proxies are those of the writers', () => assert.deepEqual([...proxyNames], ['haproxy', 'nginx', 'envoy']))

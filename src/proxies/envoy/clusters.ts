@@ -6,7 +6,7 @@ import { dnsServersOf, isNamed, speaksTls, type Address, type Definition, type U
 import { ProxyConfigError } from '../proxy.ts'
 import { tlsFilesOf, verifiedName, verifiedNames } from '../tls.ts'
 import { printable } from '../text.ts'
-import { socketAddress, time, typed, unlimited, type Message } from './message.ts'
+import { count, socketAddress, time, typed, unlimited, type Message } from './message.ts'
 
 const slowStart = ({ config: { slowStart } }: Upstream): Message | undefined => slowStart === 0 ? undefined
   : { slow_start_config: { slow_start_window: time(slowStart), min_weight_percent: { value: 10 } } }
@@ -43,22 +43,22 @@ const outlierDetection = (outlier: OutlierConfig): Message => {
   const { successRate, failurePercentage, failures, gatewayFailures, localFailures, minEjected } = outlier
   const apart = localFailures !== false
   return {
-    consecutive_5xx: failures === false ? undefined : failures,
+    consecutive_5xx: failures === false ? undefined : count(failures),
     enforcing_consecutive_5xx: on(failures),
-    consecutive_gateway_failure: gatewayFailures === false ? undefined : gatewayFailures,
+    consecutive_gateway_failure: gatewayFailures === false ? undefined : count(gatewayFailures),
     enforcing_consecutive_gateway_failure: on(gatewayFailures),
     split_external_local_origin_errors: apart,
-    consecutive_local_origin_failure: apart ? localFailures : undefined,
+    consecutive_local_origin_failure: apart ? count(localFailures) : undefined,
     enforcing_consecutive_local_origin_failure: apart ? 100 : undefined,
     enforcing_success_rate: on(successRate),
     enforcing_local_origin_success_rate: apart ? on(successRate) : undefined,
-    success_rate_minimum_hosts: successRate === false ? undefined : successRate.endpoints,
-    success_rate_request_volume: successRate === false ? undefined : successRate.volume,
+    success_rate_minimum_hosts: successRate === false ? undefined : count(successRate.endpoints),
+    success_rate_request_volume: successRate === false ? undefined : count(successRate.volume),
     success_rate_stdev_factor: successRate === false ? undefined : Math.round(successRate.factor * 1_000),
     enforcing_failure_percentage: on(failurePercentage),
     enforcing_failure_percentage_local_origin: apart ? on(failurePercentage) : undefined,
-    failure_percentage_minimum_hosts: failurePercentage === false ? undefined : failurePercentage.endpoints,
-    failure_percentage_request_volume: failurePercentage === false ? undefined : failurePercentage.volume,
+    failure_percentage_minimum_hosts: failurePercentage === false ? undefined : count(failurePercentage.endpoints),
+    failure_percentage_request_volume: failurePercentage === false ? undefined : count(failurePercentage.volume),
     failure_percentage_threshold: failurePercentage === false ? undefined : Math.round(failurePercentage.threshold),
     interval: time(outlier.interval),
     base_ejection_time: time(outlier.ejection),
@@ -87,33 +87,33 @@ const healthCheck = (check: HealthCheckConfig, host: string, path: string): Mess
   timeout: time(check.timeout),
   interval: time(check.interval),
   interval_jitter_percent: 10,
-  unhealthy_threshold: check.unhealthyThreshold,
-  healthy_threshold: check.healthyThreshold,
+  unhealthy_threshold: count(check.unhealthyThreshold),
+  healthy_threshold: count(check.healthyThreshold),
   ...question(check, host, path),
 })
 
 const circuitBreakers = ({ config: { connections, pending, requests, budget } }: Upstream): Message => ({
   thresholds: [{
     max_connections: unlimited,
-    max_pending_requests: pending,
-    max_requests: requests ?? unlimited,
-    retry_budget: { budget_percent: { value: budget.percent }, min_retry_concurrency: Math.ceil(budget.perSecond) },
+    max_pending_requests: count(pending),
+    max_requests: count(requests ?? unlimited),
+    retry_budget: { budget_percent: { value: budget.percent }, min_retry_concurrency: count(Math.ceil(budget.perSecond)) },
   }],
-  per_host_thresholds: [{ max_connections: connections }],
+  per_host_thresholds: [{ max_connections: count(connections) }],
 })
 
 const tls = (upstream: Upstream, { options }: Definition): Message | undefined => {
   if (!speaksTls(upstream, 'Envoy')) return undefined
   const { verify, ca = options.systemAuthorities ?? '/etc/ssl/certs/ca-certificates.crt', cert, key, path } = tlsFilesOf(upstream, options, 'Envoy')
   const names = verifiedNames(upstream) ?? (verifiedName(upstream) === undefined ? [] : [verifiedName(upstream)!])
-  const { tls } = upstream.config
+  const { tls, http2 } = upstream.config
   const file = (name: string): Message => ({ filename: printable(name, path) })
   return {
     name: 'envoy.transport_sockets.tls',
     typed_config: typed('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
       common_tls_context: {
         tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
-        alpn_protocols: typeof tls === 'object' ? tls.alpn : ['http/1.1'],
+        alpn_protocols: http2 !== false ? ['h2'] : typeof tls === 'object' ? tls.alpn : ['http/1.1'],
         tls_certificates: cert === undefined || key === undefined ? undefined : [{ certificate_chain: file(cert), private_key: file(key) }],
         validation_context: verify ? {
           trusted_ca: file(ca),
@@ -134,7 +134,7 @@ const protocolOptions = (upstream: Upstream): Message => {
   const byHost = dialled && verifiedName(upstream) === undefined
   return {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typed('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
-      common_http_protocol_options: { idle_timeout: time(keepAlive) },
+      common_http_protocol_options: { idle_timeout: time(Math.max(1, keepAlive)) },
       upstream_http_protocol_options: byHost ? { auto_sni: true, auto_san_validation: verify && verifiedNames(upstream) === undefined } : undefined,
       explicit_http_config: http2 === false ? { http_protocol_options: {} } : { http2_protocol_options: http2ProtocolOptions(http2Options(http2)) },
     }),

@@ -18,3 +18,6 @@ export const socketAddress = (host: string, port: number): Message =>
 
 /** What Envoy counts as no limit. */
 export const unlimited = 4_294_967_295
+
+/** A count, as far as Envoy counts. */
+export const count = (number: number): number => Math.min(unlimited, number)

@@ -8,7 +8,7 @@ import { plainPath, prefixPattern } from '../rewriting.ts'
 import { literal } from '../text.ts'
 import { attemptsOf, timesOf } from '../timing.ts'
 import { routeMatch } from './matching.ts'
-import { time, typed, type Message } from './message.ts'
+import { count, time, typed, type Message } from './message.ts'
 
 const retryWords: Readonly<Record<string, readonly string[]>> = {
   'connect-failure': ['connect-failure'],
@@ -116,6 +116,6 @@ export const routeOf = (route: ServiceRoute, service: Service, { config }: Defin
       retry_policy: retryPolicy(route),
       hash_policy: hashPolicies(route),
     },
-    per_request_buffer_limit_bytes: config.replayLimit,
+    per_request_buffer_limit_bytes: count(config.replayLimit),
   }
 }

@@ -1,6 +1,7 @@
 import type { OutlierConfig } from '../../cluster/outlier.ts'
 import { balancerWithin, innermost } from '../balancing.ts'
 import { isNamed, type Upstream } from '../definition.ts'
+import { mostCounted } from '../nginx/locations.ts'
 import type { BuiltInBalancer } from '../../mesh/config.ts'
 import { inClusters, nearly, none, otherwise, same, type Expression, type PolicyRow } from './row.ts'
 
@@ -125,7 +126,13 @@ const calling: readonly PolicyRow[] = [
     nginx: none('has nothing wait', 'it has no queues'),
     envoy: same,
   },
-  { policy: 'cluster.requests', places: () => [], ...everywhere(nearly('what is over it is answered with 503')) },
+  {
+    policy: 'cluster.requests',
+    places: inClusters('requests', ({ config: { requests = 0 } }) => requests > mostCounted),
+    haproxy: nearly('what is over it is answered with 503'),
+    nginx: otherwise(`answers what is over ${mostCounted} with 503 even where more is allowed`, 'it counts no further'),
+    envoy: nearly('what is over it is answered with 503'),
+  },
   { policy: 'cluster.connectTimeout', places: () => [], ...everywhere(same) },
   {
     policy: 'cluster.keepAlive',
@@ -301,7 +308,7 @@ const securing: readonly PolicyRow[] = [
   },
   {
     policy: 'cluster.tls.alpn',
-    places: inClusters('tls.alpn', (upstream) => tlsOptions(upstream)?.alpn.join() !== undefined && tlsOptions(upstream)!.alpn.join() !== 'http/1.1'),
+    places: inClusters('tls.alpn', (upstream) => (tlsOptions(upstream)?.alpn.join() ?? 'http/1.1') !== 'http/1.1'),
     haproxy: otherwise('offers http/1.1', 'it speaks nothing else to servers here'),
     nginx: none('offers none', 'it sends no protocols to servers'),
     envoy: same,

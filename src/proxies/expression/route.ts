@@ -139,7 +139,13 @@ const retrying: readonly PolicyRow[] = [
     nginx: otherwise('retries either of the two', 'it does not tell connections that were refused from those that were lost'),
     envoy: same,
   },
-  { policy: 'route.retry.on: refused-stream', places: () => [], haproxy: nearly('never happens: no HTTP/2 is spoken to endpoints'), nginx: nearly('never happens: no HTTP/2 is spoken to endpoints'), envoy: same },
+  {
+    policy: 'route.retry.on: refused-stream',
+    places: inRoutes('retry.on', (route) => retriedOn('refused-stream')(route) && !retriedOn('reset', '5xx')(route) && route.targets.some(({ upstream }) => upstream.config.http2 !== false)),
+    haproxy: none('does not retry it, unless `reset` is written too', 'it does not tell streams that were refused from those that were lost'),
+    nginx: nearly('never happens: no HTTP/2 is spoken to endpoints'),
+    envoy: same,
+  },
   {
     policy: 'route.retry.on: attempt-timeout',
     places: inRoutes('retry.on', retriedOn('attempt-timeout')),

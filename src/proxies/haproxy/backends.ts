@@ -4,7 +4,9 @@ import type { Definition, Service, ServiceRoute, Upstream } from '../definition.
 import { attemptsOf, silence, timesOf } from '../timing.ts'
 import { plainPath, prefixPattern } from '../rewriting.ts'
 import { label, plain, remark } from '../text.ts'
+import { groupsOf } from '../groups.ts'
 import { balanceLines } from './balance.ts'
+import { mostWords } from './conditions.ts'
 import { time } from './quote.ts'
 import { serverLines } from './servers.ts'
 
@@ -49,7 +51,7 @@ const retryLines = (route: ServiceRoute): readonly string[] => {
   // What never left is tried again whatever its method: this is about what did.
   return [
     ...lines,
-    ...methods.length === 0 ? [] : [`acl repeatable method ${methods.join(' ')}`],
+    ...groupsOf(methods, mostWords).map((some) => `acl repeatable method ${some.join(' ')}`),
     'acl repeatable req.hdr(idempotency-key) -m found',
     'http-request disable-l7-retry if !repeatable',
   ]

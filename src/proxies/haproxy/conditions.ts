@@ -1,8 +1,10 @@
 import type { TextCondition } from '../../matchers/text.ts'
 import { placeIn } from '../../mesh/faults.ts'
 import type { ServiceRoute } from '../definition.ts'
+import { groupsOf } from '../groups.ts'
 import { queryPattern } from '../query.ts'
-import { plain, wholePattern } from '../text.ts'
+import { wholePattern } from '../regex.ts'
+import { plain } from '../text.ts'
 import { quoted } from './quote.ts'
 
 /** Names of conditions and the lines that define them. */
@@ -46,11 +48,17 @@ const comparison = (sample: string, { exact, prefix, suffix, regex }: TextCondit
   return regex === undefined ? undefined : `${sample} -m reg -- ${quoted(wholePattern(regex, path), path)}`
 }
 
+/** Numbers at or above a bound, and those below it. HAProxy takes an operand below 0 for something else, so there the negatives are compared. */
+const sides = (sample: string, bound: number): { readonly above: string, readonly below: string } => bound < 0
+  ? { above: `${sample},neg -m int le ${-bound}`, below: `${sample},neg -m int gt ${-bound}` }
+  : { above: `${sample} -m int ge ${bound}`, below: `${sample} -m int lt ${bound}` }
+
 const addRange = (acls: Acls, sample: string, { start, end }: NonNullable<TextCondition['range']>, inverted: boolean): void => {
-  if (inverted) return acls.add(`${sample} -m reg -- '^(?![+-]?[0-9]+$)'`, `${sample} -m int lt ${start}`, `${sample} -m int ge ${end}`)
+  const [fromStart, fromEnd] = [sides(sample, start), sides(sample, end)]
+  if (inverted) return acls.add(`${sample} -m reg -- '^(?![+-]?[0-9]+$)'`, fromStart.below, fromEnd.above)
   acls.add(`${sample} -m reg -- '^[+-]?[0-9]+$'`)
-  acls.add(`${sample} -m int ge ${start}`)
-  acls.add(`${sample} -m int lt ${end}`)
+  acls.add(fromStart.above)
+  acls.add(fromEnd.below)
 }
 
 const addText = (acls: Acls, sample: string, condition: TextCondition, path: string): void => {
@@ -75,8 +83,13 @@ const addPath = (acls: Acls, { config: { match } }: ServiceRoute, path: string):
 }
 
 const addQuery = (acls: Acls, name: string, condition: TextCondition, path: string): void => {
-  const { holds, found } = queryPattern(name, condition, path)
+  const { holds, found, before } = queryPattern(name, condition, path)
   const inverted = condition.invert ?? false
+  // The value alone: of a query without such a parameter nothing is replaced, so `found` is asked too.
+  if (condition.regex !== undefined) {
+    acls.add(`query -m reg -- ${quoted(found, path)}`)
+    return addText(acls, quoted(`query,regsub('${before}([^&]*).*$','\\1')`, path), condition, path)
+  }
   const line = (pattern: string): string => `query -m reg -- ${quoted(pattern, path)}`
   if (holds === undefined) return (condition.present ?? true) !== inverted ? acls.add(line(found)) : acls.addNot(line(found))
   if (!inverted) return acls.add(line(holds))
@@ -99,13 +112,24 @@ const addHosts = (acls: Acls, hosts: readonly string[], path: string): void => a
   return hostAlternatives(plain(host, '.*_\\[\\]:-', path, 'a host'), port === undefined ? undefined : Number(port), path)
 }))
 
+/** HAProxy reads 64 words of a line at most. */
+export const mostWords = 40
+
+/** The same conditions in fewer terms, where they would not fit into one line: some are asked before, and what they say is remembered. */
+const folded = ({ lines, terms }: Conditions, prefix: string): Conditions => {
+  if (terms.length <= mostWords) return { lines, terms }
+  const groups = groupsOf(terms, mostWords).map((group, index) => ({ name: `${prefix}g${index}`, group }))
+  const remembered = groups.flatMap(({ name, group }) => [`http-request set-var(txn.${name}) bool(true) if ${group.join(' ')}`, `acl ${name} var(txn.${name}) -m found`])
+  return folded({ lines: [...lines, ...remembered], terms: groups.map(({ name }) => name) }, `${prefix}g`)
+}
+
 /** What must hold for a route to be taken. */
 export const conditionsOf = (route: ServiceRoute, prefix: string): Conditions => {
   const acls = new Acls(prefix)
   const { match = {} } = route.config
   const at = `${route.path}.match`
   if (match.path) addPath(acls, route, `${at}.path`)
-  if (match.method) acls.add(`method -- ${match.method.map((method) => quoted(method, `${at}.method`)).join(' ')}`)
+  if (match.method) acls.add(...groupsOf(match.method, mostWords).map((methods) => `method -- ${methods.map((method) => quoted(method, `${at}.method`)).join(' ')}`))
   if (match.scheme) acls.add(match.scheme === 'http' ? 'always_true' : 'always_false')
   if (match.port !== undefined) acls.add(`var(txn.port) -m int ${match.port}`)
   if (match.host) addHosts(acls, match.host, `${at}.host`)
@@ -115,5 +139,5 @@ export const conditionsOf = (route: ServiceRoute, prefix: string): Conditions =>
     for (const condition of [asked].flat()) addText(acls, sample, condition, path)
   }
   for (const [name, condition] of Object.entries(match.query ?? {})) addQuery(acls, name, condition, placeIn(`${at}.query`, name))
-  return acls
+  return folded(acls, prefix)
 }

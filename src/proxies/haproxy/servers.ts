@@ -3,7 +3,7 @@ import { levelsOf, wholeWeights } from '../balancing.ts'
 import { dnsServersOf, isNamed, speaksTls, type Definition, type Service, type Upstream } from '../definition.ts'
 import { tlsFilesOf, verifiedName } from '../tls.ts'
 import { plain } from '../text.ts'
-import { quoted, time } from './quote.ts'
+import { count, quoted, time } from './quote.ts'
 
 /** Servers that are made room for where a name tells how many there are. */
 const mostOfName = 32
@@ -27,14 +27,14 @@ const checkWords = (upstream: Upstream): readonly string[] => {
   // The mesh never ejects the last endpoint.
   const alone = upstream.source.kind === 'static' && upstream.source.endpoints.length < 2
   const observe = alone || outlier === false || outlier.failures === false ? []
-    : ['observe layer7', `error-limit ${outlier.failures}`, 'on-error mark-down']
+    : ['observe layer7', `error-limit ${count(outlier.failures)}`, 'on-error mark-down']
   if (healthCheck === false) {
     if (observe.length === 0 || outlier === false) return []
     // Only a check brings a server back: the first that passes once it was out as long as the mesh would leave it out.
     return ['check', `inter ${time(outlier.ejection)}`, 'fall 1000000', 'rise 1', ...observe]
   }
   return [
-    'check', `inter ${time(healthCheck.interval)}`, `fall ${healthCheck.unhealthyThreshold}`, `rise ${healthCheck.healthyThreshold}`,
+    'check', `inter ${time(healthCheck.interval)}`, `fall ${count(healthCheck.unhealthyThreshold)}`, `rise ${count(healthCheck.healthyThreshold)}`,
     ...healthCheck.port === undefined ? [] : [`port ${healthCheck.port}`],
     ...healthCheck.protocol === 'http2' ? ['check-proto h2'] : [],
     ...observe,
@@ -81,7 +81,7 @@ export const serverLines = (upstream: Upstream, service: Service, definition: De
   const servers = [...staticServers(upstream), ...namedServers(upstream)]
   const each = Math.ceil(config.pending / Math.max(1, servers.length))
   const words = [
-    ...checkWords(upstream), `maxconn ${config.connections}`, `maxqueue ${each}`, `pool-purge-delay ${time(config.keepAlive)}`,
+    ...checkWords(upstream), `maxconn ${count(config.connections)}`, `maxqueue ${count(each)}`, `pool-purge-delay ${time(Math.max(1, config.keepAlive))}`,
     ...config.slowStart > 0 ? [`slowstart ${time(config.slowStart)}`] : [],
     ...tlsWords(upstream, service, definition),
   ]

@@ -1,8 +1,10 @@
-import type { TextCondition } from '../../matchers/text.ts'
+import { wholeMatch, type TextCondition } from '../../matchers/text.ts'
 import { placeIn } from '../../mesh/faults.ts'
 import { harmlessHost, type ServiceRoute } from '../definition.ts'
+import { groupsOf } from '../groups.ts'
 import { queryPattern } from '../query.ts'
-import { literal, plain, wholePattern } from '../text.ts'
+import { wholePattern } from '../regex.ts'
+import { literal, plain } from '../text.ts'
 import { quoted, variable } from './quote.ts'
 
 /** A map of nginx: what a variable becomes by what another is. */
@@ -32,6 +34,13 @@ class Maps {
     this.variables.push(`$${name}`)
   }
 
+  /** What stands behind a pattern, as a variable; empty where the pattern doesn't match. */
+  addCapture(source: string, before: string, captured: string, path: string): string {
+    const name = `${this.#prefix}v${this.variables.length}`
+    this.lines.push(...mapBlock(source, name, ['default ""', `${quoted(`~${before}(?<${name}_text>${captured})`, path)} $${name}_text`]))
+    return `$${name}`
+  }
+
   addPattern(source: string, pattern: string, path: string): void {
     this.add(source, ['default 0', `${quoted(`~${pattern}`, path)} 1`])
   }
@@ -49,8 +58,8 @@ const addText = (maps: Maps, source: string, condition: TextCondition, path: str
   const inverted = condition.invert ?? false
   // nginx cannot compare numbers: such a route is never taken.
   if (condition.range) return maps.add(source, ['default 0'])
-  // What is absent looks empty, and is: expressions are not asked about it.
-  if (condition.exact === '') return maps.add(source, ['default 0'])
+  // What is empty looks absent: of two that are not told apart neither meets a condition on its value.
+  if (condition.exact === '') return maps.add(source, inverted ? ['default 1', '"" 0'] : ['default 0'])
   const pattern = patternOf(condition, path)
   if (pattern === undefined) return maps.add(source, (condition.present ?? true) !== inverted ? ['default 1', '"" 0'] : ['default 0', '"" 1'])
   if (!inverted) return maps.addPattern(source, pattern, path)
@@ -65,8 +74,18 @@ const pathPattern = ({ config: { match } }: ServiceRoute, path: string): string 
   return prefix!.endsWith('/') ? `^${literal(prefix!)}` : `^${literal(prefix!)}(?:/|\\z)`
 }
 
+/** A regular expression on the value alone. nginx asks expressions about no empty text, so what they say of it is written out. */
+const addQueryRegex = (maps: Maps, { regex, invert = false }: TextCondition, found: string, before: string, path: string): void => {
+  maps.addPattern('$args', found, path)
+  const value = maps.addCapture('$args', before, '[^&]*', path)
+  const holds = Number(!invert)
+  const empty = wholeMatch(regex!)('') ? holds : 1 - holds
+  maps.add(value, [`default ${1 - holds}`, `"" ${empty}`, `${quoted(`~${wholePattern(regex!, path)}`, path)} ${holds}`])
+}
+
 const addQuery = (maps: Maps, name: string, condition: TextCondition, path: string): void => {
-  const { holds, found } = queryPattern(name, condition, path)
+  const { holds, found, before } = queryPattern(name, condition, path)
+  if (condition.regex !== undefined) return addQueryRegex(maps, condition, found, before, path)
   const inverted = condition.invert ?? false
   if (holds === undefined) return maps.add('$args', (condition.present ?? true) !== inverted ? ['default 0', `${quoted(`~${found}`, path)} 1`] : ['default 1', `${quoted(`~${found}`, path)} 0`])
   if (!inverted) return maps.addPattern('$args', holds, path)
@@ -105,6 +124,17 @@ export const conditionsOf = (route: ServiceRoute, port: number | undefined, pref
   }
   for (const [name, condition] of Object.entries(match.query ?? {})) addQuery(maps, name, condition, placeIn(`${at}.query`, name))
   return maps
+}
+
+/** nginx reads words into a buffer of 4096 characters, so a text is made of so many variables at most. */
+export const mostVariables = 100
+
+/** The same conditions in fewer variables, where they would not fit into one text. */
+export const allOf = ({ lines, variables }: Conditions, prefix: string): Conditions => {
+  if (variables.length <= mostVariables) return { lines, variables }
+  const maps = new Maps(`${prefix}a`)
+  for (const group of groupsOf(variables, mostVariables)) maps.add(`"${group.join('')}"`, ['default 0', `"~^1+\\z" 1`])
+  return { lines: [...lines, ...maps.lines], variables: maps.variables }
 }
 
 /** The condition of a service's port alone. */

@@ -21,6 +21,9 @@ const retryWords: Readonly<Record<string, readonly string[]>> = {
 /** Statuses that `proxy_next_upstream` knows. */
 export const retriableStatuses: ReadonlySet<number> = new Set([403, 404, 429, 500, 502, 503, 504])
 
+/** nginx limits nothing to more than that. */
+export const mostCounted = 65_535
+
 /** Methods that nginx takes for such as must not be sent twice. */
 const unsafe: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH'])
 
@@ -103,7 +106,7 @@ export const locationOf = (route: ServiceRoute, upstream: Upstream, service: Ser
       `proxy_send_timeout ${time(silence(times))};`,
       `proxy_read_timeout ${time(silence(times))};`,
       ...retryLines(route, times.deadline),
-      ...config.requests === undefined ? [] : [`limit_conn limit_${id} ${config.requests};`, 'limit_conn_status 503;'],
+      ...config.requests === undefined ? [] : [`limit_conn limit_${id} ${Math.min(mostCounted, config.requests)};`, 'limit_conn_status 503;'],
       ...tlsLines(upstream, service, definition),
     ],
   }

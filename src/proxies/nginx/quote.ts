@@ -1,7 +1,10 @@
-import { printable } from '../text.ts'
+import { bounded, printable } from '../text.ts'
+
+/** nginx reads words into a buffer of 4096 characters. */
+const longestWord = 4_000
 
 /** A word of nginx's configuration, whatever is in it, where nginx looks for no variables: keys of maps that are regular expressions. */
-export const quoted = (text: string, path: string): string => `"${printable(text, path).replace(/[\\"]/g, '\\$&')}"`
+export const quoted = (text: string, path: string): string => bounded(`"${printable(text, path).replace(/[\\"]/g, '\\$&')}"`, longestWord, path)
 
 /** A time. */
 export const time = (ms: number): string => ms === 0 ? '24d' : `${Math.max(1, Math.round(ms))}ms`

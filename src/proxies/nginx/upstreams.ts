@@ -6,6 +6,9 @@ import { remark } from '../text.ts'
 import { keyLines } from './keys.ts'
 import { seconds, time } from './quote.ts'
 
+/** A worker has no more connections, and room for idle ones is made when it starts. */
+const mostKept = 8_192
+
 const balanceOf = ({ balancer, id }: Upstream, levels: boolean): string | undefined => {
   const inner = innermost(balancer)
   switch (inner.type) {
@@ -68,11 +71,11 @@ export const upstreamLines = (upstream: Upstream, definition: Definition): reado
       const group = place === 0 ? id : `${id}_${place}`
       return [
         `upstream ${group} {`,
-        `  zone ${group} 128k;`,
+        `  zone ${group} ${128 + servers.length}k;`,
         ...balance === undefined ? [] : [`  ${balance};`],
         ...servers.map((line) => `  ${line}`),
-        `  keepalive ${Math.max(1, Math.ceil(config.connections * Math.max(1, servers.length) / workers))};`,
-        `  keepalive_timeout ${time(config.keepAlive)};`,
+        `  keepalive ${Math.min(mostKept, Math.ceil(config.connections * servers.length / workers))};`,
+        `  keepalive_timeout ${time(Math.max(1, config.keepAlive))};`,
         '  keepalive_requests 1000000;',
         '}',
       ]
