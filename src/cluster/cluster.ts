@@ -288,13 +288,15 @@ export class Cluster {
 
   #explainState(endpoint: Endpoint): string {
     const state = this.#stateOf(endpoint)
-    if (this.#panic && endpoint.state !== 'available') {
-      return this.#offered.includes(endpoint) ? `${state}; used all the same, since too few are available (panic)`
-        : `${state}; left alone though too few are available, since it could not be connected to`
-    }
+    if (this.#panic && endpoint.state !== 'available') return `${state}${this.#explainPanic(endpoint)}`
     if (this.#hopeful && endpoint.state === 'unchecked') return `${state}; used all the same, since too few others are available`
     if (endpoint.warmingSince === undefined) return state
     return `${state}, in slow start for ${Math.round(this.#runtime.clock.now() - endpoint.warmingSince)} ms`
+  }
+
+  #explainPanic(endpoint: Endpoint): string {
+    if (this.#offered.includes(endpoint)) return '; used all the same, since too few are available (panic)'
+    return endpoint.state === 'probation' ? '' : '; left alone though too few are available (panic), since it could not be connected to'
   }
 
   #stateOf(endpoint: Endpoint): string {
