@@ -5,12 +5,13 @@ import type { Clock } from '../runtime/clock.ts'
 
 /** Below which share of available endpoints, in percent, health is disregarded and all are used. */
 export const panicThresholdConfig = percent.default(50)
-  .describe('Share of available endpoints, in percent, below which all endpoints are used whatever their state; 0 never does.')
+  .describe('Share of available endpoints, in percent, below which all endpoints are used whatever their state, but for those that could not be connected to '
+    + 'when they were last tried; 0 never does.')
 
 /** The endpoints that a balancer may pick from. */
 export interface Availability {
   readonly endpoints: readonly Endpoint[]
-  /** True when too few were available, so these are all there are. */
+  /** True when too few were available, so these are all that there is hope for. */
   readonly panic: boolean
   /** True when those not checked yet are among them, since without them too few are available. */
   readonly unchecked: boolean
@@ -19,10 +20,11 @@ export interface Availability {
 /**
  * Reduces a cluster's endpoints to those in state `available`. When they are none, or fewer than the threshold (percent of all),
  * those whose first health check is not over are added. When they are too few still, to all: better to try endpoints that failed lately
- * than to crush the few left (Envoy's panic).
+ * than to crush the few left (Envoy's panic). But not those that nobody can connect to, as long as one is left that is not `lost`: they take no
+ * load off anybody, and what they cost in retries is missing where a retry would help.
  * Retired endpoints are never among them. Endpoints on probation get their one request from `Probation`, not from here.
  */
-export const available = (endpoints: readonly Endpoint[], panicThreshold: number): Availability => {
+export const available = (endpoints: readonly Endpoint[], panicThreshold: number, lost: (endpoint: Endpoint) => boolean = () => false): Availability => {
   if (endpoints.every(({ state }) => state === 'available')) return { endpoints, panic: false, unchecked: false }
   const present = endpoints.filter((endpoint) => endpoint.state !== 'retired')
   const enough = (some: readonly Endpoint[]): boolean => some.length * 100 >= panicThreshold * present.length
@@ -30,7 +32,9 @@ export const available = (endpoints: readonly Endpoint[], panicThreshold: number
   if (ready.length > 0 && enough(ready)) return { endpoints: ready, panic: false, unchecked: false }
   const hopeful = present.filter((endpoint) => endpoint.state === 'available' || endpoint.state === 'unchecked')
   const unchecked = hopeful.length > ready.length
-  return enough(hopeful) ? { endpoints: hopeful, panic: false, unchecked } : { endpoints: present, panic: true, unchecked }
+  if (enough(hopeful)) return { endpoints: hopeful, panic: false, unchecked }
+  const within = present.filter((endpoint) => endpoint.state === 'available' || !lost(endpoint))
+  return { endpoints: within.every(lost) ? present : within, panic: true, unchecked }
 }
 
 interface Seat {

@@ -18,6 +18,7 @@ import { Draining } from './draining.ts'
 import { FirstSet } from './first-set.ts'
 import { membership, refuseOddities } from './membership.ts'
 import type { OutlierDetection } from './outlier.ts'
+import { Paced } from './paced.ts'
 import { prepareParts, type ClusterFamilies, type ClusterParts } from './parts.ts'
 import { Reach } from './reach.ts'
 import { endWarming, warmingEnds } from './slow-start.ts'
@@ -35,7 +36,7 @@ export class Cluster {
   #parts: ClusterParts | undefined
   #endpoints: readonly Endpoint[] = []
   #pick: Picker = () => undefined
-  #offered = 0
+  #offered: readonly Endpoint[] = []
   #panic = false
   /** Whether endpoints are used that were not checked yet. */
   #hopeful = false
@@ -48,7 +49,10 @@ export class Cluster {
    * or when none will come any more because the cluster is closed.
    */
   readonly ready = new Promise<void>((resolve) => { this.#resolveReady = resolve })
-  #cancelWarming: Cancel = () => {}
+  /** Calls off the next change that time alone will bring. */
+  #cancelNext: Cancel = () => {}
+  /** Makes the picker anew where it is a matter of what can be connected to. */
+  readonly #reconsider: Paced
   readonly #draining: Draining
   /** Which endpoints can be connected to; when none can, the registry is asked right now whether they are still the right ones. */
   readonly reach: Reach
@@ -58,7 +62,12 @@ export class Cluster {
     this.#families = families
     this.#runtime = runtime
     this.#draining = new Draining(runtime.clock)
-    this.reach = new Reach(runtime.clock, () => this.#endpoints.length, () => this.#following?.wake())
+    this.#reconsider = new Paced(runtime.clock, () => this.changed())
+    this.reach = new Reach(runtime.clock, {
+      total: () => this.#endpoints.length,
+      look: () => this.#following?.wake(),
+      changed: () => { if (this.#panic) this.#reconsider.ask() },
+    })
   }
 
   /** All endpoints that the registry lists. */
@@ -83,7 +92,7 @@ export class Cluster {
 
   /** How many endpoints its picker has to choose from. */
   get offered(): number {
-    return this.#offered
+    return this.#offered.length
   }
 
   /** Milliseconds since its registry's last answer; `undefined` before the first. */
@@ -217,9 +226,9 @@ export class Cluster {
     const { balancer, config } = this.parts
     const now = this.#runtime.clock.now()
     endWarming(this.#endpoints, config.slowStart, now)
-    const { endpoints, panic, unchecked } = available(this.#endpoints, config.panic)
+    const { endpoints, panic, unchecked } = available(this.#endpoints, config.panic, (endpoint) => this.reach.aloneUntil(endpoint) > now)
     this.#pick = balancer(endpoints, this.#endpoints)
-    this.#offered = endpoints.length
+    this.#offered = endpoints
     this.#hopeful = unchecked
     if (panic !== this.#panic) {
       this.#panic = panic
@@ -227,11 +236,15 @@ export class Cluster {
       publish(this.#runtime, panic ? 'panic-entered' : 'panic-left',
         { cluster: this.name, available: ready, total: this.#endpoints.length })
     }
-    this.#cancelWarming()
-    const end = warmingEnds(endpoints, config.slowStart)
-    this.#cancelWarming = end === undefined ? () => {}
-      : this.#runtime.clock.background(Math.max(0, end - now), () => this.changed())
+    this.#cancelNext()
+    const next = Math.min(warmingEnds(endpoints, config.slowStart) ?? Infinity, panic ? this.#solitudeEnds(now) : Infinity)
+    this.#cancelNext = next === Infinity ? () => {} : this.#runtime.clock.background(Math.max(0, next - now), () => this.changed())
     if (this.#known && this.#judged) this.#resolveReady()
+  }
+
+  /** When the first of those that are left alone is worth another try. */
+  #solitudeEnds(now: number): number {
+    return Math.min(...this.#endpoints.map((endpoint) => this.reach.aloneUntil(endpoint)).filter((until) => until > now))
   }
 
   /** Whether it is known of an endpoint that it is well, or of all whether they are. */
@@ -253,8 +266,8 @@ export class Cluster {
   }
 
   #empty(call: Call): Error {
-    if (this.#offered > 0) {
-      return call.error('ENMESH_NO_ENDPOINT', `${call}: none of the ${this.#offered} endpoints of cluster '${this.name}' that may be picked is for this request, ` +
+    if (this.#offered.length > 0) {
+      return call.error('ENMESH_NO_ENDPOINT', `${call}: none of the ${this.#offered.length} endpoints of cluster '${this.name}' that may be picked is for this request, ` +
         `says its balancer (${this.parts.config.balancer.type}). Check what it goes by, and its fallback.`)
     }
     const last = this.#following?.status().lastError
@@ -275,10 +288,15 @@ export class Cluster {
 
   #explainState(endpoint: Endpoint): string {
     const state = this.#stateOf(endpoint)
-    if (this.#panic && endpoint.state !== 'available') return `${state}; used all the same, since too few are available (panic)`
+    if (this.#panic && endpoint.state !== 'available') return `${state}${this.#explainPanic(endpoint)}`
     if (this.#hopeful && endpoint.state === 'unchecked') return `${state}; used all the same, since too few others are available`
     if (endpoint.warmingSince === undefined) return state
     return `${state}, in slow start for ${Math.round(this.#runtime.clock.now() - endpoint.warmingSince)} ms`
+  }
+
+  #explainPanic(endpoint: Endpoint): string {
+    if (this.#offered.includes(endpoint)) return '; used all the same, since too few are available (panic)'
+    return endpoint.state === 'probation' ? '' : '; left alone though too few are available (panic), since it could not be connected to'
   }
 
   #stateOf(endpoint: Endpoint): string {
@@ -299,7 +317,8 @@ export class Cluster {
     this.#following?.close()
     this.#resolveReady()
     this.#firstSet.arrive()
-    this.#cancelWarming()
+    this.#cancelNext()
+    this.#reconsider.close()
     this.#parts?.breaker?.close()
     this.#parts?.detection?.close()
     this.#parts?.checks?.close()

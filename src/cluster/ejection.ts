@@ -17,7 +17,8 @@ export const ejectionConfig = z.strictObject({
     .describe('How an endpoint comes back when its time is over: `probation` lets one real request decide; `sweep` gives it its traffic back when the next '
       + '`interval` ends, as Envoy and App Mesh do.'),
   maxEjected: percent.default(50)
-    .describe('Share of the endpoints, in percent, that may be out at the same time; the last available one never is.'),
+    .describe('Share of the endpoints, in percent, that may be out at the same time. Those that cannot be connected to may be out whatever their share; the last '
+      + 'available one never is.'),
   minEjected: z.int().min(0).default(0)
     .describe('How many endpoints may be out whatever their share, as Envoy always lets one be; the last available one never is.'),
 })
@@ -26,7 +27,7 @@ export const ejectionConfig = z.strictObject({
 export type EjectionConfig = z.output<typeof ejectionConfig>
 
 /**
- * How many of a cluster's endpoints may be out at once: the share rounded down, and never all of them.
+ * How many of a cluster's endpoints may be out at once, when they could be connected to: the share rounded down, and never all of them.
  * With 50 %: none of 1, 1 of 2, 1 of 3, 2 of 4. Rounded down, so that two of three endpoints failing by a common cause
  * (a dependency of theirs, a bad request) can't leave the third to carry everything; a low share of a small cluster ejects none,
  * unless `minEjected` lets some be out whatever the share.

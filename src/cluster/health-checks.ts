@@ -11,6 +11,7 @@ import {
   grpcProbe, http1Probe, http2Probe, immediateFail, tcpProbe, type HealthFinding, type HealthProbe,
 } from '../transport/probes/probe.ts'
 import type { OutlierDetection } from './outlier.ts'
+import { Paced } from './paced.ts'
 
 // Whoever writes 5 for five seconds would have every endpoint asked without a rest.
 const longEnough = (ms: number): boolean => ms >= 10
@@ -40,9 +41,6 @@ export const mostAtOnce = 128
 
 /** Longest time between the first checks of two endpoints that are new together, in milliseconds. */
 const longestGap = 50
-
-/** Shortest time between two new lists of available endpoints, in milliseconds: a thousand verdicts a second must not be a thousand pickers. */
-const shortestRest = 20
 
 /** What health checks need of the cluster they work for. */
 export interface HealthHost {
@@ -84,14 +82,15 @@ export class HealthChecks {
   /** Those whose check is due while too many are under way, the first the longest. */
   readonly #due = new Set<Patient>()
   #running = 0
-  #changedAt = Number.NEGATIVE_INFINITY
-  #cancelChange: Cancel | undefined
+  /** Has the list of available endpoints made anew. */
+  readonly #change: Paced
 
   constructor(host: HealthHost, config: HealthCheckConfig, probe: HealthProbe, runtime: Runtime) {
     this.#host = host
     this.#config = config
     this.#probe = probe
     this.#runtime = runtime
+    this.#change = new Paced(runtime.clock, () => host.changed())
   }
 
   /**
@@ -149,7 +148,7 @@ export class HealthChecks {
     // First those that wait, or each check that is given up would let one of them begin.
     this.#due.clear()
     for (const endpoint of [...this.#patients.keys()]) this.forget(endpoint)
-    this.#cancelChange?.()
+    this.#change.close()
   }
 
   get #interval(): number {
@@ -242,7 +241,7 @@ export class HealthChecks {
     endpoint.state = 'unhealthy'
     endpoint.stateSince = this.#runtime.clock.now()
     endpoint.warmingSince = undefined
-    this.#changed()
+    this.#change.ask()
     publish(this.#runtime, 'endpoint-unhealthy', { cluster: this.#host.name, endpoint: endpoint.address, reason })
   }
 
@@ -263,21 +262,7 @@ export class HealthChecks {
     endpoint.state = 'available'
     endpoint.stateSince = now
     if (warms) endpoint.warmingSince = now
-    this.#changed()
-  }
-
-  /** Has the list of available endpoints made anew: now, or soon if that was just done. */
-  #changed(): void {
-    if (this.#cancelChange) return
-    const { clock } = this.#runtime
-    const change = (): void => {
-      this.#cancelChange = undefined
-      this.#changedAt = clock.now()
-      this.#host.changed()
-    }
-    const rest = this.#changedAt + shortestRest - clock.now()
-    if (rest <= 0) change()
-    else this.#cancelChange = clock.background(rest, change)
+    this.#change.ask()
   }
 }
 

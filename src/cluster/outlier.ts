@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { Probation } from './availability.ts'
 import { decayed, ejectable, ejectionConfig, ejectionTime } from './ejection.ts'
 import { intervalRules, LatencyRule, outlierRulesConfig, rows, tooManyInARow, type Outlier, type Rule } from './outlier-rules.ts'
+import { unconnected } from './reach.ts'
 import { Tally } from './tally.ts'
 
 /** When an endpoint is taken out of use and for how long: Envoy's detection and a latency rule, with Linkerd's return by one real request. */
@@ -79,7 +80,7 @@ export class OutlierDetection {
     if (this.#cancelInterval === undefined && this.#host.endpoints.length >= this.#fewest) this.#beginInterval()
     const tally = this.#tallyOf(endpoint)
     tally.count(attempt, failed, this.#config.localFailures !== false)
-    if (failed && tooManyInARow(tally, this.#config) && this.#room()) this.#ejectAtOnce(tally, attempt)
+    if (failed && tooManyInARow(tally, this.#config) && this.#room(attempt)) this.#ejectAtOnce(tally, attempt)
   }
 
   /** Whether an attempt at an endpoint that was out for being slow shows that it still is. */
@@ -157,9 +158,10 @@ export class OutlierDetection {
     return `at most ${limit} of ${total} endpoints may be out, and ${out} ${out === 1 ? 'is' : 'are'}`
   }
 
-  #room(): boolean {
-    const { out, limit } = this.#census()
-    return out < limit
+  /** Whether one more may be out; after an attempt that could not connect, whatever the share: nobody has to carry what that endpoint would not. */
+  #room(attempt?: Attempt): boolean {
+    const { total, out, limit } = this.#census()
+    return out < (unconnected(attempt?.ending) ? total - 1 : limit)
   }
 
   /** Gathers afresh, and compares when the interval is over. Begun by what happens, so that a cluster nobody calls has no timer. */

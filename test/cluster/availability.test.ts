@@ -41,6 +41,17 @@ test('a threshold of 100 panics at the first ejection, one of 0 never', () => {
   assert.deepEqual(chosen(['ejected', 'ejected'], 0), [0, false])
 })
 
+test('in a panic those that cannot be connected to are left alone, as long as there is another', () => {
+  const endpoints = endpointsIn('available', 'unhealthy', 'ejected', 'probation')
+  const [first, second, third, fourth] = endpoints as [Endpoint, Endpoint, Endpoint, Endpoint]
+  const used = (...lost: readonly Endpoint[]) => available(endpoints, 50, (endpoint) => lost.includes(endpoint))
+  assert.deepEqual(used(second), { endpoints: [first, third, fourth], panic: true, unchecked: false })
+  assert.deepEqual(used(second, third, fourth), { endpoints: [first], panic: true, unchecked: false })
+  assert.deepEqual(used(first, second).endpoints, [first, third, fourth], 'nobody else brings back one that is available')
+  assert.deepEqual(used(...endpoints).endpoints, endpoints)
+  assert.deepEqual(available(endpoints.slice(0, 2), 50, () => true), { endpoints: [first], panic: false, unchecked: false })
+})
+
 test('retired endpoints are never used and count for nothing', () => {
   assert.deepEqual(chosen(['available', 'ejected', 'retired', 'retired']), [1, false])
   const endpoints = endpointsIn('ejected', 'retired')

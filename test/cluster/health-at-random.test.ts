@@ -48,11 +48,10 @@ const fuzzed = async (seed: number) => {
   /** What the words say just before an attempt began must agree with its beginning. */
   const look = (attempt: Attempt): void => {
     const { endpoint } = attempt
-    const { panic } = status()
     const { state, why } = status().endpoints.find(({ id }) => id === endpoint.id)!
     const used = /used all the same/.test(why)
     if (!why.startsWith(state) && !(state === 'probation' && why.startsWith('on probation'))) faults.push(`'${why}' of state '${state}'`)
-    if (state === 'probation' && !panic) {
+    if (state === 'probation' && !used) {
       const before = probes.get(endpoint.id)
       if (before && before.attempt.ending === undefined && before.attempt.headAt === 0 && clock.now() - before.at < ejection) faults.push('a second request on probation')
       probes.set(endpoint.id, { attempt, at: clock.now() })

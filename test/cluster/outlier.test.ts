@@ -121,6 +121,18 @@ test('the last available endpoint stays even if all may be out', async () => {
   assert.equal(states(), 'ejected ejected available')
 })
 
+test('what cannot be connected to may be out whatever the share, but for the last one, and takes the room of others', async () => {
+  const { endpoints, fail, run, states } = scene(4, { maxEjected: 25 })
+  const refuse = (endpoint: Endpoint) => run(endpoint, ...Array.from({ length: 5 }, (): ScriptedAnswer => ({ error: 'ENMESH_CONNECT_FAILED' })))
+  await refuse(endpoints[0]!)
+  await fail(endpoints[1]!)
+  assert.equal(states(), 'ejected available available available')
+  await run(endpoints[1]!, { error: 'ENMESH_TLS' })
+  await refuse(endpoints[2]!)
+  await refuse(endpoints[3]!)
+  assert.equal(states(), 'ejected ejected ejected available')
+})
+
 test('retired endpoints count neither as there nor as out', async () => {
   const { endpoints, fail, states } = scene(3)
   endpoints[2]!.state = 'retired'

@@ -263,7 +263,7 @@ const judging: readonly PolicyRow[] = [
     places: outlier('maxEjected', ({ failures }) => failures),
     haproxy: none('may take all out, and answers 503 then', 'it does not look at the others'),
     nginx: otherwise('may take all out, and tries all again then', 'it does not look at the others'),
-    envoy: same,
+    envoy: otherwise('keeps what nobody can connect to within the share too', 'it takes all failures alike'),
   },
   {
     policy: 'cluster.outlier.minEjected',
@@ -291,7 +291,7 @@ const judging: readonly PolicyRow[] = [
     places: inClusters('panic', ({ config }) => config.panic > 0),
     haproxy: none('uses those that are up, be they ever so few, and answers 503 where none is', 'it has no such threshold'),
     nginx: otherwise('uses all again only when none is left', 'it has no such threshold'),
-    envoy: same,
+    envoy: otherwise('uses those too that nobody can connect to', 'its panic takes all hosts alike'),
   },
 ]
 
