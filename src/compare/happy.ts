@@ -13,6 +13,8 @@ export interface Lengths {
   readonly rounds: number
   /** Requests before anything counts: code is compiled and connections are open by then. */
   readonly warmUp: Bound
+  /** Requests before a case whose bodies or transport are none of those before it: what they need is compiled by then. Left out where all cases carry the same. */
+  readonly anew?: Bound
   /** What comes before each case and doesn't count. */
   readonly settling: Bound
   /** What counts of each case; an open loop knows milliseconds only. */
@@ -108,11 +110,17 @@ export const measureClients = async (
     try {
       starts.set(arrangement.id, [...starts.get(arrangement.id) ?? [], running.start])
       let { situation } = first
+      const known = new Set([first.path])
       await running.client.ask('drive', { ...loadOf(first, lengths.warmUp), inFlight: first.inFlight ?? 16 })
       for (const each of planned) {
-        if (each.situation !== situation) await running.reopen(each.situation, each.path)
+        if (each.situation !== situation) {
+          await running.reopen(each.situation, each.path)
+          known.clear()
+        }
         ;({ situation } = each)
         progress(`round ${round} of ${lengths.rounds}, ${arrangement.title}: ${each.title}`)
+        if (lengths.anew && !known.has(each.path)) await running.client.ask('drive', loadOf(each, lengths.anew))
+        known.add(each.path)
         const ofCase = rounds.get(each.id)!
         ofCase.set(arrangement.id, [...ofCase.get(arrangement.id) ?? [], await measure(running, each, round, lengths)])
       }
