@@ -3,11 +3,12 @@ import { compareOwn, NotComparable, type OwnLoad } from '../compare/own-services
 import { progressOf } from '../compare/progress.ts'
 import { whyUnwritable, writeReport } from '../compare/report/report.ts'
 import type { Arrangement } from '../compare/arrangement.ts'
+import type { Results } from '../compare/results.ts'
 import { summary } from '../compare/summary.ts'
 import { didYouMean } from '../mesh/faults.ts'
 import { seededRandom } from '../testing/random.ts'
 import { readReady, refuseIdle, type DefinitionOptions } from './definitions.ts'
-import { exit, failed, UsageError, type Result } from './result.ts'
+import { exit, failed, shownBy, UsageError, type Result } from './result.ts'
 import type { World } from './world.ts'
 
 /** What a comparison at the user's own services is told beside the definition, by the names of the command's options. */
@@ -44,6 +45,12 @@ const refuseUnwritable = async (out: string): Promise<void> => {
   if (why !== undefined) throw new UsageError(`no report can be written to ${out} (${why}): name another directory after --out`)
 }
 
+/** Results without the values of variables: proxies quote their configuration when they complain of it, and reports are passed on. */
+const withoutValues = (results: Results, withheld: Result['withheld']): Results => {
+  const shown = shownBy(withheld)
+  return JSON.parse(JSON.stringify(results, (_, value: unknown) => typeof value === 'string' ? shown(value) : value)) as Results
+}
+
 /** Requests of one arrangement at one URL in one round, at most: those that count, a fifth more to warm up, the first answer and a few that settle. */
 const mostOf = ({ requests, inFlight }: CompareOptions): number => requests + Math.max(inFlight, Math.round(requests / 5)) + inFlight + 1
 
@@ -60,12 +67,14 @@ export const compareServices = async (paths: readonly string[], ofDefinition: De
   const most = urls.length * (asked.length * rounds * mostOf(options) + 1)
   world.stderr.write(`GET only, ${inFlight} in flight: at most ${most} requests altogether, within ${Math.round(asked.length * rounds * urls.length * seconds * 2)} s\n`)
   try {
-    const results = await compareOwn({
+    const results = withoutValues(await compareOwn({
       command: `enmesh compare ${urls.map(({ origin, pathname }) => `--url ${origin}${pathname}`).join(' ')}`,
       definition: config, urls, arrangements: asked, load: { inFlight, rounds, requests, seconds }, seed, random: seededRandom(seed), progress: progress.say,
-    })
+    }), withheld)
     progress.end()
-    await writeReport(results, out)
+    await writeReport(results, out).catch(({ code, message }: NodeJS.ErrnoException) => {
+      throw new UsageError(`the report cannot be written to ${out}: ${code ?? message}`)
+    })
     return {
       code: exit.well, faults, warnings: 'counted', withheld,
       text: () => `${summary(results)}\n\nThe report is ${out}/index.html, the raw results ${out}/results.json.`,

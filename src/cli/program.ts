@@ -9,7 +9,7 @@ import { explain, type Asked } from './explain.ts'
 import { faultLine, tally } from './faults.ts'
 import { importDefinition } from './import.ts'
 import { proxyConfig, type ProxyCommandOptions } from './proxy.ts'
-import { exit, UsageError, type Result } from './result.ts'
+import { exit, shownBy, UsageError, type Result } from './result.ts'
 import { harmless, paintFor, type Paint, type World } from './world.ts'
 
 type Pairs = Readonly<Record<string, string>>
@@ -216,10 +216,6 @@ const proxyOptionsOf = (written: Written): ProxyCommandOptions => ({
     ...(written.admin !== undefined && { admin: written.admin }),
   },
 })
-
-/** Shows variables by their names in place of what they stand for. */
-const shownBy = (withheld: Result['withheld']) => (text: string): string =>
-  [...withheld].sort(([, a], [, b]) => b.length - a.length).reduce((shown, [name, value]) => shown.replaceAll(value, () => `\${${name}}`), text)
 
 const faultLines = ({ faults, warnings }: Result, paint: Paint): readonly string[] => {
   if (warnings === 'told') return faults.map((fault) => faultLine(fault, paint))

@@ -18,6 +18,10 @@ export interface Result {
   readonly withheld: ReadonlyMap<string, string>
 }
 
+/** Shows variables by their names in place of what they stand for. */
+export const shownBy = (withheld: Result['withheld']) => (text: string): string =>
+  [...withheld].sort(([, a], [, b]) => b.length - a.length).reduce((shown, [name, value]) => shown.replaceAll(value, () => `\${${name}}`), text)
+
 /** What comes of a command that got nothing to work with. */
 export const failed = (faults: readonly ToldFault[], withheld: Result['withheld']): Result =>
   ({ code: exit.faults, faults, warnings: 'told', text: () => '', data: {}, withheld })

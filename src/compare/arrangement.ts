@@ -5,7 +5,7 @@ import type { ClientHandlers } from './processes/client-process.ts'
 import { moduleOf, type Stage, type Worker } from './processes/stage.ts'
 import type { ArrangementInfo, Both } from './results.ts'
 import { startSidecar, type RunningSidecar } from './sidecars/running.ts'
-import { versionOf, type Sidecar } from './sidecars/sidecar.ts'
+import { whyMissing, type Sidecar } from './sidecars/sidecar.ts'
 import type { Situation } from './situation.ts'
 import type { Setting } from './ways/way.ts'
 
@@ -28,7 +28,7 @@ export const wayOf = (name: string): string => moduleOf(`ways/${name}`)
 
 /** Why an arrangement cannot be run here; undefined where it can. */
 export const lackOf = ({ lacks, sidecar }: Arrangement): string | undefined =>
-  lacks ?? (sidecar && versionOf(sidecar) === undefined ? `there is no ${sidecar.name} on the PATH (${sidecar.install})` : undefined)
+  lacks ?? (sidecar && whyMissing(sidecar))
 
 /** What of the definition an arrangement cannot express, a line each. */
 export const unexpressedBy = ({ sidecar }: Arrangement, { definition, host, certificates = {}, endpoints = {} }: Situation): readonly string[] =>
@@ -70,12 +70,26 @@ const brokenSetting = (setting: Setting): Setting => {
   }
 }
 
+const openClient = async (stage: Stage, { way }: Arrangement, setting: Setting, path: string): Promise<Worker<ClientHandlers>> => {
+  const client = await stage.worker<ClientHandlers>('processes/client-process', way)
+  try {
+    await client.ask('open', { setting, path })
+    return client
+  } catch (error) {
+    await client.stop()
+    throw error
+  }
+}
+
 /** Starts an arrangement; resolves once a first answer came. */
 export const startArrangement = async (stage: Stage, arrangement: Arrangement, first: Situation, path: string): Promise<Running> => {
   let sidecar = arrangement.sidecar && await startSidecar(stage, arrangement.sidecar, first)
   const began = systemClock.now()
-  const client = await stage.worker<ClientHandlers>('processes/client-process', arrangement.way)
-  await client.ask('open', { setting: settingOf(arrangement, first, sidecar), path })
+  // What did not come up is not left beside those that are measured next.
+  const client = await openClient(stage, arrangement, settingOf(arrangement, first, sidecar), path).catch(async (error: unknown) => {
+    await sidecar?.stop()
+    throw error
+  })
   const application = systemClock.now() - began
   const pids = (): { readonly application: readonly number[], readonly proxy: readonly number[] } =>
     ({ application: familyOf([client.pid]), proxy: sidecar ? familyOf([sidecar.pid]) : [] })

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { systemClock } from '../runtime/clock.ts'
 import { lackOf, unexpressedBy, type Arrangement } from './arrangement.ts'
 import { loadNow, machineHere, versionsOf } from './machine.ts'
@@ -57,10 +58,14 @@ const unexpressed = (arrangement: Arrangement, situation: Situation): readonly s
 /** Ends all processes when the user breaks off, then this one as the signal would have. */
 const endWithSignals = (stage: Stage): () => void => {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  // Who is impatient asks again: one who is asked twice would be gone before its processes and directories are.
+  let ending = false
   const ended = (signal: NodeJS.Signals): void => {
-    void stage.close().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+    if (ending) return
+    ending = true
+    void stage.close().finally(() => process.exit(128 + constants.signals[signal]))
   }
-  for (const signal of signals) process.once(signal, ended)
+  for (const signal of signals) process.on(signal, ended)
   return () => { for (const signal of signals) process.off(signal, ended) }
 }
 

@@ -47,15 +47,45 @@ interface Target {
 
 const patience = 10_000
 
-/** What one call brings; whatever comes of it, it shows before hundreds are sent. */
-const bytesOf = async (mesh: Mesh, url: URL): Promise<number> => {
-  const response = await mesh.fetch(url.href).catch((error: unknown) => {
-    throw new NotComparable(`${shownUrl(url)}: it gave no answer: ${error instanceof MeshError ? error.code : String(error)}`)
-  })
-  const { length } = await response.text()
-  if (response.status !== 200) throw new NotComparable(`${shownUrl(url)}: it answered ${response.status} to a first call, and only answers of 200 can be compared`)
-  return length
+/** A larger answer, or one without an end, would be read whole in every request. */
+const largest = 64 * 1_024 ** 2
+
+/** Refuses what takes longer than a person would wait for it: a definition may allow a call any time. */
+const withinPatience = async <T>(begin: (signal: AbortSignal) => Promise<T>, late: string): Promise<T> => {
+  const tooLong = new AbortController()
+  const cancel = systemClock.after(patience, () => tooLong.abort())
+  try {
+    return await begin(tooLong.signal)
+  } catch (error) {
+    throw tooLong.signal.aborted ? new NotComparable(late) : error
+  } finally {
+    cancel()
+  }
 }
+
+const whyNone = (error: unknown): string => error instanceof MeshError ? error.code : String(error)
+
+/** What one call brings; whatever comes of it, it shows before hundreds are sent. Redirects lead to what nobody named, and are not followed. */
+const bytesOf = (mesh: Mesh, url: URL): Promise<number> => withinPatience(async (signal) => {
+  const refused = (why: string): NotComparable => new NotComparable(`${shownUrl(url)}: ${why}`)
+  const response = await mesh.fetch(url.href, { signal, redirect: 'manual' }).catch((error: unknown) => {
+    throw refused(`it gave no answer: ${whyNone(error)}`)
+  })
+  if (response.status !== 200) {
+    await response.body?.cancel()
+    throw refused(`it answered ${response.status} to a first call, and only answers of 200 can be compared`)
+  }
+  let bytes = 0
+  try {
+    for await (const chunk of response.body ?? []) {
+      bytes += (chunk as Uint8Array).byteLength
+      if (bytes > largest) throw refused(`its answer is larger than ${largest / 1_024 ** 2} MiB: name one that is smaller`)
+    }
+  } catch (error) {
+    throw error instanceof NotComparable ? error : refused(`its answer broke off: ${whyNone(error)}`)
+  }
+  return bytes
+}, `${shownUrl(url)}: a first call had no whole answer within ${patience / 1_000} s`)
 
 /** Asks the registries, and finds out where each URL leads. Throws for one that leads nowhere. */
 const targetsOf = async (definition: MeshInput, urls: readonly URL[]): Promise<{ readonly targets: readonly Target[], readonly endpoints: ReadonlyMap<string, readonly string[]>, readonly secured: ReadonlySet<string> }> => {
@@ -66,9 +96,7 @@ const targetsOf = async (definition: MeshInput, urls: readonly URL[]): Promise<{
       if (service === undefined || route === undefined) throw new NotComparable(`${shownUrl(url)}: ${summary}. Only what the definition knows is called.`)
       return { url, host: service, clusters: clusters.filter(({ share }) => share > 0).map(({ name }) => name) }
     })
-    const tooLong = new AbortController()
-    const cancel = systemClock.after(patience, () => tooLong.abort(new Error(`The registries of the definition gave no first answer within ${patience / 1_000} s`)))
-    await mesh.ready(tooLong.signal).finally(cancel)
+    await withinPatience((signal) => mesh.ready(signal), `the registries of the definition gave no first answer within ${patience / 1_000} s`)
     const { clusters } = mesh.status()
     const targets: Target[] = []
     for (const lead of leads) targets.push({ ...lead, bytes: await bytesOf(mesh, lead.url) })

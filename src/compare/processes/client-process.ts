@@ -91,6 +91,14 @@ const codeOf = (error: unknown): string => {
   return cause instanceof Error ? codeOf(cause) : error.name
 }
 
+const patience = 10_000
+
+/** Waits no longer than that: a service that never answers would hold everything up, and who knows for how long. */
+const noLonger = <T>(waited: Promise<T>, milliseconds: number, late: string): Promise<T> => new Promise((resolve, reject) => {
+  const cancel = clock.after(milliseconds, () => reject(new Error(late)))
+  void waited.then(resolve, reject).finally(cancel)
+})
+
 const handlers = {
   /** Opens the way and waits for a first answer, for 10 s at most. Resolves with the milliseconds that it took. */
   async open({ setting, path }: { readonly setting: Setting, readonly path: string }): Promise<number> {
@@ -100,18 +108,20 @@ const handlers = {
     way = await open(setting)
     for (;;) {
       try {
-        await way.send(path)
+        await noLonger(way.send(path), began + patience - clock.now(), `No first answer came within ${patience / 1_000} s`)
         return clock.now() - began
       } catch (error) {
-        if (clock.now() - began > 10_000) throw error
+        if (clock.now() - began >= patience) throw error
         await pause(10)
       }
     }
   },
 
+  /** Rejects where requests are still under way long after the load is over. */
   async drive(load: Load): Promise<void> {
     const { inFlight, rate, bound } = load
-    driven = rate === undefined ? await closedLoop(sender(load), inFlight ?? 1, bound) : await atRate(sender(load), rate, bound.milliseconds ?? 1_000)
+    const driving = rate === undefined ? closedLoop(sender(load), inFlight ?? 1, bound) : atRate(sender(load), rate, bound.milliseconds ?? 1_000)
+    driven = await noLonger(driving, (bound.milliseconds ?? 60_000) + patience, `Requests had no answer ${patience / 1_000} s after the load was over`)
   },
 
   /** What the last load found; asked for afterwards, so that sorting is in nobody's measured time. */

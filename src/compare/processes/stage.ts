@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pause } from '../load.ts'
+import { startKeeper, type Keeper } from './keeper.ts'
 import type { Handlers, Question, Reply } from './worker.ts'
 
 /** A process of ours that is asked for things. */
@@ -105,7 +106,9 @@ class ForkedWorker<Known extends Handlers> implements Worker<Known> {
 /** The processes and directories of a comparison: whatever happens, they are gone when it is over. */
 export class Stage {
   readonly #children = new Set<ChildProcess>()
-  readonly #directories = new Set<string>()
+  readonly #programs = new Set<number>()
+  #home: { readonly directory: string, readonly keeper: Keeper } | undefined
+  #over = false
   readonly #swept = (): void => this.#sweep()
 
   constructor() {
@@ -114,6 +117,7 @@ export class Stage {
 
   /** Starts one of our processes by its module, without ending: `'processes/client-process'`. Resolves once it listens to questions. */
   async worker<Known extends Handlers>(module: string, ...args: readonly string[]): Promise<Worker<Known>> {
+    this.#refuseWhenOver()
     const child = this.#keep(fork(new URL(module.startsWith('file:') ? module : moduleOf(module)), args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: [...process.execArgv, '--expose-gc'],
@@ -125,7 +129,9 @@ export class Stage {
 
   /** Starts a program. */
   program(command: string, args: readonly string[]): Program {
+    this.#refuseWhenOver()
     const child = this.#keep(spawn(command, args, { env: { ...process.env, PATH: serverPath }, stdio: ['ignore', 'pipe', 'pipe'] }))
+    if (child.pid !== undefined) this.#guard(child, child.pid)
     let said = ''
     const hear = (text: string): void => { said = (said + text).slice(-4_000) }
     child.stdout.setEncoding('utf8').on('data', hear)
@@ -142,19 +148,46 @@ export class Stage {
 
   /** Makes a directory that is gone when the comparison is over. */
   directory(): string {
+    this.#refuseWhenOver()
+    const directory = mkdtempSync(join(this.#atHome().directory, 'part-'))
+    chmodSync(directory, 0o755)
+    return directory
+  }
+
+  #atHome(): { readonly directory: string, readonly keeper: Keeper } {
+    if (this.#home) return this.#home
     const directory = mkdtempSync(join(tmpdir(), 'enmesh-compare-'))
     // Workers of nginx are nobody in particular.
     chmodSync(directory, 0o755)
-    this.#directories.add(directory)
-    return directory
+    return this.#home = { directory, keeper: startKeeper(directory) }
+  }
+
+  /** Programs that are not ours don't notice that this process is gone. */
+  #guard(child: ChildProcess, pid: number): void {
+    const { keeper } = this.#atHome()
+    const tell = (): void => keeper.keep([...this.#programs])
+    this.#programs.add(pid)
+    tell()
+    child.once('exit', () => {
+      this.#programs.delete(pid)
+      if (!this.#over) tell()
+    })
+  }
+
+  /** What is started while all ends would be left. */
+  #refuseWhenOver(): void {
+    if (this.#over) throw new Error('The comparison is over: nothing more is started')
   }
 
   /** Ends all processes, and removes all directories. */
   async close(): Promise<void> {
+    this.#over = true
     await Promise.all([...this.#children].map((child) => end(child, () => {
       if (child.connected) child.disconnect()
       else child.kill('SIGTERM')
     })))
+    this.#home?.keeper.keep([])
+    await this.#home?.keeper.end()
     this.#sweep()
     process.off('exit', this.#swept)
   }
@@ -168,8 +201,7 @@ export class Stage {
   /** Without waiting, for the end of the process. A proxy's master takes its workers along at SIGTERM, and leaves them at SIGKILL. */
   #sweep(): void {
     for (const child of this.#children) child.kill('SIGTERM')
-    for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true })
-    this.#directories.clear()
+    if (this.#home) rmSync(this.#home.directory, { recursive: true, force: true })
   }
 }
 

@@ -3,8 +3,14 @@ import { dirname, join, resolve } from 'node:path'
 import type { Results } from '../results.ts'
 import { page } from './page.ts'
 
+const files = ['index.html', 'results.json'] as const
+
 /** Says why no report can be written to a directory; undefined where one can. To be asked before minutes are spent on what goes there; makes nothing. */
 export const whyUnwritable = async (directory: string): Promise<string | undefined> => {
+  for (const name of files) {
+    const file = await stat(join(directory, name)).catch(() => undefined)
+    if (file?.isDirectory()) return `${name} in it is a directory`
+  }
   // What is not there yet is made in the nearest that is.
   for (let at = resolve(directory); ; at = dirname(at)) {
     try {

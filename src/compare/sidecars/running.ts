@@ -48,10 +48,16 @@ export const startSidecar = async (stage: Stage, sidecar: Sidecar, situation: Si
   }).text
   const start = async (): Promise<Program> => {
     const program = stage.program(sidecar.name, sidecar.run(file, directory))
-    await untilAccepting(own, program, sidecar)
-    return program
+    try {
+      await untilAccepting(own, program, sidecar)
+      return program
+    } catch (error) {
+      await program.stop()
+      throw error
+    }
   }
-  writeFileSync(file, textOf(situation))
+  // What a definition says of headers and keys is nobody else's; the master alone reads it.
+  writeFileSync(file, textOf(situation), { mode: 0o600 })
   const began = systemClock.now()
   let program = await start()
   const milliseconds = systemClock.now() - began
