@@ -1,4 +1,6 @@
-import { written, type Run, type Spread, type Table } from './report.ts'
+import type { Run } from './report.ts'
+import { written, type Spread } from '../src/compare/spread.ts'
+import type { Table } from '../src/compare/table.ts'
 
 /** One thing found, and what it should be at most. */
 export interface Finding extends Spread {

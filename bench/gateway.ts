@@ -13,7 +13,8 @@ import { gatewayLines, gatewaySection, type GatewayResults, type GatewayRound, t
 import { openWays, type Way } from './gateway/ways.ts'
 import { haproxyVersion } from './haproxy.ts'
 import { withSection } from './page.ts'
-import { aligned, machine } from './report.ts'
+import { machine } from './report.ts'
+import { aligned } from '../src/compare/table.ts'
 
 const help = `node bench/gateway.ts [options]
   --seconds <n>   of load for each way, case and round (1)

@@ -12,7 +12,9 @@ import { membership } from '../src/cluster/membership.ts'
 import { balancers, createMesh, registries, type EndpointSpec, type Mesh } from '../src/index.ts'
 import { FakeRegistry } from '../src/testing/index.ts'
 import { memoryTable, type Finding, type MemoryResults } from './findings.ts'
-import { aligned, circumstances, machine, spread } from './report.ts'
+import { circumstances, machine } from './report.ts'
+import { aligned } from '../src/compare/table.ts'
+import { spreadOf } from '../src/compare/spread.ts'
 import { saveMemory } from './save.ts'
 
 const largest = 10_000
@@ -100,7 +102,7 @@ const withAnother = (set: readonly EndpointSpec[]): readonly EndpointSpec[] => [
 const comparing = (): number => {
   const set = addresses(largest, 0)
   const { endpoints } = membership([], set)
-  return spread(Array.from({ length: 9 }, () => {
+  return spreadOf(Array.from({ length: 9 }, () => {
     const next = withAnother(set)
     const begun = performance.now()
     membership(endpoints, next)
@@ -155,7 +157,7 @@ const memory = async (): Promise<readonly Finding[]> => {
   // V8 lets the young generation grow with what is allocated, by configuration as by traffic, and keeps its pages while they are empty.
   const small = await found(['--max-semi-space-size=1'])
   const added = (what: string, processes: readonly (readonly InUse[])[], field: keyof InUse, from: number, to: number): Finding =>
-    ({ what, unit: 'MiB', target: 5, ...spread(processes.map((steps) => steps[to]![field] - steps[from]![field])) })
+    ({ what, unit: 'MiB', target: 5, ...spreadOf(processes.map((steps) => steps[to]![field] - steps[from]![field])) })
   const fifty = '50 services of 50 endpoints before traffic'
   return [
     added(`${fifty}, heap`, usual, 'heap', 0, 2),
@@ -175,17 +177,17 @@ const eventLoop = async (): Promise<readonly Finding[]> => {
     const found: Replacing[] = []
     for (let round = 0; round < rounds; round++) found.push(await elsewhere<Replacing>(type))
     const add = (what: string, of: (replacing: Replacing) => number): void => {
-      findings.push({ what: `${largest} endpoints replaced by others, ${type}: ${what}`, unit: 'ms', target: 20, ...spread(found.map(of)) })
+      findings.push({ what: `${largest} endpoints replaced by others, ${type}: ${what}`, unit: 'ms', target: 20, ...spreadOf(found.map(of)) })
     }
     for (const [what, of] of [['arrive at once', ({ arrival }) => arrival], ['one of them changes', ({ one }) => one]] as const satisfies Story[]) {
-      findings.push({ what: `${largest} endpoints, ${type}: ${what}`, unit: 'ms', target: 20, ...spread(found.map(of)) })
+      findings.push({ what: `${largest} endpoints, ${type}: ${what}`, unit: 'ms', target: 20, ...spreadOf(found.map(of)) })
     }
     add('first time in a process', ({ turns: [first] }) => first!)
-    add('median of ten times', ({ turns }) => spread(turns).median)
+    add('median of ten times', ({ turns }) => spreadOf(turns).median)
     add("the thread's CPU, mean of ten times", ({ cpu }) => cpu)
     compared.push(...found.map((one) => one.compared))
   }
-  findings.push({ what: `${largest} endpoints compared with as many, one of them another`, unit: 'ms', target: 20, ...spread(compared) })
+  findings.push({ what: `${largest} endpoints compared with as many, one of them another`, unit: 'ms', target: 20, ...spreadOf(compared) })
   return findings
 }
 

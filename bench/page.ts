@@ -1,11 +1,7 @@
 import { caseNames } from './cases.ts'
 import { memoryTable, type MemoryResults } from './findings.ts'
-import { circumstances, loadOf, tables, type Results, type Table } from './report.ts'
-
-/** Writes a table in Markdown. */
-export const markdown = ([head, ...lines]: Table): string => [
-  head!, head!.map((_, column) => column === 0 ? '---' : '---:'), ...lines,
-].map((line) => `| ${line.join(' | ')} |`).join('\n')
+import { circumstances, loadOf, tables, type Results } from './report.ts'
+import { markdown } from '../src/compare/table.ts'
 
 /** What `docs/performance.md` says of a run. */
 export const runSection = (results: Results): string => [

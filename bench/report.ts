@@ -3,20 +3,11 @@ import { createRequire } from 'node:module'
 import { cases, requestsOf, type CaseName } from './cases.ts'
 import type { Measurement } from './client.ts'
 import { baselines, type ModeName } from './modes.ts'
+import { spreadOf, written, type Spread } from '../src/compare/spread.ts'
+import type { Table } from '../src/compare/table.ts'
 
 /** One round: every mode once, so what disturbs the machine for a while disturbs them alike. */
 export type Round = Readonly<Partial<Record<ModeName, Measurement>>>
-
-/** Median with its range. */
-export interface Spread { readonly median: number, readonly min: number, readonly max: number }
-
-/** Median and range of a list. */
-export const spread = (values: readonly number[]): Spread => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const median = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-  return { median, min: sorted[0]!, max: sorted.at(-1)! }
-}
 
 /** How each figure is headed and written, in the order of the tables. */
 export const figures = {
@@ -46,7 +37,7 @@ export interface Row extends Spreads {
 export type Rows = Readonly<Partial<Record<ModeName, Row>>>
 
 const spreads = (of: (figure: Figure) => readonly number[]): Spreads =>
-  Object.fromEntries(figureNames.map((figure) => [figure, spread(of(figure))])) as unknown as Spreads
+  Object.fromEntries(figureNames.map((figure) => [figure, spreadOf(of(figure))])) as unknown as Spreads
 
 /** Sums the rounds of one case up. */
 export const summarize = (rounds: readonly Round[], modes: readonly ModeName[]): Rows => {
@@ -56,7 +47,7 @@ export const summarize = (rounds: readonly Round[], modes: readonly ModeName[]):
     against: Object.fromEntries(compared.map((baseline) =>
       [baseline, spreads((figure) => rounds.map((round) => round[mode]![figure] / round[baseline]![figure]))])),
     ...(modes.includes('pool.dispatch') && {
-      addedP50: spread(rounds.map((round) => (round[mode]!.p50 - round['pool.dispatch']!.p50) * 1000)),
+      addedP50: spreadOf(rounds.map((round) => (round[mode]!.p50 - round['pool.dispatch']!.p50) * 1000)),
     }),
   }]))
 }
@@ -106,15 +97,6 @@ export interface Results extends Run {
   readonly cases: Readonly<Partial<Record<CaseName, Rows>>>
 }
 
-/** A table of texts: the head, then a line for each mode. */
-export type Table = readonly (readonly string[])[]
-
-/** A spread as the tables write it; without its range where there is none. */
-export const written = ({ median, min, max }: Spread, digits: number): string => {
-  const range = [min, max].map((end) => end.toFixed(digits))
-  return range[0] === range[1] ? median.toFixed(digits) : `${median.toFixed(digits)} (${range.join('–')})`
-}
-
 const tableOf = (corner: string, heads: readonly string[], rows: Rows, cells: (row: Row) => readonly string[]): Table =>
   [[corner, ...heads], ...Object.entries(rows).map(([mode, row]) => [mode, ...cells(row)])]
 
@@ -143,12 +125,3 @@ export const circumstances = ({ date, note, machine: { cpu, cores, memory, node,
   `${date.slice(0, 10)}, ${cpu}, ${cores} cores, ${memory} GiB, Node ${node}`,
   ...Object.entries(versions).map(([name, version]) => `${name} ${version}`),
 ].join(', ') + (note && `. ${note}`)
-
-/** Lines up cells for a terminal, the first column to the left, the others to the right. */
-export const aligned = (table: Table): string => {
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((line) => line[column]!.length)))
-  return table
-    .map(([first, ...others]) =>
-      [first!.padEnd(widths[0]!), ...others.map((cell, index) => cell.padStart(widths[index + 1]!))].join('   '))
-    .join('\n')
-}

@@ -10,7 +10,8 @@ import { seededRandom } from '../src/testing/random.ts'
 import { caseNames, cases, requestsOf, type CaseName, type Pace } from './cases.ts'
 import type { Measurement, Task } from './client.ts'
 import { modeNames, type ModeName } from './modes.ts'
-import { aligned, circumstances, loadOf, machine, summarize, tables, type Results, type Round, type Rows } from './report.ts'
+import { circumstances, loadOf, machine, summarize, tables, type Results, type Round, type Rows } from './report.ts'
+import { aligned } from '../src/compare/table.ts'
 import { saveRun } from './save.ts'
 
 

@@ -12,7 +12,7 @@ import type { Attempt } from '../src/core/call.ts'
 import { carry, type Passport } from '../src/core/passport.ts'
 import { createMesh, type BodySink, type Mesh, type MeshInput, type Reply } from '../src/index.ts'
 import { seededRandom } from '../src/testing/index.ts'
-import { spread } from './report.ts'
+import { spreadOf } from '../src/compare/spread.ts'
 
 const smoke = process.argv.includes('--smoke')
 const rounds = smoke ? 1 : 31
@@ -108,7 +108,7 @@ const measure = async (title: string): Promise<void> => {
   }
   const bare = meshes[0]!.took
   const written = (values: readonly number[]): string => {
-    const { median, min, max } = spread(values)
+    const { median, min, max } = spreadOf(values)
     return `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`
   }
   console.log(`\n${title}: µs of CPU per request, median (min–max) of ${rounds} rounds of ${requests}`)

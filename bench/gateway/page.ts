@@ -1,5 +1,6 @@
-import { markdown } from '../page.ts'
-import { circumstances, spread, written, type Run, type Spread, type Table } from '../report.ts'
+import { spreadOf, written, type Spread } from '../../src/compare/spread.ts'
+import { markdown, type Table } from '../../src/compare/table.ts'
+import { circumstances, type Run } from '../report.ts'
 import { gatewayCaseNames, gatewayCases, type GatewayCaseName } from './cases.ts'
 import type { WayName } from './ways.ts'
 
@@ -26,7 +27,7 @@ export interface GatewayResults extends Run {
 const baselines = ['HAProxy', 'node:http'] as const satisfies readonly WayName[]
 
 const told = (values: readonly (number | null)[], digits: number): string =>
-  values.every((value) => value !== null) && values.length > 0 ? written(spread(values), digits) : '–'
+  values.every((value) => value !== null) && values.length > 0 ? written(spreadOf(values), digits) : '–'
 
 /** A figure over another way's, paired within each round. */
 export const ratioOf = (rounds: readonly GatewayRound[], way: WayName, to: WayName, figure: keyof Measured): Spread | undefined => {
@@ -34,7 +35,7 @@ export const ratioOf = (rounds: readonly GatewayRound[], way: WayName, to: WayNa
     const [one, other] = [round[way]?.[figure], round[to]?.[figure]]
     return one && other ? [one / other] : []
   })
-  return ratios.length > 0 ? spread(ratios) : undefined
+  return ratios.length > 0 ? spreadOf(ratios) : undefined
 }
 
 /** The table of a case: a way to a line, with its figures over those of the other proxies. */

@@ -1,5 +1,5 @@
 import { escaped, textStyle } from '../chart.ts'
-import type { Spread } from '../report.ts'
+import type { Spread } from '../../src/compare/spread.ts'
 import type { Figures } from './measure.ts'
 import { over } from './page.ts'
 import type { Result } from './study.ts'

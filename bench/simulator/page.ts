@@ -1,5 +1,6 @@
-import { markdown } from '../page.ts'
-import { spread, type Spread, type Table } from '../report.ts'
+import { markdown } from '../../src/compare/table.ts'
+import { spreadOf, type Spread } from '../../src/compare/spread.ts'
+import type { Table } from '../../src/compare/table.ts'
 import type { Figures } from './measure.ts'
 import type { Result, Study } from './study.ts'
 
@@ -30,7 +31,7 @@ const columns = (figures: readonly Figures[]): readonly Column[] => [
 ]
 
 /** Median and range over the seeds of what is taken from the figures. */
-export const over = (seeds: readonly Figures[], value: (figures: Figures) => number): Spread => spread(seeds.map(value))
+export const over = (seeds: readonly Figures[], value: (figures: Figures) => number): Spread => spreadOf(seeds.map(value))
 
 /** The median, and the range where it shows. */
 const cell = (seeds: readonly Figures[], [, value, written]: Column): string => {

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { aligned } from '../report.ts'
+import { aligned } from '../../src/compare/table.ts'
 import { tableOf } from './page.ts'
 import { Players } from './players.ts'
 import { save } from './save.ts'

@@ -1,5 +1,5 @@
 import { Sample } from '../simulator/measure.ts'
-import { spread, type Spread } from '../report.ts'
+import { spreadOf, type Spread } from '../../src/compare/spread.ts'
 import type { Findings } from './client.ts'
 import { badServer } from './faults.ts'
 import type { Tally } from './upstream.ts'
@@ -53,9 +53,9 @@ export const figuresOf = (goes: readonly Go[], well: readonly Go[]): Figures => 
   return {
     calls,
     p50: sample.percentile(0.5),
-    p99: spread(goes.map(p99Of)),
+    p99: spreadOf(goes.map(p99Of)),
     p999: sample.percentile(0.999),
-    againstWell: spread(goes.map((go, round) => p99Of(go) / p99Of(well[round]!))),
+    againstWell: spreadOf(goes.map((go, round) => p99Of(go) / p99Of(well[round]!))),
     failed: {
       settling: sum(goes.map(({ findings }) => findings.failed.settling)),
       counted: sum(goes.map(({ findings }) => findings.failed.counted)),

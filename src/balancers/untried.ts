@@ -3,7 +3,7 @@ import type { Endpoint } from '../core/endpoint.ts'
 import type { Balancer, Picker } from './balancer.ts'
 
 /**
- * Makes a balancer of a choice that knows nothing of calls: keeps a call from the endpoints it has tried while another is there.
+ * Makes a balancer of a choice that does not look at what a call has tried: keeps a call from the endpoints it has tried while another is there.
  * A first attempt costs one comparison. A later one chooses as usual, and only if that lands on a tried endpoint
  * is the choice prepared anew for the untried ones: linear in the size of the set, and rare in large ones.
  */

@@ -13,6 +13,12 @@ export const spreadOf = (figures: readonly number[]): Spread => {
   return { median, min: sorted[0]!, max: sorted.at(-1)! }
 }
 
+/** A median with its range, as tables show it. */
+export const written = ({ median, min, max }: Spread, digits: number): string => {
+  const [low, high] = [min.toFixed(digits), max.toFixed(digits)]
+  return low === high ? median.toFixed(digits) : `${median.toFixed(digits)} (${low}–${high})`
+}
+
 /** Whether two figures cannot be told apart: their ranges meet, so another run could have them the other way round. */
 export const tie = (a: Spread, b: Spread): boolean => a.min <= b.max && b.min <= a.max
 

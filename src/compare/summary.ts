@@ -1,14 +1,10 @@
 import { addedTable, answers } from './added.ts'
 import { blame, recoveryOf, total } from './faults/rounds.ts'
 import type { Both, CaseResult, FaultResult, FaultRun, Results, Round } from './results.ts'
-import { lowest, spreadOf, type Spread } from './spread.ts'
+import { lowest, spreadOf, written } from './spread.ts'
 import { aligned, type Table } from './table.ts'
 
 const both = ({ application, proxy }: Both): number => application + proxy
-const spread = ({ median, min, max }: Spread, digits: number): string => {
-  const [low, high] = [min.toFixed(digits), max.toFixed(digits)]
-  return low === high ? median.toFixed(digits) : `${median.toFixed(digits)} (${low}–${high})`
-}
 
 interface Column {
   readonly title: string
@@ -42,7 +38,7 @@ export const caseTable = (results: Results, { measured }: CaseResult): Table => 
     const best = lowest(most ? spreads.map(({ median, min, max }) => ({ median: -median, min: -max, max: -min })) : spreads)
     // Of one round nobody knows the spread, so nothing is said to be best.
     const marked = columns[1]!.of !== of && measured.some(({ rounds }) => rounds.length > 1)
-    return spreads.map((each, index) => `${spread(each, digits)}${best[index] && marked ? '*' : ''}`)
+    return spreads.map((each, index) => `${written(each, digits)}${best[index] && marked ? '*' : ''}`)
   })
   return [
     ['arrangement', ...columns.map(({ title }) => title)],
@@ -54,8 +50,8 @@ export const caseTable = (results: Results, { measured }: CaseResult): Table => 
 const percent = (part: number, whole: number): string => whole === 0 ? '–' : `${(part * 100 / whole).toFixed(1)} %`
 
 const recovery = (runs: readonly FaultRun[]): string => {
-  const spread = recoveryOf(runs)
-  return spread ? `${(spread.max / 1_000).toFixed(2)} s` : 'not within the run'
+  const times = recoveryOf(runs)
+  return times ? `${(times.max / 1_000).toFixed(2)} s` : 'not within the run'
 }
 
 const mainBlame = (runs: readonly FaultRun[]): string => blame(runs).slice(0, 2).map(([who, count]) => `${who} × ${count}`).join(', ') || '–'
@@ -85,8 +81,8 @@ export const faultTable = (results: Results, { runs }: FaultResult): Table => {
 export const startTable = (results: Results): Table => [
   ['arrangement', 'first answer after ms', 'of that proxy', 'MiB at rest', 'of that proxy'],
   ...results.starts.map(({ arrangement, milliseconds, idleMemory }) => [
-    titleOf(results, arrangement), spread(spreadOf(milliseconds.map(both)), 0), spread(spreadOf(milliseconds.map(({ proxy }) => proxy)), 0),
-    spread(spreadOf(idleMemory.map(both)), 1), spread(spreadOf(idleMemory.map(({ proxy }) => proxy)), 1),
+    titleOf(results, arrangement), written(spreadOf(milliseconds.map(both)), 0), written(spreadOf(milliseconds.map(({ proxy }) => proxy)), 0),
+    written(spreadOf(idleMemory.map(both)), 1), written(spreadOf(idleMemory.map(({ proxy }) => proxy)), 1),
   ]),
 ]
 

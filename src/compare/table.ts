@@ -8,5 +8,5 @@ export const aligned = (table: Table): string => {
 }
 
 /** The same for Markdown. */
-export const markdown = ([head, ...lines]: Table): string => [head!, head!.map((_, column) => column === 0 ? '---' : '--:'), ...lines]
+export const markdown = ([head, ...lines]: Table): string => [head!, head!.map((_, column) => column === 0 ? '---' : '---:'), ...lines]
   .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')

@@ -4,7 +4,8 @@ import { cases, requestsOf } from '../../bench/cases.ts'
 import { chart } from '../../bench/chart.ts'
 import type { Measurement } from '../../bench/client.ts'
 import { sectionOf, withSection } from '../../bench/page.ts'
-import { spread, summarize, tables, written, type Round } from '../../bench/report.ts'
+import { summarize, tables, type Round } from '../../bench/report.ts'
+import { spreadOf, written } from '../../src/compare/spread.ts'
 
 const measured = (cpu: number, p50 = 1): Measurement => ({ cpu, throughput: 1, p50, p99: 1, p999: 1, allocated: 1, rss: 1 })
 
@@ -15,10 +16,10 @@ const rounds: readonly Round[] = [
 ]
 
 test('a spread is the middle of the values with their ends, and is written without them where they are one', () => {
-  assert.deepEqual(spread([3, 1, 10]), { median: 3, min: 1, max: 10 })
-  assert.deepEqual(spread([4, 1]), { median: 2.5, min: 1, max: 4 })
-  assert.equal(written(spread([3, 1, 10]), 1), '3.0 (1.0–10.0)')
-  assert.equal(written(spread([3]), 2), '3.00')
+  assert.deepEqual(spreadOf([3, 1, 10]), { median: 3, min: 1, max: 10 })
+  assert.deepEqual(spreadOf([4, 1]), { median: 2.5, min: 1, max: 4 })
+  assert.equal(written(spreadOf([3, 1, 10]), 1), '3.0 (1.0–10.0)')
+  assert.equal(written(spreadOf([3]), 2), '3.00')
 })
 
 test('ratios are taken within each round, so a slow round changes none', () => {
